@@ -1,0 +1,55 @@
+"""A thin MLX library of text-embedding models, and (in ``embeddings.evaluation``) its judge.
+
+    >>> import embeddings
+    >>> model = embeddings.load()                      # the embedded all-MiniLM-L6-v2
+    >>> model.encode(["a text", "another"]).shape
+    (2, 384)
+
+Names are imported when first used (PEP 562), so that the judge can be imported without MLX.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embeddings.embedder import Embedder, load
+    from embeddings.errors import (
+        DamagedModel,
+        EmbeddingsError,
+        FixtureError,
+        HashMismatch,
+        InputError,
+        ModelError,
+        ModelNotFound,
+        UnsupportedModel,
+        WeightMismatch,
+    )
+    from embeddings.tokens import TokenizedTexts, TruncationWarning
+
+__all__ = [
+    "DamagedModel",
+    "Embedder",
+    "EmbeddingsError",
+    "FixtureError",
+    "HashMismatch",
+    "InputError",
+    "ModelError",
+    "ModelNotFound",
+    "TokenizedTexts",
+    "TruncationWarning",
+    "UnsupportedModel",
+    "WeightMismatch",
+    "load",
+]
+
+_HOME = {"Embedder": "embedder", "load": "embedder", "TokenizedTexts": "tokens", "TruncationWarning": "tokens"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'embeddings' has no attribute {name!r}")
+    return getattr(import_module(f"embeddings.{_HOME.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

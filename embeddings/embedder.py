@@ -1,0 +1,155 @@
+"""Texts to vectors: the one place that evaluates MLX arrays."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from embeddings.batching import pad, token_batches
+from embeddings.blas import mx
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.errors import InputError, UnsupportedModel
+from embeddings.folder import WEIGHTS_FILE, ModelFolder, find_folder
+from embeddings.models import Bert, BertConfig
+from embeddings.pooling import POOLINGS, normalize as to_unit_length
+from embeddings.recipe import Recipe, read_recipe
+from embeddings.tokens import TextTokenizer, TokenizedTexts, TruncationWarning
+from embeddings.weights import read_weights
+
+__all__ = ["Embedder", "load"]
+
+# Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
+_BATCH_TOKENS = {mx.DeviceType.cpu: 512, mx.DeviceType.gpu: 16_384}
+
+
+def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
+    """Load a model by its catalog name or from its folder.
+
+    Raises:
+        ModelNotFound, DamagedModel, HashMismatch, UnsupportedModel, WeightMismatch: see embeddings.errors.
+    """
+    folder = find_folder(name_or_folder)
+    config = BertConfig.read(folder)
+    recipe = read_recipe(folder, hidden_size=config.hidden_size, max_positions=config.max_position_embeddings)
+    tokenizer = TextTokenizer(folder.file("tokenizer.json"), max_tokens=recipe.max_tokens)
+    if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads past a table's end without an error
+        raise UnsupportedModel(folder.path / "tokenizer.json", f"gives ids up to {tokenizer.vocabulary_size - 1}, "
+                               f"the model has {config.vocab_size}", mend="use the tokenizer of this very model")
+    weights = read_weights(folder.file(WEIGHTS_FILE), Bert.shapes(config), Bert.unused)
+    return Embedder(folder, Bert(config, weights), tokenizer, recipe)
+
+
+class Embedder:
+    """A loaded model. Holds no state between calls, so threads may share it."""
+
+    def __init__(self, folder: ModelFolder, model: Bert, tokenizer: TextTokenizer, recipe: Recipe) -> None:
+        self.folder = folder
+        self.model = model
+        self.tokenizer = tokenizer
+        self.recipe = recipe
+
+    @property
+    def name(self) -> str:
+        """The catalog's name where the files are the catalog's, else the folder's name."""
+        return self.folder.name
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        return self.model.config.hidden_size
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        batch_tokens: int | None = None,
+        normalize: bool = True,
+        dimensions: int | None = None,
+        progress: bool = False,
+    ) -> NDArray[np.float32]:
+        """Turn N texts into vectors (N, D) float32, in input order.
+
+        prompt: the name of one of the model's prompts, set before each text.
+        batch_tokens: padded tokens of one batch; bounds memory, changes nothing else.
+        normalize: scale each vector to length 1.
+        dimensions: keep the first so many components, then scale.
+        progress: show a progress bar on stderr.
+
+        Warns:
+            TruncationWarning: texts were longer than the model reads; says how many, and by how much.
+
+        Raises:
+            InputError: a text or an option is not acceptable.
+        """
+        width = self._checked_width(dimensions)
+        tokens = self.tokenize(texts, prompt=prompt)
+        _warn_of_truncation(tokens, self.recipe.max_tokens)
+        vectors = np.empty((len(tokens.ids), width), dtype=np.float32)
+        for rows, hidden, lengths in self._forward(tokens, batch_tokens, progress=progress):
+            pooled = POOLINGS[self.recipe.pooling](hidden, lengths)[:, :width]
+            vectors[rows] = np.array(to_unit_length(pooled) if normalize else pooled)
+        return vectors
+
+    def hidden_states(
+        self, texts: Sequence[str], *, prompt: str | None = None, batch_tokens: int | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return the last layer's states of each text's real tokens, (T, D) float32, in input order."""
+        tokens = self.tokenize(texts, prompt=prompt)
+        states = [np.empty(0, dtype=np.float32)] * len(tokens.ids)
+        for rows, hidden, lengths in self._forward(tokens, batch_tokens, progress=False):
+            for row, values, length in zip(rows, np.array(hidden), lengths.tolist(), strict=True):
+                states[row] = values[:length].copy()
+        return states
+
+    def count_tokens(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[np.int64]:
+        """Count the tokens (N,) that the model sees: special tokens included, cut-off and padding never."""
+        return self.tokenize(texts, prompt=prompt).lengths
+
+    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> TokenizedTexts:
+        """Return the token ids that the model sees of each text, and how many were cut off."""
+        name = self.recipe.default_prompt if prompt is None else prompt
+        if name is None:
+            return self.tokenizer(texts)
+        if name not in self.recipe.prompts:
+            raise InputError("prompt", f"{self.name} has no prompt {name!r}",
+                             mend=f"use one of {sorted(self.recipe.prompts)}, or none")
+        if isinstance(texts, str):
+            return self.tokenizer(texts)  # which refuses it
+        return self.tokenizer([f"{self.recipe.prompts[name]}{text}" for text in texts])
+
+    def _forward(
+        self, tokens: TokenizedTexts, batch_tokens: int | None, *, progress: bool
+    ) -> Iterator[tuple[NDArray[np.int64], mx.array, mx.array]]:
+        """Yield each batch: its texts' indices (B,), hidden states (B, T, D), lengths (B,)."""
+        budget = _BATCH_TOKENS[mx.default_device().type] if batch_tokens is None else batch_tokens
+        if budget < 1:
+            raise InputError("batch_tokens", f"must be at least 1, got {budget}", mend="leave it out for the default")
+        lengths = tokens.lengths
+        with tqdm(total=int(lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:
+            for rows in token_batches(lengths, budget):
+                ids = mx.array(pad([tokens.ids[row] for row in rows]))
+                real = mx.array(lengths[rows].astype(np.int32))
+                yield rows, self.model(ids, real), real
+                bar.update(int(lengths[rows].sum()))
+
+    def _checked_width(self, dimensions: int | None) -> int:
+        if dimensions is None:
+            return self.dimension
+        if not 1 <= dimensions <= self.dimension:
+            raise InputError("dimensions", f"must be between 1 and {self.dimension}, got {dimensions}",
+                             mend="leave it out for all of them")
+        return dimensions
+
+
+def _warn_of_truncation(tokens: TokenizedTexts, max_tokens: int) -> None:
+    if cut := int((tokens.dropped > 0).sum()):
+        warnings.warn(
+            f"{cut} of {len(tokens.ids)} texts were cut at {max_tokens} tokens; "
+            f"{int(tokens.dropped.sum())} tokens were dropped",
+            TruncationWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,52 @@
+"""One tree of errors. Each message is one line: where it happened, what is wrong, how to mend it.
+
+    EmbeddingsError
+    ├── ModelError            a model cannot be had, read or trusted
+    │   ├── ModelNotFound         no such name in the catalog, no such folder
+    │   ├── DamagedModel          a file of the model's folder is missing or cannot be read
+    │   ├── HashMismatch          a file is not the one that the catalog pins
+    │   ├── UnsupportedModel      the folder declares something that this library does not do
+    │   └── WeightMismatch        a weight is missing, left over, or of another shape
+    ├── InputError            a text or an option of a call is not acceptable (also a ValueError)
+    └── FixtureError          a file of the gate (texts, goldens, thresholds) is missing or malformed
+"""
+
+
+class EmbeddingsError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+    def __init__(self, where: object, what: str, *, mend: str) -> None:
+        self.where, self.what, self.mend = str(where), what, mend
+        super().__init__(" ".join(f"{where}: {what}; {mend}".split()))
+
+
+class ModelError(EmbeddingsError):
+    """A model cannot be had, read or trusted."""
+
+
+class ModelNotFound(ModelError):
+    """Neither a name in the catalog nor a folder."""
+
+
+class DamagedModel(ModelError):
+    """A file of the model's folder is missing or cannot be read."""
+
+
+class HashMismatch(ModelError):
+    """A file is not the one that the catalog pins."""
+
+
+class UnsupportedModel(ModelError):
+    """The folder declares something that this library does not do."""
+
+
+class WeightMismatch(ModelError):
+    """A weight is missing, left over, or of another shape than the configuration says."""
+
+
+class InputError(EmbeddingsError, ValueError):
+    """A text or an option of a call is not acceptable."""
+
+
+class FixtureError(EmbeddingsError):
+    """A file of the gate (texts, goldens, thresholds) is missing or malformed."""

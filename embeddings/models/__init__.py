@@ -1,0 +1,5 @@
+"""Architectures, one short file each."""
+
+from embeddings.models.bert import Bert, BertConfig
+
+__all__ = ["Bert", "BertConfig"]

@@ -1,0 +1,89 @@
+"""Texts to token ids by the model's own tokenizer. What is cut off is counted, never lost in silence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from embeddings.errors import DamagedModel, InputError
+
+__all__ = ["TextTokenizer", "TokenizedTexts", "TruncationWarning"]
+
+
+class TruncationWarning(UserWarning):
+    """Some texts were longer than the model reads, and were cut."""
+
+
+@dataclass(frozen=True)
+class TokenizedTexts:
+    """N tokenized texts.
+
+    ids: N arrays (T,) int32 of the tokens that the model sees, special tokens included.
+    dropped: (N,) int64, tokens cut off from each text's end.
+    """
+
+    ids: list[NDArray[np.int32]]
+    dropped: NDArray[np.int64]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) tokens that the model sees of each text."""
+        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+
+
+class TextTokenizer:
+    """The tokenizer of a model's folder, cutting texts at ``max_tokens`` special tokens included."""
+
+    def __init__(self, path: Path, *, max_tokens: int) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # noqa: BLE001  (tokenizers raises plain Exception for every cause)
+            raise DamagedModel(path, f"not a readable tokenizer ({error})", mend="fetch the file again") from error
+        self._special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        if max_tokens <= self._special:
+            raise DamagedModel(path, f"the longest text of {max_tokens} tokens leaves no room beside "
+                               f"{self._special} special tokens", mend="correct max_seq_length")
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_tokens)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest id that a text can give."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
+        """Tokenize texts.
+
+        Raises:
+            InputError: not a sequence of strings, or a string that is not valid Unicode.
+        """
+        encodings = self._tokenizer.encode_batch(_checked(texts))
+        return TokenizedTexts(
+            ids=[np.array(encoding.ids, dtype=np.int32) for encoding in encodings],
+            dropped=np.array(
+                [sum(len(rest.ids) - self._special for rest in encoding.overflowing) for encoding in encodings],
+                dtype=np.int64,
+            ),
+        )
+
+
+def _checked(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise InputError("texts", "must be a sequence of strings, got one string", mend="wrap it in a list")
+    checked = list(texts)
+    for index, text in enumerate(checked):
+        if not isinstance(text, str):
+            raise InputError(f"texts[{index}]", f"must be a string, got {type(text).__name__}",
+                             mend="convert it or leave it out")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"texts[{index}]",
+                f"character {error.start} is a lone surrogate (U+{ord(text[error.start]):04X}), which no tokenizer reads",
+                mend="replace it, for example by text.encode('utf-8', 'replace').decode()",
+            ) from error
+    return checked
