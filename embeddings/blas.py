@@ -17,10 +17,15 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["CHOICE_VARIABLE", "in_use", "mx"]
+__all__ = ["CHOICE_VARIABLE", "in_use", "mx", "usable_cores"]
 
 CHOICE_VARIABLE = "EMBEDDING_GATE_BLAS"  # "openblas" (the default) or "stock"
 _FORTRAN = "libgfortran.so.5"
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 
 
 def in_use() -> str:
@@ -69,12 +74,14 @@ def _load_fortran_runtime() -> None:
 def _load_openblas() -> None:
     path = str(_installed("cmeel-openblas", "libopenblas.so.0"))
     try:
-        ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+        openblas = ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
     except OSError as error:
         if _FORTRAN not in str(error):
             raise
         _load_fortran_runtime()
-        ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+        openblas = ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+    if "OPENBLAS_NUM_THREADS" not in os.environ:
+        openblas.openblas_set_num_threads(1)  # the cores each have a batch of their own (embedder.py)
 
 
 def _preload() -> None:

@@ -1,7 +1,8 @@
 """Texts to vectors: the one place that evaluates MLX arrays."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from embeddings.batching import pad, token_batches
-from embeddings.blas import mx
+from embeddings.blas import mx, usable_cores
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.errors import InputError, UnsupportedModel
 from embeddings.folder import WEIGHTS_FILE, ModelFolder, find_folder
@@ -21,8 +22,16 @@ from embeddings.weights import read_weights
 
 __all__ = ["Embedder", "load"]
 
+Finish = Callable[[mx.array, mx.array], mx.array]  # hidden states (B, T, D), lengths (B,) -> what is kept of them
+
 # Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
 _BATCH_TOKENS = {mx.DeviceType.cpu: 512, mx.DeviceType.gpu: 16_384}
+
+# MLX's CPU backend computes elementwise functions on one core, so each core works on a batch of its own.
+_STREAMS = {
+    mx.DeviceType.cpu: [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())],
+    mx.DeviceType.gpu: [mx.gpu],
+}
 
 
 def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
@@ -61,6 +70,25 @@ class Embedder:
         """D, the length of a vector."""
         return self.model.config.hidden_size
 
+    @property
+    def max_tokens(self) -> int:
+        """The longest text in tokens, special tokens included; the rest is cut off."""
+        return self.recipe.max_tokens
+
+    @property
+    def path(self) -> Path:
+        """The folder of the model's files."""
+        return self.folder.path
+
+    @property
+    def unused_weights(self) -> frozenset[str]:
+        """Names of weights that a checkpoint may hold and the architecture does not use."""
+        return self.model.unused
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Return a copy of the weights in memory by their checkpoint names."""
+        return {name: np.array(weight) for name, weight in self.model.weights.items()}
+
     def encode(
         self,
         texts: Sequence[str],
@@ -74,7 +102,7 @@ class Embedder:
         """Turn N texts into vectors (N, D) float32, in input order.
 
         prompt: the name of one of the model's prompts, set before each text.
-        batch_tokens: padded tokens of one batch; bounds memory, changes nothing else.
+        batch_tokens: padded tokens of one batch (a CPU works on one per core); bounds memory, changes nothing else.
         normalize: scale each vector to length 1.
         dimensions: keep the first so many components, then scale.
         progress: show a progress bar on stderr.
@@ -87,11 +115,15 @@ class Embedder:
         """
         width = self._checked_width(dimensions)
         tokens = self.tokenize(texts, prompt=prompt)
-        _warn_of_truncation(tokens, self.recipe.max_tokens)
+        _warn_of_truncation(tokens, self.max_tokens)
         vectors = np.empty((len(tokens.ids), width), dtype=np.float32)
-        for rows, hidden, lengths in self._forward(tokens, batch_tokens, progress=progress):
+
+        def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
             pooled = POOLINGS[self.recipe.pooling](hidden, lengths)[:, :width]
-            vectors[rows] = np.array(to_unit_length(pooled) if normalize else pooled)
+            return to_unit_length(pooled) if normalize else pooled
+
+        for rows, pooled in self._run(tokens, pool, batch_tokens, progress=progress):
+            vectors[rows] = pooled
         return vectors
 
     def hidden_states(
@@ -100,9 +132,9 @@ class Embedder:
         """Return the last layer's states of each text's real tokens, (T, D) float32, in input order."""
         tokens = self.tokenize(texts, prompt=prompt)
         states = [np.empty(0, dtype=np.float32)] * len(tokens.ids)
-        for rows, hidden, lengths in self._forward(tokens, batch_tokens, progress=False):
-            for row, values, length in zip(rows, np.array(hidden), lengths.tolist(), strict=True):
-                states[row] = values[:length].copy()
+        for rows, hidden in self._run(tokens, lambda hidden, _: hidden, batch_tokens, progress=False):
+            for row, values in zip(rows, hidden, strict=True):
+                states[row] = values[: len(tokens.ids[row])].copy()
         return states
 
     def count_tokens(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[np.int64]:
@@ -121,20 +153,27 @@ class Embedder:
             return self.tokenizer(texts)  # which refuses it
         return self.tokenizer([f"{self.recipe.prompts[name]}{text}" for text in texts])
 
-    def _forward(
-        self, tokens: TokenizedTexts, batch_tokens: int | None, *, progress: bool
-    ) -> Iterator[tuple[NDArray[np.int64], mx.array, mx.array]]:
-        """Yield each batch: its texts' indices (B,), hidden states (B, T, D), lengths (B,)."""
-        budget = _BATCH_TOKENS[mx.default_device().type] if batch_tokens is None else batch_tokens
+    def _run(
+        self, tokens: TokenizedTexts, finish: Finish, batch_tokens: int | None, *, progress: bool
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield each batch: its texts' indices (B,) and ``finish`` of its hidden states, in host memory."""
+        device = mx.default_device().type
+        budget = _BATCH_TOKENS[device] if batch_tokens is None else batch_tokens
         if budget < 1:
             raise InputError("batch_tokens", f"must be at least 1, got {budget}", mend="leave it out for the default")
-        lengths = tokens.lengths
-        with tqdm(total=int(lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:
-            for rows in token_batches(lengths, budget):
-                ids = mx.array(pad([tokens.ids[row] for row in rows]))
-                real = mx.array(lengths[rows].astype(np.int32))
-                yield rows, self.model(ids, real), real
-                bar.update(int(lengths[rows].sum()))
+        batches = token_batches(tokens.lengths, budget)
+        with tqdm(total=int(tokens.lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:
+            while group := list(islice(batches, len(_STREAMS[device]))):
+                outputs = []
+                for rows, stream in zip(group, _STREAMS[device], strict=False):
+                    with mx.stream(stream):
+                        ids = mx.array(pad([tokens.ids[row] for row in rows]))
+                        lengths = mx.array(tokens.lengths[rows].astype(np.int32))
+                        outputs.append(finish(self.model(ids, lengths), lengths))
+                mx.eval(outputs)  # together: MLX then interleaves the streams' operations
+                for rows, output in zip(group, outputs, strict=True):
+                    yield rows, np.array(output)
+                    bar.update(int(tokens.lengths[rows].sum()))
 
     def _checked_width(self, dimensions: int | None) -> int:
         if dimensions is None:

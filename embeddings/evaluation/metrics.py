@@ -1,0 +1,43 @@
+"""Measurements of vectors and hidden states. A NaN anywhere comes out as NaN, and NaN passes no bar."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["count_non_finite", "differences", "norm_error", "relative_change"]
+
+
+def count_non_finite(vectors: ArrayLike) -> int:
+    """Count the components that are NaN or infinite."""
+    return int(np.size(vectors) - np.isfinite(vectors).sum())
+
+
+def norm_error(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return | ||v|| - 1 | of each vector: (N, D) -> (N,)."""
+    return np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1)
+
+
+def differences(
+    measured: Sequence[NDArray[np.floating]] | NDArray[np.floating],
+    expected: Sequence[NDArray[np.floating]] | NDArray[np.floating],
+) -> NDArray[np.float64]:
+    """Return the largest absolute difference of each of N items: two lists of N arrays -> (N,).
+
+    Another number of items, or another shape of one, is an infinite difference.
+    """
+    if len(measured) != len(expected):
+        return np.array([np.inf])
+    return np.array([_difference(one, other) for one, other in zip(measured, expected, strict=True)])
+
+
+def _difference(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    if one.shape != other.shape:
+        return np.inf
+    return float(np.max(np.abs(one.astype(np.float64) - other.astype(np.float64)), initial=0.0))
+
+
+def relative_change(before: NDArray[np.floating], after: NDArray[np.floating]) -> float:
+    """Return max |after - before| over the root mean square of ``before``, of two arrays of one shape."""
+    scale = np.sqrt(np.mean(np.square(before.astype(np.float64))))
+    return _difference(before, after) / float(scale)

@@ -1,0 +1,23 @@
+"""A new process that encodes: ``python -m tests.elsewhere MODEL [FAULT]``, JSON in, .npy out."""
+
+import json
+import sys
+import warnings
+
+import numpy as np
+
+import embeddings
+from tests.faults import catalogue
+
+
+def main() -> None:
+    """Encode the texts on stdin with the model, with the fault of that name injected if there is one."""
+    model, fault = sys.argv[1], sys.argv[2]
+    warnings.simplefilter("ignore", embeddings.TruncationWarning)
+    with catalogue.injected(fault):
+        vectors = embeddings.load(model).encode(json.load(sys.stdin))
+    np.save(sys.stdout.buffer, vectors, allow_pickle=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Faults that embedding implementations have really shipped, as data plus a small injection in memory.
+
+A fault changes one function of the library through pytest's MonkeyPatch; the source stays untouched.
+The injections themselves are in ``injections.py``. ``killers`` are the checks that must turn red.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.faults import injections as inject
+
+__all__ = ["BENIGN", "FAULTS", "Fault", "injected"]
+
+GITHUB = "https://github.com/"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One change of the library, and what the gate must say of it.
+
+    where: tok (tokens), fwd (forward pass), out (vectors), load.
+    killers: checks that must be red; none for a benign variant, on which every check must stay green.
+    source: a public thread where it was found, or "" where it was thought of.
+    """
+
+    name: str
+    where: str
+    what: str
+    killers: tuple[str, ...]
+    inject: Callable[[pytest.MonkeyPatch], None]
+    source: str = ""
+
+
+FAULTS = (
+    Fault("first-token pooling", "out", "the first token pooled on a model trained for the mean",
+          ("parity",), inject.first_token_pooling),
+    Fault("padding in the mean", "out", "padded positions are averaged with the real ones",
+          ("parity", "alone or mixed", "generated mixtures"), inject.padding_in_the_mean,
+          GITHUB + "ml-explore/mlx-swift-lm/issues/418"),
+    Fault("attention mask ignored", "fwd", "real tokens attend to padding",
+          ("parity", "alone or mixed", "generated mixtures"), inject.attention_mask_ignored,
+          GITHUB + "ml-explore/mlx-swift-lm/issues/418"),
+    Fault("causal mask on an encoder", "fwd", "no token reads what comes after it",
+          ("parity", "bidirectional"), inject.causal_mask,
+          GITHUB + "huggingface/sentence-transformers/issues/3725"),
+    Fault("attention across texts", "fwd", "texts of equal length are packed without a mask between them",
+          ("equal lengths",), inject.attention_across_texts),
+    Fault("no normalisation", "out", "vectors keep the length that pooling gave them",
+          ("norm", "parity"), inject.no_normalisation, GITHUB + "ggml-org/llama.cpp/issues/5956"),
+    Fault("shorter, not normalised again", "out", "dimensions are cut after the vector was scaled",
+          ("shorter dimensions",), inject.shortened_after_normalising,
+          GITHUB + "michaelfeil/infinity/issues/538"),
+    Fault("constant vector", "out", "every text gets the same unit vector",
+          ("parity", "long tail"), inject.constant_vector, GITHUB + "alibaba/MNN/issues/4462"),
+    Fault("random vector by text", "out", "a unit vector seeded by Python's hash of the text",
+          ("parity", "new process"), inject.random_by_text),
+    Fault("output in length order", "out", "vectors come back in the order of the batches",
+          ("parity", "permuted", "alone or mixed"), inject.length_order,
+          GITHUB + "googleapis/js-genai/issues/1207"),
+    Fault("tanh GELU", "fwd", "the tanh approximation in place of the exact function",
+          ("parity", "hidden state parity"), inject.tanh_gelu),
+    Fault("layer-norm epsilon", "fwd", "1e-5, the default of most frameworks, where 1e-12 was trained",
+          ("parity", "hidden state parity"), inject.layer_norm_epsilon),
+    Fault("tile remainder", "fwd", "a text that fills a tile of 32 loses its last token in the mean",
+          ("multiple of 32",), inject.tile_remainder),
+    Fault("fp16 overflow", "fwd", "large activations overflow in half precision: NaN for some texts",
+          ("finite", "norm", "parity"), inject.overflow,
+          GITHUB + "QwenLM/Qwen3-Embedding/issues/164"),
+    Fault("dropout left on", "fwd", "the model runs in training mode",
+          ("repeated", "parity"), inject.dropout, GITHUB + "facebookresearch/XLM/issues/101"),
+    Fault("state shared between threads", "out", "a call's texts are kept on the object",
+          ("threads",), inject.shared_state, GITHUB + "ollama/ollama/issues/8713"),
+    Fault("special tokens dropped", "tok", "texts go in without their first and last special token",
+          ("token ids", "parity"), inject.no_special_tokens, GITHUB + "ggml-org/llama.cpp/issues/24428"),
+    Fault("silent cut", "tok", "texts are cut at 128 tokens and nobody is told",
+          ("long tail", "truncation count", "parity"), inject.silent_cut,
+          GITHUB + "raullenchai/Rapid-MLX/issues/1381"),
+    Fault("cut not counted", "tok", "texts are cut where they should be, and nobody is told",
+          ("truncation count",), inject.cut_not_counted),
+    Fault("empty text dropped", "tok", "blank texts are skipped, so there are fewer vectors than texts",
+          ("hostile texts",), inject.empty_dropped, GITHUB + "ollama/ollama/issues/3944"),
+    Fault("lone surrogate crashes", "tok", "half an emoji ends in an error from deep inside",
+          ("hostile texts",), inject.surrogate_crash, GITHUB + "manticoresoftware/columnar/issues/126"),
+    Fault("another revision's tokenizer", "load", "accents are kept; the hash is not looked at",
+          ("files", "token ids"), inject.other_tokenizer,
+          GITHUB + "embeddings-benchmark/mteb/issues/5377"),
+    Fault("weights silently not loaded", "load", "one layer keeps its random initial weights",
+          ("weights", "parity"), inject.weights_not_loaded,
+          GITHUB + "embeddings-benchmark/mteb/issues/1717"),
+)
+
+BENIGN = (
+    Fault("small batches", "out", "a budget of 64 tokens", (), inject.batch_budget(64)),
+    Fault("large batches", "out", "a budget of 4,096 tokens", (), inject.batch_budget(4096)),
+    Fault("batches of one", "out", "each text alone", (), inject.batch_budget(1)),
+    Fault("renamed folder", "load", "the same files in a folder of another name", (), inject.renamed_folder),
+    Fault("normalised twice", "out", "vectors of length 1 are scaled once more", (), inject.normalised_twice),
+    Fault("another thread", "out", "each call runs in a thread of its own", (), inject.another_thread),
+    Fault("reversed batches", "out", "shortest texts first", (), inject.shortest_first),
+)
+
+
+@contextmanager
+def injected(name: str) -> Iterator[None]:
+    """Inject the fault or benign variant of that name for a while; "" injects nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        if name:
+            {fault.name: fault for fault in (*FAULTS, *BENIGN)}[name].inject(patch)
+        yield

@@ -1,0 +1,286 @@
+"""The injections: each replaces one function of the library by its faulty (or harmlessly different) twin."""
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embeddings import batching, embedder, folder, pooling, tokens, weights
+from embeddings.blas import mx
+from embeddings.models import bert
+
+Patch = pytest.MonkeyPatch
+
+
+# --- pooling and what follows it ---
+
+
+def _pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:
+    patch.setattr(embedder, "POOLINGS", {"mean": pool})
+
+
+def first_token_pooling(patch: Patch) -> None:
+    _pool_with(patch, pooling.first_token)
+
+
+def padding_in_the_mean(patch: Patch) -> None:
+    _pool_with(patch, lambda hidden, _: hidden.mean(axis=1))
+
+
+def tile_remainder(patch: Patch) -> None:
+    def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
+        return pooling.mean(hidden, mx.where(lengths % 32 == 0, lengths - 1, lengths))
+
+    _pool_with(patch, pool)
+
+
+def no_normalisation(patch: Patch) -> None:
+    patch.setattr(embedder, "to_unit_length", lambda vectors: vectors)
+
+
+def normalised_twice(patch: Patch) -> None:
+    patch.setattr(embedder, "to_unit_length", lambda vectors: pooling.normalize(pooling.normalize(vectors)))
+
+
+def _replace_encode(patch: Patch, encode: Callable[..., NDArray[np.float32]]) -> None:
+    """Wrap encode: the replacement gets the right one as its first argument."""
+    right = embedder.Embedder.encode
+    patch.setattr(embedder.Embedder, "encode", lambda self, texts, **options: encode(right, self, texts, **options))
+
+
+def shortened_after_normalising(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any) -> Any:
+        return right(self, texts, **options)[:, :dimensions]
+
+    _replace_encode(patch, encode)
+
+
+def constant_vector(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = right(self, texts, **options)
+        vectors[:] = vectors.shape[1] ** -0.5
+        return vectors
+
+    _replace_encode(patch, encode)
+
+
+def random_by_text(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = right(self, texts, **options)
+        for row, text in zip(vectors, texts, strict=True):
+            row[:] = np.random.default_rng(abs(hash(text))).standard_normal(len(row))
+            row /= np.linalg.norm(row)
+        return vectors
+
+    _replace_encode(patch, encode)
+
+
+def length_order(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = right(self, texts, **options)
+        return vectors[np.argsort(-self.tokenize(texts).lengths, kind="stable")]
+
+    _replace_encode(patch, encode)
+
+
+def shared_state(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        self.pending = texts
+        time.sleep(0.002)  # let another thread in
+        return right(self, self.pending, **options)
+
+    _replace_encode(patch, encode)
+
+
+def another_thread(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            return right(self, texts, **options)
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(right, self, texts, **options).result()
+
+    _replace_encode(patch, encode)
+
+
+def batch_budget(tokens_: int) -> Callable[[Patch], None]:
+    def inject(patch: Patch) -> None:
+        patch.setattr(embedder, "_BATCH_TOKENS", {mx.default_device().type: tokens_})
+
+    return inject
+
+
+def shortest_first(patch: Patch) -> None:
+    right = batching.token_batches
+    patch.setattr(embedder, "token_batches", lambda lengths, budget: reversed(list(right(lengths, budget))))
+
+
+# --- the forward pass ---
+
+
+def attention_mask_ignored(patch: Patch) -> None:
+    patch.setattr(bert.Bert, "attention_mask", lambda self, longest, lengths: None)
+
+
+def causal_mask(patch: Patch) -> None:
+    right = bert.Bert.attention_mask
+
+    def mask(self: bert.Bert, longest: int, lengths: mx.array) -> mx.array:
+        return mx.logical_and(right(self, longest, lengths), mx.tril(mx.ones((longest, longest), dtype=mx.bool_)))
+
+    patch.setattr(bert.Bert, "attention_mask", mask)
+
+
+def attention_across_texts(patch: Patch) -> None:
+    right = bert.Bert.__call__
+    packed = threading.local()
+
+    def call(self: bert.Bert, ids: mx.array, lengths: mx.array) -> mx.array:
+        packed.now = ids.shape[0] > 1 and len(set(lengths.tolist())) == 1
+        return right(self, ids, lengths)
+
+    attend = bert.Bert.attend
+
+    def attend_all(self: bert.Bert, layer: str, x: mx.array, mask: mx.array | None) -> mx.array:
+        if packed.now:
+            return attend(self, layer, x.reshape(1, -1, x.shape[2]), None).reshape(x.shape)
+        return attend(self, layer, x, mask)
+
+    patch.setattr(bert.Bert, "__call__", call)
+    patch.setattr(bert.Bert, "attend", attend_all)
+
+
+def tanh_gelu(patch: Patch) -> None:
+    def gelu(x: mx.array) -> mx.array:
+        return 0.5 * x * (1 + mx.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+
+    patch.setattr(bert, "gelu", gelu)
+
+
+def layer_norm_epsilon(patch: Patch) -> None:
+    right = bert.layer_norm
+    patch.setattr(bert, "layer_norm", lambda x, weight, bias, _: right(x, weight, bias, 1e-5))
+
+
+def overflow(patch: Patch) -> None:
+    right = bert.gelu
+
+    def gelu(x: mx.array) -> mx.array:  # scaled so that the largest few activations pass 65,504
+        return right((x * 8000).astype(mx.float16).astype(mx.float32) / 8000)
+
+    patch.setattr(bert, "gelu", gelu)
+
+
+def dropout(patch: Patch) -> None:
+    right = bert.Bert.norm
+
+    def norm(self: bert.Bert, name: str, x: mx.array) -> mx.array:
+        out = right(self, name, x)
+        return mx.where(mx.random.uniform(shape=out.shape) < 0.1, 0, out / 0.9)
+
+    patch.setattr(bert.Bert, "norm", norm)
+
+
+# --- tokens ---
+
+
+def no_special_tokens(patch: Patch) -> None:
+    right = tokens.TextTokenizer.__call__
+
+    def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
+        found = right(self, texts)
+        return tokens.TokenizedTexts([ids[1:-1] if len(ids) > 2 else ids for ids in found.ids], found.dropped)
+
+    patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+def silent_cut(patch: Patch) -> None:
+    right = tokens.TextTokenizer.__call__
+
+    def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
+        found = right(self, texts)
+        return tokens.TokenizedTexts([ids[:128] for ids in found.ids], np.zeros_like(found.dropped))
+
+    patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+def cut_not_counted(patch: Patch) -> None:
+    right = tokens.TextTokenizer.__call__
+
+    def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
+        found = right(self, texts)
+        return tokens.TokenizedTexts(found.ids, np.zeros_like(found.dropped))
+
+    patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+def empty_dropped(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        return right(self, [text for text in texts if not isinstance(text, str) or text.strip()], **options)
+
+    _replace_encode(patch, encode)
+
+
+def surrogate_crash(patch: Patch) -> None:
+    patch.setattr(tokens, "_checked", list)
+
+
+# --- loading ---
+
+
+def _from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
+    """Load from a changed copy of the model's folder (its weights by symbolic link), unchecked."""
+    right = folder.find_folder
+
+    def find(name_or_folder: str | Path) -> folder.ModelFolder:
+        found = right(name_or_folder)
+        copy = Path(tempfile.mkdtemp(prefix="embedding-gate-")) / "copy"
+        shutil.copytree(found.path, copy, ignore=shutil.ignore_patterns("*.safetensors"))
+        (copy / folder.WEIGHTS_FILE).symlink_to(found.path / folder.WEIGHTS_FILE)
+        change(copy)
+        return folder.ModelFolder(copy, found.name)
+
+    patch.setattr(embedder, "find_folder", find)
+
+
+def other_tokenizer(patch: Patch) -> None:
+    def change(copy: Path) -> None:
+        path = copy / "tokenizer.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["normalizer"]["strip_accents"] = False
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+    _from_copy(patch, change)
+
+
+def renamed_folder(patch: Patch) -> None:
+    right = folder.find_folder
+
+    def find(name_or_folder: str | Path) -> folder.ModelFolder:
+        copy = Path(tempfile.mkdtemp(prefix="embedding-gate-")) / "my-model"
+        copy.symlink_to(right(name_or_folder).path, target_is_directory=True)
+        return right(copy)
+
+    patch.setattr(embedder, "find_folder", find)
+
+
+def weights_not_loaded(patch: Patch) -> None:
+    right = weights.read_weights
+
+    def read(path: Path, shapes: Any, unused: Any) -> dict[str, mx.array]:
+        loaded = right(path, shapes, unused)
+        for name, shape in shapes.items():
+            if name.startswith("encoder.layer.3.") and name.endswith("dense.weight"):
+                loaded[name] = 0.02 * mx.random.normal(shape, key=mx.random.key(0))
+        mx.eval(loaded)
+        return loaded
+
+    patch.setattr(embedder, "read_weights", read)

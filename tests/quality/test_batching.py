@@ -1,0 +1,94 @@
+"""A text's vector does not depend on the texts that it is encoded with.
+
+Most published faults of embedding servers live here: padding that leaks into the mean, a last token
+looked for at the wrong place, masks left out when they seem needless, results in another order.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, target
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.metrics import differences
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+
+def each_alone(subject: Subject, texts: list[str]) -> NDArray[np.float32]:
+    """Encode each text in a call of its own: nothing is padded, nothing can leak."""
+    return np.concatenate([subject.encoder.encode([text]) for text in texts])
+
+
+def mixture(subject: Subject) -> list[str]:
+    """Pick texts of many kinds and lengths, in no order of length; the longest pads all others."""
+    short = subject.texts.of_kind("word", "sentence", "script", "format", "hostile")
+    return [*short[::9], subject.text_of(96)]
+
+
+def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
+    """One large padded batch gives what each text gives alone."""
+    texts = mixture(subject)
+    mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+    gate.require(differences(list(mixed), list(each_alone(subject, texts))).max())
+
+
+def test_permuted(subject: Subject, gate: Gate) -> None:
+    """Vectors come back in input order, whatever it is."""
+    texts = mixture(subject)
+    order = np.random.default_rng(0).permutation(len(texts))
+    straight = subject.encoder.encode(texts)
+    permuted = subject.encoder.encode([texts[index] for index in order])
+    gate.require(differences(list(permuted), list(straight[order])).max())
+
+
+def test_equal_lengths(subject: Subject, gate: Gate) -> None:
+    """Texts of equal length, which need no padding, give what each gives alone."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    for text, length in zip(subject.texts.texts, subject.encoder.count_tokens(subject.texts.texts), strict=True):
+        groups[int(length)].append(text)
+    texts = max(groups.values(), key=len)[:16]
+    gate.require(differences(list(subject.encoder.encode(texts)), list(each_alone(subject, texts))).max())
+
+
+def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
+    """A longest text that fills a kernel's tile exactly changes nothing for it or its neighbours."""
+    worst = 0.0
+    for tokens in (32, 64, 128):
+        texts = [subject.text_of(tokens), subject.text_of(tokens - 1), *subject.texts.of_kind("sentence")[:4]]
+        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        worst = np.maximum(worst, differences(list(mixed), list(each_alone(subject, texts))).max())
+    gate.require(float(worst))
+
+
+def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
+    """Hypothesis looks for a list of texts, of any characters, that breaks the invariance."""
+    anything = st.text("ab Zé9.,\n\t\x00ß\u0301\u200d中日अשع🙂👩[]#", max_size=40)
+    some = st.one_of(anything, st.sampled_from(subject.texts.texts[:120]))
+    bound = gate.bound()
+    last: tuple[float, list[str]] = (0.0, [])
+    worst = 0.0
+
+    @settings(
+        max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.lists(some, min_size=2, max_size=6))
+    def search(texts: list[str]) -> None:
+        nonlocal last, worst
+        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        difference = float(differences(list(mixed), list(each_alone(subject, texts))).max())
+        last = (difference, texts)
+        assert difference <= bound  # a failure makes hypothesis shrink the list; NaN fails
+        worst = max(worst, difference)
+        target(difference)
+
+    try:
+        search()
+    except AssertionError:  # the last list tried is the smallest that fails
+        gate.require(last[0], evidence=f"smallest list: {last[1]!r}")
+    else:
+        gate.require(worst)

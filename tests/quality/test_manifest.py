@@ -1,0 +1,38 @@
+"""The files are the ones that were meant, and every weight of them is in use."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+
+def test_files(subject: Subject, gate: Gate) -> None:
+    """The model's files hash to what the goldens were made from."""
+    if subject.golden is None:
+        return gate.uncalibrated("no goldens, so no hashes to compare with")
+    other = [
+        name
+        for name, expected in subject.golden.files.items()
+        if hashlib.sha256((subject.encoder.path / name).read_bytes()).hexdigest() != expected
+    ]
+    return gate.require(len(other), evidence=f"other files: {', '.join(other)}")
+
+
+def test_weights(subject: Subject, gate: Gate) -> None:
+    """Each weight of the checkpoint is in memory, value for value, or on the list of unused ones."""
+    parameters = subject.encoder.parameters()
+    wrong = []
+    with safe_open(str(subject.encoder.path / "model.safetensors"), framework="numpy") as file:
+        names = set(file.keys())
+        for name in names - subject.encoder.unused_weights:
+            loaded = parameters.get(name)
+            if loaded is None or not np.array_equal(loaded, file.get_tensor(name).astype(np.float32)):
+                wrong.append(name)
+    wrong += sorted(parameters.keys() - names)
+    gate.require(len(wrong), evidence=f"not as in the file: {', '.join(sorted(wrong)[:3])}")

@@ -1,0 +1,42 @@
+"""An independent implementation gives the same tokens, hidden states and vectors.
+
+The largest difference decides. A cosine is too blunt: the tanh approximation of GELU in place of the
+exact function leaves it at 0.9999989.
+"""
+
+import numpy as np
+import pytest
+
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.metrics import differences
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+NO_GOLDENS = "no goldens of this model from an independent implementation"
+
+
+def test_token_ids(subject: Subject, gate: Gate) -> None:
+    """Every text gives exactly the golden token ids."""
+    if subject.golden is None:
+        return gate.uncalibrated(NO_GOLDENS)
+    found = subject.encoder.tokenize(subject.texts.texts).ids
+    differ = differences(found, subject.golden.token_ids) != 0
+    return gate.require(differ.sum(), evidence=f"texts: {subject.name_rows(differ)}")
+
+
+def test_parity(subject: Subject, gate: Gate) -> None:
+    """No component of any vector strays from the golden vectors."""
+    if subject.golden is None:
+        return gate.uncalibrated(NO_GOLDENS)
+    worst = differences(list(subject.vectors), list(subject.golden.vectors))
+    return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(worst == worst.max())}")
+
+
+def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
+    """No component of any token's hidden state strays from the golden states."""
+    if subject.golden is None:
+        return gate.uncalibrated(NO_GOLDENS)
+    worst = differences(subject.hidden_states, subject.golden.hidden_states)
+    rows = np.zeros(len(subject.texts.ids), dtype=bool)
+    rows[subject.hidden_rows] = worst == worst.max()
+    return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(rows)}")

@@ -1,0 +1,41 @@
+"""A text is read to the model's limit, and what is cut off beyond it is counted and reported."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+
+def test_truncation_count(subject: Subject, gate: Gate) -> None:
+    """Each text's cut-off tokens are counted, and encode warns of the cut."""
+    tokens = subject.encoder.tokenize(subject.texts.texts)
+    kept = np.array([len(ids) for ids in tokens.ids])
+    limit = subject.encoder.max_tokens
+    wrong = (kept > limit) | ((tokens.dropped > 0) & (kept != limit))
+    if subject.golden is not None:
+        wrong |= tokens.dropped != subject.golden.dropped
+    over = " ".join(subject.texts.of_kind("paragraph")) + " and more" * limit
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        subject.encoder.encode([over])
+    silent = not any(f"cut at {limit} tokens" in str(warning.message) for warning in caught)
+    gate.require(
+        int(wrong.sum()) + silent,
+        evidence=f"miscounted: {subject.name_rows(wrong)}; " + ("no warning of a cut" if silent else "the cut is reported"),
+    )
+
+
+def test_long_tail(subject: Subject, gate: Gate) -> None:
+    """Another word near the end of a text of the greatest length gives another vector."""
+    words = subject.text_of(subject.encoder.max_tokens).split()
+    distances = []
+    for place in (len(words) // 2 + 1, len(words) * 7 // 8, len(words) - 2):
+        changed = [*words[:place], "volcano", *words[place + 1 :]]
+        one, other = subject.encoder.encode([" ".join(words)]), subject.encoder.encode([" ".join(changed)])
+        distances.append(float(np.linalg.norm(one - other)))
+    gate.require(np.min(distances), evidence=f"distances {', '.join(f'{d:.2g}' for d in distances)}")

@@ -1,0 +1,35 @@
+"""Vectors are finite and have length 1."""
+
+import numpy as np
+import pytest
+
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.metrics import count_non_finite, norm_error
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+
+def test_finite(subject: Subject, gate: Gate) -> None:
+    """No component of any vector is NaN or infinite."""
+    rows = ~np.isfinite(subject.vectors).all(axis=1)
+    gate.require(count_non_finite(subject.vectors), evidence=f"texts: {subject.name_rows(rows)}")
+
+
+def test_norm(subject: Subject, gate: Gate) -> None:
+    """Every vector has length 1: the longest text's and the empty one's too."""
+    errors = norm_error(subject.vectors)
+    gate.require(errors.max(), evidence=f"worst: {subject.name_rows(errors == errors.max())}")
+
+
+def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
+    """Fewer dimensions are the first components of the whole vector, scaled to length 1 again."""
+    texts = list(subject.texts.texts[:20])
+    whole = subject.encoder.encode(texts).astype(np.float64)
+    worst = 0.0
+    for dimensions in (1, subject.encoder.dimension // 3, subject.encoder.dimension - 1):
+        kept = whole[:, :dimensions]
+        expected = kept / np.linalg.norm(kept, axis=1, keepdims=True)
+        got = subject.encoder.encode(texts, dimensions=dimensions)
+        worst = np.maximum(worst, np.abs(got - expected).max()) if got.shape == expected.shape else np.inf
+    gate.require(float(worst))
