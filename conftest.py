@@ -19,8 +19,13 @@ COMPLETE = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("embedding-gate")
-    group.addoption("--model", action="append", metavar="NAME|PATH", default=[],
-                    help=f"model to judge, repeatable (default: {DEFAULT_MODEL})")
+    group.addoption(
+        "--model",
+        action="append",
+        metavar="NAME|PATH",
+        default=[],
+        help=f"model to judge, repeatable (default: {DEFAULT_MODEL})",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,8 +79,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    unread = [gate for gate in session.config.stash[GATES].values() if gate.unread]
-    if unread and session.config.stash[COMPLETE] and session.exitstatus == pytest.ExitCode.OK:
+    stash = session.config.stash
+    complete = stash.get(COMPLETE, False)
+    unread = any(gate.unread for gate in stash[GATES].values())
+    if complete and unread and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -42,7 +42,12 @@ __all__ = [
     "load",
 ]
 
-_HOME = {"Embedder": "embedder", "load": "embedder", "TokenizedTexts": "tokens", "TruncationWarning": "tokens"}
+_HOME = {
+    "Embedder": "embedder",
+    "load": "embedder",
+    "TokenizedTexts": "tokens",
+    "TruncationWarning": "tokens",
+}
 
 
 def __getattr__(name: str) -> Any:

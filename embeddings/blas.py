@@ -20,6 +20,7 @@ from pathlib import Path
 __all__ = ["CHOICE_VARIABLE", "in_use", "mx", "usable_cores"]
 
 CHOICE_VARIABLE = "EMBEDDING_GATE_BLAS"  # "openblas" (the default) or "stock"
+_PACKAGE = "ngsolve-openblas"  # kernels for every x86-64 processor in one library, chosen at run time
 _FORTRAN = "libgfortran.so.5"
 
 
@@ -72,7 +73,7 @@ def _load_fortran_runtime() -> None:
 
 
 def _load_openblas() -> None:
-    path = str(_installed("cmeel-openblas", "libopenblas.so.0"))
+    path = str(_installed(_PACKAGE, "libopenblas"))
     try:
         openblas = ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
     except OSError as error:
@@ -92,12 +93,14 @@ def _preload() -> None:
         return
     slow = "matrix products on the CPU will be about 70 times slower"
     if "mlx.core" in sys.modules:
-        warnings.warn(f"mlx.core was imported before embeddings: {slow}; import embeddings first", stacklevel=2)
+        warnings.warn(
+            f"mlx.core was imported before embeddings: {slow}; import embeddings first", stacklevel=2
+        )
         return
     try:
         _load_openblas()
     except (OSError, metadata.PackageNotFoundError) as error:
-        warnings.warn(f"no OpenBLAS ({error}): {slow}; pip install cmeel-openblas", stacklevel=2)
+        warnings.warn(f"no OpenBLAS ({error}): {slow}; pip install {_PACKAGE}", stacklevel=2)
 
 
 _preload()

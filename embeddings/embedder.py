@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,23 @@ from embeddings.catalog import DEFAULT_MODEL
 from embeddings.errors import InputError, UnsupportedModel
 from embeddings.folder import WEIGHTS_FILE, ModelFolder, find_folder
 from embeddings.models import Bert, BertConfig
-from embeddings.pooling import POOLINGS, normalize as to_unit_length
+from embeddings.pooling import POOLINGS
+from embeddings.pooling import normalize as to_unit_length
 from embeddings.recipe import Recipe, read_recipe
 from embeddings.tokens import TextTokenizer, TokenizedTexts, TruncationWarning
 from embeddings.weights import read_weights
 
 __all__ = ["Embedder", "load"]
 
-Finish = Callable[[mx.array, mx.array], mx.array]  # hidden states (B, T, D), lengths (B,) -> what is kept of them
+Finish = Callable[
+    [mx.array, mx.array], mx.array
+]  # hidden states (B, T, D), lengths (B,) -> what is kept of them
 
 # Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
 _BATCH_TOKENS = {mx.DeviceType.cpu: 512, mx.DeviceType.gpu: 16_384}
 
 # MLX's CPU backend computes elementwise functions on one core, so each core works on a batch of its own.
-_STREAMS = {
+_STREAMS: dict[mx.DeviceType, list[Any]] = {
     mx.DeviceType.cpu: [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())],
     mx.DeviceType.gpu: [mx.gpu],
 }
@@ -39,14 +43,18 @@ def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
 
     Raises:
         ModelNotFound, DamagedModel, HashMismatch, UnsupportedModel, WeightMismatch: see embeddings.errors.
+
     """
     folder = find_folder(name_or_folder)
     config = BertConfig.read(folder)
     recipe = read_recipe(folder, hidden_size=config.hidden_size, max_positions=config.max_position_embeddings)
     tokenizer = TextTokenizer(folder.file("tokenizer.json"), max_tokens=recipe.max_tokens)
     if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads past a table's end without an error
-        raise UnsupportedModel(folder.path / "tokenizer.json", f"gives ids up to {tokenizer.vocabulary_size - 1}, "
-                               f"the model has {config.vocab_size}", mend="use the tokenizer of this very model")
+        raise UnsupportedModel(
+            folder.path / "tokenizer.json",
+            f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
+            mend="use the tokenizer of this very model",
+        )
     weights = read_weights(folder.file(WEIGHTS_FILE), Bert.shapes(config), Bert.unused)
     return Embedder(folder, Bert(config, weights), tokenizer, recipe)
 
@@ -102,7 +110,8 @@ class Embedder:
         """Turn N texts into vectors (N, D) float32, in input order.
 
         prompt: the name of one of the model's prompts, set before each text.
-        batch_tokens: padded tokens of one batch (a CPU works on one per core); bounds memory, changes nothing else.
+        batch_tokens: padded tokens of one batch, of which a CPU works on one per core; bounds memory,
+            changes nothing else.
         normalize: scale each vector to length 1.
         dimensions: keep the first so many components, then scale.
         progress: show a progress bar on stderr.
@@ -112,6 +121,7 @@ class Embedder:
 
         Raises:
             InputError: a text or an option is not acceptable.
+
         """
         width = self._checked_width(dimensions)
         tokens = self.tokenize(texts, prompt=prompt)
@@ -147,8 +157,11 @@ class Embedder:
         if name is None:
             return self.tokenizer(texts)
         if name not in self.recipe.prompts:
-            raise InputError("prompt", f"{self.name} has no prompt {name!r}",
-                             mend=f"use one of {sorted(self.recipe.prompts)}, or none")
+            raise InputError(
+                "prompt",
+                f"{self.name} has no prompt {name!r}",
+                mend=f"use one of {sorted(self.recipe.prompts)}, or none",
+            )
         if isinstance(texts, str):
             return self.tokenizer(texts)  # which refuses it
         return self.tokenizer([f"{self.recipe.prompts[name]}{text}" for text in texts])
@@ -158,14 +171,19 @@ class Embedder:
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield each batch: its texts' indices (B,) and ``finish`` of its hidden states, in host memory."""
         device = mx.default_device().type
+        streams = _STREAMS[device]
         budget = _BATCH_TOKENS[device] if batch_tokens is None else batch_tokens
         if budget < 1:
-            raise InputError("batch_tokens", f"must be at least 1, got {budget}", mend="leave it out for the default")
+            raise InputError(
+                "batch_tokens", f"must be at least 1, got {budget}", mend="leave it out for the default"
+            )
         batches = token_batches(tokens.lengths, budget)
-        with tqdm(total=int(tokens.lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:
-            while group := list(islice(batches, len(_STREAMS[device]))):
+        with tqdm(
+            total=int(tokens.lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress
+        ) as bar:
+            while group := list(islice(batches, len(streams))):
                 outputs = []
-                for rows, stream in zip(group, _STREAMS[device], strict=False):
+                for rows, stream in zip(group, streams, strict=False):
                     with mx.stream(stream):
                         ids = mx.array(pad([tokens.ids[row] for row in rows]))
                         lengths = mx.array(tokens.lengths[rows].astype(np.int32))
@@ -179,8 +197,11 @@ class Embedder:
         if dimensions is None:
             return self.dimension
         if not 1 <= dimensions <= self.dimension:
-            raise InputError("dimensions", f"must be between 1 and {self.dimension}, got {dimensions}",
-                             mend="leave it out for all of them")
+            raise InputError(
+                "dimensions",
+                f"must be between 1 and {self.dimension}, got {dimensions}",
+                mend="leave it out for all of them",
+            )
         return dimensions
 
 

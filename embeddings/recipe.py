@@ -33,11 +33,12 @@ _NO_SUCH_POOLING = {  # supported only when off
     "include_prompt": True,
 }
 _TOKENIZER_HARMLESS = frozenset(  # tokenizer.json holds what these once configured
-    "add_bos_token add_eos_token add_prefix_space added_tokens_decoder additional_special_tokens backend bos_token "
-    "chat_template clean_up_tokenization_spaces cls_token do_basic_tokenize do_lower_case eos_token errors "
-    "extra_special_tokens is_local mask_token max_length name_or_path never_split pad_to_multiple_of pad_token "
-    "pad_token_type_id padding_side sep_token special_tokens_map_file split_special_tokens stride strip_accents "
-    "tokenize_chinese_chars tokenizer_class truncation_strategy unk_token".split()
+    "add_bos_token add_eos_token add_prefix_space added_tokens_decoder additional_special_tokens backend "
+    "bos_token chat_template clean_up_tokenization_spaces cls_token do_basic_tokenize do_lower_case "
+    "eos_token errors extra_special_tokens is_local mask_token max_length name_or_path never_split "
+    "pad_to_multiple_of pad_token pad_token_type_id padding_side sep_token special_tokens_map_file "
+    "split_special_tokens stride strip_accents tokenize_chinese_chars tokenizer_class truncation_strategy "
+    "unk_token".split()
 )
 _PROMPT_FILE_HARMLESS = frozenset({"__version__", "similarity_fn_name", "model_type"})
 
@@ -64,6 +65,7 @@ def read_recipe(folder: ModelFolder, *, hidden_size: int, max_positions: int) ->
     Raises:
         DamagedModel: a file is missing or malformed.
         UnsupportedModel: a module, a pooling or a key that this library does not do.
+
     """
     prompts, default = _prompts(folder)
     return Recipe(
@@ -80,20 +82,35 @@ def _pooling(folder: ModelFolder, hidden_size: int) -> str:
     try:
         kinds = [str(module["type"]).rpartition(".")[2] for module in modules]
     except (KeyError, TypeError) as error:
-        raise DamagedModel(where, "must be a list of objects with a 'type'", mend="fetch the file again") from error
+        raise DamagedModel(
+            where, "must be a list of objects with a 'type'", mend="fetch the file again"
+        ) from error
     if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
-        raise UnsupportedModel(where, f"modules must be Transformer, Pooling and at most Normalize, got {kinds}",
-                               mend="use a model without the others, or add support and a test")
+        raise UnsupportedModel(
+            where,
+            f"modules must be Transformer, Pooling and at most Normalize, got {kinds}",
+            mend="use a model without the others, or add support and a test",
+        )
     name = f"{modules[1].get('path', '1_Pooling')}/config.json"
     where, declared = folder.path / name, folder.mapping(name)
-    account(where, declared, handled={*_POOLING_FLAGS, "word_embedding_dimension"}, harmless=(), fixed=_NO_SUCH_POOLING)
+    account(
+        where,
+        declared,
+        handled={*_POOLING_FLAGS, "word_embedding_dimension"},
+        harmless=(),
+        fixed=_NO_SUCH_POOLING,
+    )
     if (width := typed(where, declared, "word_embedding_dimension", int)) != hidden_size:
-        raise UnsupportedModel(where, f"word_embedding_dimension {width} is not config.json's hidden_size {hidden_size}",
-                               mend="correct the one that is wrong")
+        raise UnsupportedModel(
+            where,
+            f"word_embedding_dimension {width} is not config.json's hidden_size {hidden_size}",
+            mend="correct the one that is wrong",
+        )
     chosen = [pooling for flag, pooling in _POOLING_FLAGS.items() if declared.get(flag)]
     if len(chosen) != 1:
-        raise UnsupportedModel(where, f"exactly one pooling must be on, got {chosen or 'none'}",
-                               mend="correct the file")
+        raise UnsupportedModel(
+            where, f"exactly one pooling must be on, got {chosen or 'none'}", mend="correct the file"
+        )
     return chosen[0]
 
 
@@ -103,8 +120,13 @@ def _max_tokens(folder: ModelFolder, max_positions: int) -> int:
     account(where, declared, handled={"max_seq_length"}, harmless=(), fixed={"do_lower_case": False})
     name = "tokenizer_config.json"
     tokenizer = folder.mapping(name, optional=True)
-    account(folder.path / name, tokenizer, handled={"model_max_length"}, harmless=_TOKENIZER_HARMLESS,
-            fixed={"truncation_side": "right"})
+    account(
+        folder.path / name,
+        tokenizer,
+        handled={"model_max_length"},
+        harmless=_TOKENIZER_HARMLESS,
+        fixed={"truncation_side": "right"},
+    )
     if declared.get("max_seq_length") is not None:
         limit = typed(where, declared, "max_seq_length", int)
     elif tokenizer.get("model_max_length") is not None:
@@ -113,18 +135,24 @@ def _max_tokens(folder: ModelFolder, max_positions: int) -> int:
     else:
         limit = max_positions
     if limit < 1:
-        raise DamagedModel(where, f"longest text must be at least 1 token, got {limit}", mend="correct the file")
+        raise DamagedModel(
+            where, f"longest text must be at least 1 token, got {limit}", mend="correct the file"
+        )
     return min(limit, max_positions)
 
 
 def _prompts(folder: ModelFolder) -> tuple[dict[str, str], str | None]:
     name = "config_sentence_transformers.json"
     where, declared = folder.path / name, folder.mapping(name, optional=True)
-    account(where, declared, handled={"prompts", "default_prompt_name"}, harmless=_PROMPT_FILE_HARMLESS, fixed={})
+    account(
+        where, declared, handled={"prompts", "default_prompt_name"}, harmless=_PROMPT_FILE_HARMLESS, fixed={}
+    )
     prompts: Any = declared.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
         raise DamagedModel(where, "prompts must map names to texts", mend="correct the file")
     default = declared.get("default_prompt_name")
     if default is not None and default not in prompts:
-        raise DamagedModel(where, f"default_prompt_name {default!r} is not among the prompts", mend="correct the file")
+        raise DamagedModel(
+            where, f"default_prompt_name {default!r} is not among the prompts", mend="correct the file"
+        )
     return prompts, default

@@ -28,6 +28,7 @@ def read_weights(
     Raises:
         DamagedModel: the file cannot be read.
         WeightMismatch: a weight is missing, left over (and not in ``unused``), or of another shape or type.
+
     """
     _account(path, shapes, unused)
     try:
@@ -46,12 +47,16 @@ def _account(path: Path, shapes: Mapping[str, tuple[int, ...]], unused: frozense
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
             kinds = {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in found.items()}
     except (OSError, SafetensorError) as error:
-        raise DamagedModel(path, f"not a readable safetensors file ({error})", mend="fetch the file again") from error
+        raise DamagedModel(
+            path, f"not a readable safetensors file ({error})", mend="fetch the file again"
+        ) from error
     mend = "use the checkpoint that config.json belongs to"
     if missing := sorted(shapes.keys() - kinds.keys()):
         raise WeightMismatch(path, f"{len(missing)} weights missing, first {missing[0]!r}", mend=mend)
     if extra := sorted(kinds.keys() - shapes.keys() - unused):
-        raise WeightMismatch(path, f"{len(extra)} weights that the model has no use for, first {extra[0]!r}", mend=mend)
+        raise WeightMismatch(
+            path, f"{len(extra)} weights that the model has no use for, first {extra[0]!r}", mend=mend
+        )
     for name, expected in shapes.items():
         shape, kind = kinds[name]
         if shape != expected:

@@ -1,0 +1,1 @@
+"""The gate, the proof of its power, and the tests of the project itself."""

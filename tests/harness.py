@@ -46,7 +46,10 @@ def open_subject(model: str, *, variant: str = "") -> Subject:
     def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
         done = subprocess.run(
             [sys.executable, "-m", "tests.elsewhere", model, variant],
-            input=json.dumps(some).encode(), capture_output=True, cwd=ROOT, check=False,
+            input=json.dumps(some).encode(),
+            capture_output=True,
+            cwd=ROOT,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"the new process failed: {done.stderr.decode()[-500:]}")
@@ -76,5 +79,5 @@ def run_gate(subject: Subject, gate: Gate) -> None:
         try:
             with gate.claim(name):
                 test(subject, gate)
-        except Exception:  # noqa: BLE001, S112, PERF203  (the gate has recorded it as a verdict)
+        except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
             continue

@@ -51,6 +51,7 @@ def read_texts(path: Path) -> Texts:
 
     Raises:
         FixtureError: the file is missing, empty or malformed; names the line.
+
     """
     data = _read(path)
     rows: list[dict[str, str]] = []
@@ -67,7 +68,9 @@ def read_texts(path: Path) -> Texts:
         if not all(isinstance(value, str) for value in row.values()):
             raise FixtureError(where, "id, kind and text must be strings", mend="correct the line")
         if any(row["id"] == other["id"] for other in rows):
-            raise FixtureError(where, f"id {row['id']!r} is there twice", mend="give each text an id of its own")
+            raise FixtureError(
+                where, f"id {row['id']!r} is there twice", mend="give each text an id of its own"
+            )
         rows.append(row)
     if not rows:
         raise FixtureError(path, "holds no text", mend="restore the file")
@@ -84,6 +87,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
 
     Raises:
         FixtureError: they are damaged, or belong to other texts.
+
     """
     origin_path = folder / f"{model}.json"
     if not origin_path.exists():
@@ -92,11 +96,19 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
     try:
         origin = json.loads(_read(origin_path))
         path = folder / origin["golden"]["file"]
-        expected, of_texts, files = origin["golden"]["sha256"], origin["texts"]["sha256"], dict(origin["files"])
+        expected, of_texts, files = (
+            origin["golden"]["sha256"],
+            origin["texts"]["sha256"],
+            dict(origin["files"]),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise FixtureError(origin_path, f"malformed ({error!r})", mend=mend) from error
     if of_texts != texts.sha256:
-        raise FixtureError(origin_path, f"goldens of other texts (SHA-256 {of_texts[:12]}, now {texts.sha256[:12]})", mend=mend)
+        raise FixtureError(
+            origin_path,
+            f"goldens of other texts (SHA-256 {of_texts[:12]}, now {texts.sha256[:12]})",
+            mend=mend,
+        )
     data = _read(path)
     if (got := hashlib.sha256(data).hexdigest()) != expected:
         raise FixtureError(path, f"SHA-256 must be {expected}, got {got}", mend=mend)
@@ -115,7 +127,9 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
     except (SafetensorError, KeyError, IndexError, ValueError) as error:
         raise FixtureError(path, f"malformed ({error!r})", mend=mend) from error
     if not len(golden.vectors) == len(golden.token_ids) == len(texts.texts):
-        raise FixtureError(path, f"holds {len(golden.vectors)} vectors for {len(texts.texts)} texts", mend=mend)
+        raise FixtureError(
+            path, f"holds {len(golden.vectors)} vectors for {len(texts.texts)} texts", mend=mend
+        )
     return golden
 
 

@@ -16,7 +16,7 @@ ANY_MODEL = "any"
 Outcome = Literal["pass", "FAIL", "ERROR", "uncalibrated"]
 
 
-class CheckFailed(AssertionError):  # noqa: N818  (it reads as what happened, in a test's output)
+class CheckFailed(AssertionError):
     """A measurement did not reach its bar."""
 
 
@@ -104,7 +104,9 @@ class Gate:
     def unread(self) -> list[str]:
         """The checks that have a bar of this very model and gave no verdict."""
         given = {verdict.check for verdict in self.verdicts}
-        return sorted(check for check, bar in self.thresholds.items() if bar.model == self.model and check not in given)
+        return sorted(
+            check for check, bar in self.thresholds.items() if bar.model == self.model and check not in given
+        )
 
     @contextmanager
     def claim(self, test_name: str) -> Iterator[None]:
@@ -127,6 +129,7 @@ class Gate:
 
         Raises:
             CheckFailed: the bar was not reached, or there is none.
+
         """
         if self._claim not in self.thresholds:
             self._error(f"no bar for {self.model} on these texts in thresholds.toml", measured)
@@ -140,6 +143,7 @@ class Gate:
 
         Raises:
             CheckFailed: this very model has a bar for it, so what is missing was there once.
+
         """
         bar = self.thresholds.get(self._claim)
         if bar is not None and bar.model == self.model:
@@ -164,6 +168,7 @@ def read_thresholds(path: Path, *, model: str, fixture: str) -> dict[str, Thresh
 
     Raises:
         FixtureError: the file is missing or malformed, or a bar would fail its own measurement.
+
     """
     chosen: dict[str, Threshold] = {}
     for bar in _all_thresholds(path):
@@ -178,9 +183,13 @@ def _all_thresholds(path: Path) -> list[Threshold]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise FixtureError(path, f"not readable as TOML ({error})", mend="restore the file, or correct that line") from error
+        raise FixtureError(
+            path, f"not readable as TOML ({error})", mend="restore the file, or correct that line"
+        ) from error
     if list(entries) != ["bar"] or not isinstance(entries["bar"], list):
-        raise FixtureError(path, f"must hold [[bar]] tables and nothing else, got {sorted(entries)}", mend="correct the file")
+        raise FixtureError(
+            path, f"must hold [[bar]] tables and nothing else, got {sorted(entries)}", mend="correct the file"
+        )
     bars = [_threshold(path, number, entry) for number, entry in enumerate(entries["bar"], start=1)]
     seen: set[tuple[str, str, str]] = set()
     for number, bar in enumerate(bars, start=1):
@@ -198,11 +207,13 @@ def _threshold(path: Path, number: int, entry: dict[str, Any]) -> Threshold:
     if len(kinds) != 1:
         raise FixtureError(where, "must have one of at_most and at_least", mend="correct the bar")
     if wrong := (entry.keys() - texts - numbers - {"fixture"}) | ((texts | numbers) - entry.keys()):
-        raise FixtureError(where, f"keys unknown or missing: {', '.join(sorted(wrong))}", mend="correct the bar")
-    for key in entry:
+        raise FixtureError(
+            where, f"keys unknown or missing: {', '.join(sorted(wrong))}", mend="correct the bar"
+        )
+    for key, value in entry.items():
         kind: Any = (int, float) if key in numbers else str
-        if not isinstance(entry[key], kind) or isinstance(entry[key], bool):
-            raise FixtureError(where, f"{key} has the wrong type: {entry[key]!r}", mend="correct the bar")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise FixtureError(where, f"{key} has the wrong type: {value!r}", mend="correct the bar")
     kind_key = kinds.pop()
     bar = Threshold(
         check=entry["check"],
@@ -214,5 +225,7 @@ def _threshold(path: Path, number: int, entry: dict[str, Any]) -> Threshold:
         fixture=entry.get("fixture", ""),
     )
     if bar.judge(bar.measured).red:
-        raise FixtureError(where, f"its own measurement {bar.measured:g} does not reach it", mend="measure again")
+        raise FixtureError(
+            where, f"its own measurement {bar.measured:g} does not reach it", mend="measure again"
+        )
     return bar

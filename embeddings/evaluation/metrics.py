@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Array = NDArray[np.floating] | NDArray[np.integer]
+
 __all__ = ["count_non_finite", "differences", "norm_error", "relative_change"]
 
 
@@ -15,13 +17,10 @@ def count_non_finite(vectors: ArrayLike) -> int:
 
 def norm_error(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return | ||v|| - 1 | of each vector: (N, D) -> (N,)."""
-    return np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1)
+    return np.asarray(np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1))
 
 
-def differences(
-    measured: Sequence[NDArray[np.floating]] | NDArray[np.floating],
-    expected: Sequence[NDArray[np.floating]] | NDArray[np.floating],
-) -> NDArray[np.float64]:
+def differences(measured: Sequence[Array] | Array, expected: Sequence[Array] | Array) -> NDArray[np.float64]:
     """Return the largest absolute difference of each of N items: two lists of N arrays -> (N,).
 
     Another number of items, or another shape of one, is an infinite difference.
@@ -31,7 +30,7 @@ def differences(
     return np.array([_difference(one, other) for one, other in zip(measured, expected, strict=True)])
 
 
-def _difference(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+def _difference(one: Array, other: Array) -> float:
     if one.shape != other.shape:
         return np.inf
     return float(np.max(np.abs(one.astype(np.float64) - other.astype(np.float64)), initial=0.0))

@@ -16,15 +16,23 @@ def gate_table(gate: Gate) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
     lines = [f"{gate.model}: {_summary(gate)}"]
     for row, verdict in zip(rows, [None, *verdicts], strict=True):
-        lines.append("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        lines.append(
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
         if verdict and verdict.evidence and verdict.outcome != "pass":
             lines.append(f"      {verdict.evidence}")
     return lines
 
 
 def _summary(gate: Gate) -> str:
-    counts = {outcome: sum(v.outcome == outcome for v in gate.verdicts) for outcome in ("pass", "uncalibrated")}
-    parts = [f"{len(gate.red)} of {len(gate.verdicts)} checks red" if gate.red else f"{counts['pass']} checks passed"]
+    counts = {
+        outcome: sum(v.outcome == outcome for v in gate.verdicts) for outcome in ("pass", "uncalibrated")
+    }
+    parts = [
+        f"{len(gate.red)} of {len(gate.verdicts)} checks red"
+        if gate.red
+        else f"{counts['pass']} checks passed"
+    ]
     if counts["uncalibrated"]:
         parts.append(f"{counts['uncalibrated']} uncalibrated")
     return ", ".join(parts)
@@ -35,7 +43,9 @@ def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
 
 
 def _cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    measured = "-" if math.isnan(verdict.measured) and verdict.outcome != "FAIL" else f"{verdict.measured:.3g}"
+    measured = (
+        "-" if math.isnan(verdict.measured) and verdict.outcome != "FAIL" else f"{verdict.measured:.3g}"
+    )
     if math.isnan(verdict.margin):
         margin = "-"
     elif verdict.required == "<= 0" and not verdict.red:

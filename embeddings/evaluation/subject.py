@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from embeddings.evaluation.datasets import Golden, Texts
 
@@ -79,6 +79,7 @@ class Subject:
     texts: Texts
     golden: Golden | None
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False)
+    _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
@@ -97,7 +98,14 @@ class Subject:
             return [int(row) for row in self.golden.hidden_rows]
         return [row for row, kind in enumerate(self.texts.kinds) if kind == "prefix"]
 
-    def name_rows(self, rows: NDArray[np.bool_]) -> str:
+    def alone(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Each text's vector (D,) from a call of its own, where nothing is padded and nothing can leak."""
+        for text in texts:
+            if text not in self._alone:
+                self._alone[text] = self.encoder.encode([text])[0]
+        return [self._alone[text] for text in texts]
+
+    def name_rows(self, rows: ArrayLike) -> str:
         """Name the first texts of those marked in (N,): "word-01, word-07 and 3 more"."""
         marked = [self.texts.ids[row] for row in np.flatnonzero(rows) if row < len(self.texts.ids)]
         return ", ".join(marked[:3]) + (f" and {len(marked) - 3} more" if len(marked) > 3 else "") or "none"
@@ -107,6 +115,7 @@ class Subject:
 
         Raises:
             ValueError: the tokenizer gives no such text from any of the first hundred starts.
+
         """
         words = " ".join(self.texts.of_kind("paragraph")).split()
         while len(words) < 2 * tokens:

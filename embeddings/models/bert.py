@@ -22,9 +22,9 @@ _FIXED = {  # what this file implements, and nothing else
     "chunk_size_feed_forward": 0,
 }
 _HARMLESS = frozenset(  # training, bookkeeping, heads that an embedding does not have
-    "_name_or_path architectures attention_probs_dropout_prob bos_token_id classifier_dropout dtype eos_token_id "
-    "gradient_checkpointing hidden_dropout_prob id2label initializer_range label2id pad_token_id torch_dtype "
-    "transformers_version use_cache".split()
+    "_name_or_path architectures attention_probs_dropout_prob bos_token_id classifier_dropout dtype "
+    "eos_token_id gradient_checkpointing hidden_dropout_prob id2label initializer_range label2id "
+    "pad_token_id torch_dtype transformers_version use_cache".split()
 )
 
 
@@ -48,14 +48,19 @@ class BertConfig:
         Raises:
             DamagedModel: the file, or a key of it, is missing or malformed.
             UnsupportedModel: a key is unknown, or has a value that this file does not implement.
+
         """
         where, declared = folder.path / "config.json", folder.mapping("config.json")
         handled = {field.name: field.type for field in fields(cls)}
         account(where, declared, handled=handled, harmless=_HARMLESS, fixed=_FIXED)
-        config = cls(**{name: typed(where, declared, name, kind) for name, kind in handled.items()})  # type: ignore[type-var, arg-type]
+        config = cls(**{name: typed(where, declared, name, kind) for name, kind in handled.items()})  # type: ignore[arg-type]
         if config.hidden_size % config.num_attention_heads:
-            raise UnsupportedModel(where, f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads "
-                                   f"{config.num_attention_heads}", mend="correct the file")
+            raise UnsupportedModel(
+                where,
+                f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads "
+                f"{config.num_attention_heads}",
+                mend="correct the file",
+            )
         return config
 
 
@@ -130,7 +135,9 @@ class Bert:
         mixed = mx.fast.scaled_dot_product_attention(
             split("query"), split("key"), split("value"), scale=(width // heads) ** -0.5, mask=mask
         )
-        return self.linear(f"{layer}.attention.output.dense", mixed.swapaxes(1, 2).reshape(batch, length, width))
+        return self.linear(
+            f"{layer}.attention.output.dense", mixed.swapaxes(1, 2).reshape(batch, length, width)
+        )
 
     def linear(self, name: str, x: mx.array) -> mx.array:
         """Apply the affine map of that name: (..., I) -> (..., O)."""
@@ -138,4 +145,6 @@ class Bert:
 
     def norm(self, name: str, x: mx.array) -> mx.array:
         """Apply the layer normalisation of that name: (..., D) -> (..., D)."""
-        return layer_norm(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], self.config.layer_norm_eps)
+        return layer_norm(
+            x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], self.config.layer_norm_eps
+        )

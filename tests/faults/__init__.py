@@ -1,0 +1,1 @@
+"""Faults injected into the library, and what the gate said of each."""

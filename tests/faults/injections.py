@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from embeddings import batching, embedder, folder, pooling, tokens, weights
 from embeddings.blas import mx
-from embeddings.models import bert
+from embeddings.models import bert, layers
 
 Patch = pytest.MonkeyPatch
 
@@ -38,7 +38,8 @@ def padding_in_the_mean(patch: Patch) -> None:
 
 def tile_remainder(patch: Patch) -> None:
     def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
-        return pooling.mean(hidden, mx.where(lengths % 32 == 0, lengths - 1, lengths))
+        longest = hidden.shape[1]
+        return pooling.mean(hidden, mx.minimum(lengths + 1, longest) if longest % 32 == 0 else lengths)
 
     _pool_with(patch, pool)
 
@@ -54,11 +55,15 @@ def normalised_twice(patch: Patch) -> None:
 def _replace_encode(patch: Patch, encode: Callable[..., NDArray[np.float32]]) -> None:
     """Wrap encode: the replacement gets the right one as its first argument."""
     right = embedder.Embedder.encode
-    patch.setattr(embedder.Embedder, "encode", lambda self, texts, **options: encode(right, self, texts, **options))
+    patch.setattr(
+        embedder.Embedder, "encode", lambda self, texts, **options: encode(right, self, texts, **options)
+    )
 
 
 def shortened_after_normalising(patch: Patch) -> None:
-    def encode(right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any) -> Any:
+    def encode(
+        right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any
+    ) -> Any:
         return right(self, texts, **options)[:, :dimensions]
 
     _replace_encode(patch, encode)
@@ -78,8 +83,7 @@ def random_by_text(patch: Patch) -> None:
         vectors = right(self, texts, **options)
         for row, text in zip(vectors, texts, strict=True):
             row[:] = np.random.default_rng(abs(hash(text))).standard_normal(len(row))
-            row /= np.linalg.norm(row)
-        return vectors
+        return np.float32(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
     _replace_encode(patch, encode)
 
@@ -127,14 +131,16 @@ def shortest_first(patch: Patch) -> None:
 
 
 def attention_mask_ignored(patch: Patch) -> None:
-    patch.setattr(bert.Bert, "attention_mask", lambda self, longest, lengths: None)
+    patch.setattr(bert.Bert, "attention_mask", lambda *_: None)
 
 
 def causal_mask(patch: Patch) -> None:
     right = bert.Bert.attention_mask
 
     def mask(self: bert.Bert, longest: int, lengths: mx.array) -> mx.array:
-        return mx.logical_and(right(self, longest, lengths), mx.tril(mx.ones((longest, longest), dtype=mx.bool_)))
+        causal = mx.tril(mx.ones((longest, longest), dtype=mx.bool_))
+        padding = right(self, longest, lengths)
+        return causal if padding is None else mx.logical_and(padding, causal)
 
     patch.setattr(bert.Bert, "attention_mask", mask)
 
@@ -144,7 +150,7 @@ def attention_across_texts(patch: Patch) -> None:
     packed = threading.local()
 
     def call(self: bert.Bert, ids: mx.array, lengths: mx.array) -> mx.array:
-        packed.now = ids.shape[0] > 1 and len(set(lengths.tolist())) == 1
+        packed.now = ids.shape[0] > 1 and len(np.unique(np.array(lengths))) == 1
         return right(self, ids, lengths)
 
     attend = bert.Bert.attend
@@ -166,12 +172,12 @@ def tanh_gelu(patch: Patch) -> None:
 
 
 def layer_norm_epsilon(patch: Patch) -> None:
-    right = bert.layer_norm
+    right = layers.layer_norm
     patch.setattr(bert, "layer_norm", lambda x, weight, bias, _: right(x, weight, bias, 1e-5))
 
 
 def overflow(patch: Patch) -> None:
-    right = bert.gelu
+    right = layers.gelu
 
     def gelu(x: mx.array) -> mx.array:  # scaled so that the largest few activations pass 65,504
         return right((x * 8000).astype(mx.float16).astype(mx.float32) / 8000)

@@ -1,4 +1,4 @@
-"""The gate's power: every fault is killed by the checks that are named for it, no benign variant is flagged."""
+"""The gate's power: each fault is killed by the checks named for it, no benign variant is flagged."""
 
 import pytest
 

@@ -1,0 +1,1 @@
+"""The gate: one claim about the model per test."""

@@ -15,6 +15,7 @@ def test_bidirectional(subject: Subject, gate: Gate) -> None:
     states = dict(zip(subject.hidden_rows, subject.hidden_states, strict=True))
     rows = [row for row in subject.hidden_rows if subject.texts.kinds[row] == "prefix"]
     changes = [
-        relative_change(states[one][0], states[other][0]) for one, other in zip(rows[::2], rows[1::2], strict=True)
+        relative_change(states[one][0], states[other][0])
+        for one, other in zip(rows[::2], rows[1::2], strict=True)
     ]
     gate.require(float(np.min(changes)))

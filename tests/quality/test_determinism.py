@@ -15,7 +15,7 @@ pytestmark = pytest.mark.quality
 
 def sample(subject: Subject) -> list[str]:
     """Pick a few short texts of many kinds."""
-    return subject.texts.of_kind("word", "sentence", "script", "format")[::14]
+    return subject.texts.of_kind("word", "sentence", "script", "format")[::20]
 
 
 def test_repeated(subject: Subject, gate: Gate) -> None:
@@ -44,4 +44,6 @@ def test_threads(subject: Subject, gate: Gate) -> None:
 def test_new_process(subject: Subject, gate: Gate) -> None:
     """A new Python process gives the same vectors."""
     texts = sample(subject)
-    gate.require(differences(list(subject.encode_elsewhere(texts)), list(subject.encoder.encode(texts))).max())
+    gate.require(
+        differences(list(subject.encode_elsewhere(texts)), list(subject.encoder.encode(texts))).max()
+    )

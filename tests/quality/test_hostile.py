@@ -17,7 +17,9 @@ pytestmark = pytest.mark.quality
 def works(subject: Subject, texts: list[str]) -> bool:
     """Whether there is one finite vector of length 1 for each text."""
     vectors = subject.encoder.encode(texts)
-    return vectors.shape == (len(texts), subject.encoder.dimension) and bool((norm_error(vectors) < 1e-4).all())
+    return vectors.shape == (len(texts), subject.encoder.dimension) and bool(
+        (norm_error(vectors) < 1e-4).all()
+    )
 
 
 def refused(subject: Subject, texts: Any, where: str) -> bool:

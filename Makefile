@@ -1,0 +1,48 @@
+# `make quality` and `make test` set up what is missing and run. PYTHON chooses the interpreter (3.11-3.13).
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: quality test lint golden peers spread lock clean
+.DEFAULT_GOAL := quality
+
+quality: $(READY)  ## the gate, on the embedded model
+	$(BIN)/python -m pytest -m quality
+
+test: $(READY)  ## the project's own tests, the gate and the proof of its power
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.venv: $(READY) ;
+
+# The stamp is written last, so that an interrupted set-up is begun again and not taken for a finished one.
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "make: Python 3.11 to 3.13 is needed, $(PYTHON) is another; say make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "setting up .venv (about 300 MB, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+golden:  ## goldens of the default model, by sentence-transformers in an environment of its own
+	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
+	.venv-reference/bin/python tests/reference/make_golden.py
+
+peers: $(READY)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
+	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
+	$(BIN)/python -m benchmarks.peers
+
+spread: $(READY)  ## how far right implementations stray: what the bars of the gate are set from
+	$(BIN)/python -m tests.reference.spread
+
+lock:  ## resolve requirements.lock anew (needs uv)
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
+	  --extra default-model --extra gate --extra lint pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .venv-reference .hypothesis .pytest_cache .mypy_cache .ruff_cache

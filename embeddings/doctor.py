@@ -1,0 +1,87 @@
+"""``python -m embeddings doctor``: what this machine computes with, measured where it can be."""
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from importlib import metadata
+
+from embeddings import blas
+from embeddings.blas import mx
+from embeddings.catalog import CATALOG
+from embeddings.errors import EmbeddingsError
+from embeddings.folder import find_folder
+
+__all__ = ["examine", "matmul_rate"]
+
+_PACKAGES = (
+    "mlx",
+    "mlx-cpu",
+    "mlx-metal",
+    "mlx-cuda-12",
+    "mlx-cuda-13",
+    "numpy",
+    "tokenizers",
+    "safetensors",
+    "ngsolve-openblas",
+)
+
+
+def examine() -> Iterator[tuple[str, str]]:
+    """Yield a name and a finding for each thing that a report of a problem should say."""
+    yield "python", f"{platform.python_version()} on {platform.platform()}"
+    yield "packages", ", ".join(f"{name} {version}" for name in _PACKAGES if (version := _version(name)))
+    yield "device", str(mx.default_device())
+    yield "cores", f"{blas.usable_cores()} used side by side"
+    yield "CPU BLAS", blas.in_use()
+    yield "matmul", f"{matmul_rate():.0f} GFLOP/s on {mx.default_device()} (fp32, 1024 x 1024, best of 5)"
+    yield "TF32", _tf32()
+    yield "compiler", _compiler()
+    for name in CATALOG:
+        yield f"model {name}", _model(name)
+
+
+def matmul_rate(size: int = 1024, rounds: int = 5) -> float:
+    """Measure fp32 matrix products on the default device, in GFLOP/s; the best of some rounds."""
+    left, right = mx.random.normal((size, size)), mx.random.normal((size, size))
+    mx.eval(left @ right)
+    best = float("inf")
+    for _ in range(rounds):
+        start = time.perf_counter()
+        mx.eval(left @ right)
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _tf32() -> str:
+    if mx.default_device().type == mx.DeviceType.cpu:
+        return "not on a CPU: fp32 is multiplied in fp32"
+    if os.environ.get("MLX_ENABLE_TF32") == "0":
+        return "off (MLX_ENABLE_TF32=0)"
+    return "on where the device has it, with 10-bit mantissas: set MLX_ENABLE_TF32=0 for parity"
+
+
+def _compiler() -> str:
+    if mx.default_device().type != mx.DeviceType.cpu:
+        return "not needed on a GPU"
+    found = shutil.which("g++")
+    return (
+        f"{found} (mx.compile fuses)"
+        if found
+        else "none: mx.compile runs unfused on the CPU; nothing here needs it"
+    )
+
+
+def _model(name: str) -> str:
+    try:
+        return f"{find_folder(name).path}, hashes right"
+    except EmbeddingsError as error:
+        return f"NOT FOUND: {error}"

@@ -1,0 +1,1 @@
+"""Other implementations: where the goldens and the bars come from."""

@@ -1,0 +1,23 @@
+"""Batches: every text once, under the budget, longest first."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embeddings.batching import pad, token_batches
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
+def test_every_text_once_and_under_the_budget(lengths: list[int], budget: int) -> None:
+    batches = list(token_batches(np.array(lengths, dtype=np.int64), budget))
+    assert sorted(int(row) for rows in batches for row in rows) == list(range(len(lengths)))
+    for rows in batches:
+        longest = max(lengths[row] for row in rows)
+        assert len(rows) * longest <= budget or len(rows) == 1
+    longest_of = [max(lengths[row] for row in rows) for rows in batches]
+    assert longest_of == sorted(longest_of, reverse=True)
+
+
+def test_pad() -> None:
+    rows = [np.array([5, 6, 7], dtype=np.int32), np.array([8], dtype=np.int32)]
+    np.testing.assert_array_equal(pad(rows), [[5, 6, 7], [8, 0, 0]])

@@ -1,0 +1,220 @@
+"""The judge judged: verdicts, bars, and what must never pass."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embeddings.errors import FixtureError
+from embeddings.evaluation.datasets import Texts, read_golden, read_texts
+from embeddings.evaluation.gate import ANY_MODEL, CheckFailed, Gate, Threshold, read_thresholds
+from embeddings.evaluation.metrics import count_non_finite, differences, norm_error, relative_change
+from embeddings.evaluation.report import gate_table
+from tests import harness
+
+
+def bar(check: str = "parity", *, kind: str = "at most", bound: float = 2e-6, model: str = "m") -> Threshold:
+    return Threshold(check, model, kind, bound, bound, "a test")  # type: ignore[arg-type]
+
+
+def test_judge_does_not_import_mlx() -> None:
+    """In a new process, importing every module of the judge leaves MLX and the tokenizers out."""
+    code = (
+        "import sys, pkgutil, importlib, embeddings.evaluation as judge\n"
+        "for module in pkgutil.iter_modules(judge.__path__, judge.__name__ + '.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "print([name for name in ('mlx', 'mlx.core', 'tokenizers') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=harness.ROOT, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "measured", "outcome", "margin"),
+    [
+        ("at most", 2e-6, 5e-7, "pass", 4.0),
+        ("at most", 2e-6, 2e-6, "pass", 1.0),
+        ("at most", 2e-6, 4e-6, "FAIL", 0.5),
+        ("at most", 2e-6, math.inf, "FAIL", 0.0),
+        ("at most", 2e-6, math.nan, "FAIL", 0.0),
+        ("at most", 0, 0, "pass", math.inf),
+        ("at most", 0, 1, "FAIL", 0.0),
+        ("at least", 0.5, 0.75, "pass", 1.5),
+        ("at least", 0.5, 0.25, "FAIL", 0.5),
+        ("at least", 0.5, -1.0, "FAIL", 0.0),
+        ("at least", 0.5, math.nan, "FAIL", 0.0),
+    ],
+)
+def test_verdicts(kind: str, bound: float, measured: float, outcome: str, margin: float) -> None:
+    verdict = bar(kind=kind, bound=bound).judge(measured)
+    assert str(verdict.outcome) == outcome
+    assert verdict.margin == pytest.approx(margin)
+    assert verdict.red == (outcome != "pass")
+
+
+def test_metrics_by_hand() -> None:
+    vectors = np.array([[3.0, 4.0], [0.6, 0.8], [np.nan, 0.0]])
+    np.testing.assert_allclose(norm_error(vectors)[:2], [4.0, 0.0], atol=1e-12)
+    assert math.isnan(norm_error(vectors).max())
+    assert count_non_finite(vectors) == 1
+    np.testing.assert_array_equal(differences([np.array([1.0, 2.0])], [np.array([1.5, 2.0])]), [0.5])
+    assert math.isnan(differences([np.array([np.nan])], [np.array([np.nan])]).max())
+    assert differences([np.zeros(2)], [np.zeros(3)]).max() == math.inf
+    assert differences([], [np.zeros(3)]).max() == math.inf
+    assert differences([], []).size == 0
+    assert relative_change(np.array([3.0, -4.0]), np.array([3.0, -3.0])) == pytest.approx(1 / math.sqrt(12.5))
+
+
+def test_a_claim_ends_in_one_verdict() -> None:
+    gate = Gate("m", {"parity": bar()})
+    with gate.claim("test_parity[m]"):
+        gate.require(1e-7)
+    with pytest.raises(CheckFailed, match="required <= 2e-06: FAIL"), gate.claim("test_parity"):
+        gate.require(1e-3, evidence="worst: word-01")
+    with pytest.raises(ZeroDivisionError), gate.claim("test_parity"):
+        _ = 1 / 0
+    with pytest.raises(CheckFailed, match="asked for no verdict"), gate.claim("test_parity"):
+        pass
+    assert [verdict.outcome for verdict in gate.verdicts] == ["pass", "FAIL", "ERROR", "ERROR"]
+
+
+def test_a_missing_bar_fails() -> None:
+    gate = Gate("m", {})
+    with pytest.raises(CheckFailed, match="no bar for m"), gate.claim("test_parity"):
+        gate.require(0.0)
+
+
+def test_uncalibrated_passes_only_without_a_bar_of_the_model() -> None:
+    gate = Gate("m", {"parity": bar(model=ANY_MODEL)})
+    with gate.claim("test_parity"):
+        gate.uncalibrated("no goldens")
+    assert not gate.red
+    gate = Gate("m", {"parity": bar(model="m")})
+    with pytest.raises(CheckFailed, match="no goldens"), gate.claim("test_parity"):
+        gate.uncalibrated("no goldens")
+    assert gate.red
+
+
+def test_a_bar_that_no_check_reads() -> None:
+    gate = Gate("m", {"parity": bar(), "norm": bar("norm"), "finite": bar("finite", model=ANY_MODEL)})
+    with gate.claim("test_parity"):
+        gate.require(0.0)
+    assert gate.unread == ["norm"]
+
+
+def test_table_is_worst_first() -> None:
+    gate = Gate("m", {"good": bar("good"), "bad": bar("bad"), "count": bar("count", bound=0)})
+    for name, measured in (("count", 0.0), ("good", 1e-7), ("bad", math.nan)):
+        try:
+            with gate.claim(f"test_{name}"):
+                gate.require(measured, evidence="word-01")
+        except CheckFailed:
+            pass
+    title, header, *rows = gate_table(gate)
+    assert title == "m: 1 of 3 checks red"
+    assert header.split() == ["check", "measured", "required", "margin", "verdict"]
+    assert [row.split()[0] for row in rows] == ["bad", "word-01", "good", "count"]
+    assert rows[0].split() == ["bad", "nan", "<=", "2e-06", "0x", "FAIL"]
+
+
+BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\nsource = "a test"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[bar\n", "line 1"),
+        ("", "must hold"),
+        ("[other]\na = 1\n", "must hold"),
+        (BAR + "at_least = 1\n", "one of at_most and at_least"),
+        (BAR.replace("source", "sauce"), "sauce"),
+        (BAR.replace('"m"', "7"), "model has the wrong type"),
+        (BAR.replace("2e-6", '"tight"'), "at_most has the wrong type"),
+        (BAR.replace("2e-6", "1e-9"), "its own measurement 5e-07 does not reach it"),
+        (BAR.replace("5e-7", "nan"), "its own measurement nan does not reach it"),
+        (BAR + BAR, "is there twice"),
+    ],
+)
+def test_malformed_thresholds(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "thresholds.toml"
+    path.write_text(text)
+    with pytest.raises(FixtureError, match=words) as caught:
+        read_thresholds(path, model="m", fixture="")
+    assert str(caught.value).startswith(str(path))
+
+
+def test_missing_thresholds(tmp_path: Path) -> None:
+    with pytest.raises(FixtureError, match="not readable"):
+        read_thresholds(tmp_path / "none.toml", model="m", fixture="")
+
+
+def test_which_bar_binds(tmp_path: Path) -> None:
+    """The model's own goes before that of any model; one for other texts does not bind."""
+    path = tmp_path / "thresholds.toml"
+    loose = BAR.replace('"m"', '"any"').replace("2e-6", "1.0")
+    other = BAR.replace('"parity"', '"norm"') + 'fixture = "beef"\n'
+    for text in (loose + BAR + other, other + BAR + loose):
+        path.write_text(text)
+        bars = read_thresholds(path, model="m", fixture="cafe")
+        assert {check: found.bound for check, found in bars.items()} == {"parity": 2e-6}
+    assert read_thresholds(path, model="other", fixture="cafe")["parity"].bound == 1.0
+    assert set(read_thresholds(path, model="m", fixture="beef")) == {"parity", "norm"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("", "holds no text"),
+        ('{"id": "a", "kind": "k", "text": "t"}\nnot json\n', ":2: not a JSON object"),
+        ('{"id": "a", "kind": "k"}\n', ":1: must be an object with id, kind and text"),
+        ('{"id": "a", "kind": "k", "text": 7}\n', ":1: id, kind and text must be strings"),
+        ('{"id": "a", "kind": "k", "text": "t"}\n' * 2, ":2: id 'a' is there twice"),
+    ],
+)
+def test_malformed_texts(tmp_path: Path, lines: str, words: str) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_text(lines)
+    with pytest.raises(FixtureError, match=words):
+        read_texts(path)
+
+
+def golden_copy(folder: Path) -> tuple[Path, Texts]:
+    for name in ("all-MiniLM-L6-v2.json", "all-MiniLM-L6-v2.safetensors"):
+        (folder / name).write_bytes((harness.FIXTURES / "golden" / name).read_bytes())
+    return folder, harness.texts()
+
+
+def test_golden_of_other_texts(tmp_path: Path) -> None:
+    folder, texts = golden_copy(tmp_path)
+    other = Texts(texts.ids, texts.kinds, texts.texts, "0" * 64)
+    with pytest.raises(FixtureError, match="goldens of other texts"):
+        read_golden(folder, "all-MiniLM-L6-v2", other)
+
+
+def test_damaged_golden(tmp_path: Path) -> None:
+    folder, texts = golden_copy(tmp_path)
+    path = folder / "all-MiniLM-L6-v2.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1  # one bit of one number
+    path.write_bytes(data)
+    with pytest.raises(FixtureError, match="SHA-256 must be"):
+        read_golden(folder, "all-MiniLM-L6-v2", texts)
+    path.unlink()
+    with pytest.raises(FixtureError, match="cannot be read"):
+        read_golden(folder, "all-MiniLM-L6-v2", texts)
+
+
+def test_malformed_golden_origin(tmp_path: Path) -> None:
+    folder, texts = golden_copy(tmp_path)
+    (folder / "all-MiniLM-L6-v2.json").write_text("{}")
+    with pytest.raises(FixtureError, match="malformed"):
+        read_golden(folder, "all-MiniLM-L6-v2", texts)
+
+
+def test_model_without_goldens() -> None:
+    assert read_golden(harness.FIXTURES / "golden", "no-such-model", harness.texts()) is None

@@ -1,0 +1,80 @@
+"""A tiny BERT with random weights in a real folder, built in milliseconds, to damage at will."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from embeddings.models import Bert, BertConfig
+
+CONFIG: dict[str, Any] = {
+    "model_type": "bert",
+    "vocab_size": 64,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+    "max_position_embeddings": 24,
+    "type_vocab_size": 2,
+    "layer_norm_eps": 1e-12,
+    "hidden_act": "gelu",
+}
+POOLING = {"word_embedding_dimension": 16, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
+MODULES = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+]
+
+
+def build(folder: Path) -> Path:
+    """Write the model's files into a new folder."""
+    (folder / "1_Pooling").mkdir(parents=True)
+    write_json(folder / "config.json", CONFIG)
+    write_json(folder / "modules.json", MODULES)
+    write_json(folder / "1_Pooling" / "config.json", POOLING)
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 20, "do_lower_case": False})
+    tokenizer().save(str(folder / "tokenizer.json"))
+    save_file(weights(), folder / "model.safetensors")
+    return folder
+
+
+def weights() -> dict[str, np.ndarray]:
+    """Make the weights of CONFIG, seeded."""
+    config = BertConfig(**{key: CONFIG[key] for key in BertConfig.__dataclass_fields__})
+    random = np.random.default_rng(0)
+    return {
+        name: random.normal(0, 0.2, shape).astype(np.float32) for name, shape in Bert.shapes(config).items()
+    }
+
+
+def tokenizer() -> Tokenizer:
+    """Make a WordPiece tokenizer of 64 entries: special tokens, letters, and what is left of the alphabet."""
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        *"abcdefghijklmnopqrstuvwxyz",
+        *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
+    ]
+    made = Tokenizer(
+        models.WordPiece({token: index for index, token in enumerate(vocabulary)}, unk_token="[UNK]")
+    )
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return made
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file."""
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    """Set keys of a JSON file's object; None takes a key out."""
+    content = json.loads(path.read_text(encoding="utf-8")) | changes
+    write_json(path, {key: value for key, value in content.items() if value is not None})
