@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: quality test lint golden peers spread lock clean
+.PHONY: quality test lint golden peers collapse spread lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -36,6 +36,9 @@ golden:  ## goldens of the default model, by sentence-transformers in an environ
 peers: $(READY)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
 	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
 	$(BIN)/python -m benchmarks.peers
+
+collapse: $(READY)  ## what a harness of the usual kind rewards
+	$(BIN)/python -m tests.reference.collapse
 
 spread: $(READY)  ## how far right implementations stray: what the bars of the gate are set from
 	$(BIN)/python -m tests.reference.spread

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME|PATH",
         default=[],
-        help=f"model to judge, repeatable (default: {DEFAULT_MODEL})",
+        help=f"model to judge, as --model=PATH; repeatable (default: {DEFAULT_MODEL})",
     )
 
 

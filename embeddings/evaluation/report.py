@@ -51,5 +51,5 @@ def _cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
     elif verdict.required == "<= 0" and not verdict.red:
         margin = "exact"
     else:
-        margin = f"{verdict.margin:.3g}x"
+        margin = f"{verdict.margin:.3g}x" if verdict.margin < 1000 else ">999x"
     return (verdict.check, measured, verdict.required, margin, verdict.outcome)

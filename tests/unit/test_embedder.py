@@ -101,9 +101,9 @@ def test_prompts(tmp_path: Path) -> None:
             12,
         ),
         ({"sentence_bert_config.json": {}, "tokenizer_config.json": {"model_max_length": 16}}, 16),
-        ({"sentence_bert_config.json": {}, "tokenizer_config.json": {"model_max_length": 1e30}}, 24),
-        ({"sentence_bert_config.json": {}}, 24),
-        ({"sentence_bert_config.json": {"max_seq_length": 500}}, 24),
+        ({"sentence_bert_config.json": {}, "tokenizer_config.json": {"model_max_length": 1e30}}, 160),
+        ({"sentence_bert_config.json": {}}, 160),
+        ({"sentence_bert_config.json": {"max_seq_length": 500}}, 160),
     ],
 )
 def test_longest_text_by_precedence(tmp_path: Path, files: dict[str, object], expected: int) -> None:

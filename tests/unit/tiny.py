@@ -17,7 +17,7 @@ CONFIG: dict[str, Any] = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 32,
-    "max_position_embeddings": 24,
+    "max_position_embeddings": 160,
     "type_vocab_size": 2,
     "layer_norm_eps": 1e-12,
     "hidden_act": "gelu",
@@ -29,13 +29,13 @@ MODULES = [
 ]
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, *, max_tokens: int = 20) -> Path:
     """Write the model's files into a new folder."""
     (folder / "1_Pooling").mkdir(parents=True)
     write_json(folder / "config.json", CONFIG)
     write_json(folder / "modules.json", MODULES)
     write_json(folder / "1_Pooling" / "config.json", POOLING)
-    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 20, "do_lower_case": False})
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_tokens, "do_lower_case": False})
     tokenizer().save(str(folder / "tokenizer.json"))
     save_file(weights(), folder / "model.safetensors")
     return folder
