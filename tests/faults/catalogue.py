@@ -43,6 +43,14 @@ FAULTS = (
         inject.first_token_pooling,
     ),
     Fault(
+        "last slot pooled",
+        "out",
+        "the last position of the padded batch in place of the text's own",
+        ("parity", "alone or mixed", "generated mixtures"),
+        inject.last_slot,
+        GITHUB + "ml-explore/mlx-swift-lm/issues/156",
+    ),
+    Fault(
         "padding in the mean",
         "out",
         "padded positions are averaged with the real ones",

@@ -32,6 +32,10 @@ def first_token_pooling(patch: Patch) -> None:
     _pool_with(patch, pooling.first_token)
 
 
+def last_slot(patch: Patch) -> None:
+    _pool_with(patch, lambda hidden, _: hidden[:, -1])
+
+
 def padding_in_the_mean(patch: Patch) -> None:
     _pool_with(patch, lambda hidden, _: hidden.mean(axis=1))
 
