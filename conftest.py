@@ -10,7 +10,6 @@ from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
 from tests import harness
-from tests.faults.matrix import matrix_table
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 SUBJECTS = pytest.StashKey[dict[str, Subject]]()
@@ -94,5 +93,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
         if config.stash.get(COMPLETE, False) and gate.unread:
             terminalreporter.line(f"  FAIL: bars that no check read: {', '.join(gate.unread)}")
-    for line in matrix_table():
-        terminalreporter.line(line)

@@ -1,43 +1,61 @@
-"""The kill matrix: what the gate said of each fault that was injected in this session."""
+"""The kill matrix: what the gate says of each injected fault."""
 
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import get_context
 
 import numpy as np
 from hypothesis import Phase, settings
 
 from embeddings.evaluation.datasets import Golden, Texts
-from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.gate import Verdict
 from embeddings.evaluation.subject import Subject
 from tests import harness
-from tests.faults.catalogue import Fault, injected
+from tests.faults.catalogue import BENIGN, injected
 from tests.quality import test_batching
 
-__all__ = ["Outcome", "judge", "matrix_table", "slice_of"]
+__all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
 
 _SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=6, phases=[Phase.generate])
-_OUTCOMES: list["Outcome"] = []
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The checks that a fault turned red."""
+    """The verdicts that are red under a fault or benign variant of that name."""
 
-    fault: Fault
-    red: tuple[str, ...]
-    gate: Gate
+    name: str
+    red: tuple[Verdict, ...]
+
+    @property
+    def checks(self) -> set[str]:
+        """The names of the red checks."""
+        return {verdict.check for verdict in self.red}
 
 
-def judge(fault: Fault, model: str) -> Outcome:
+def judge(name: str, model: str) -> Outcome:
     """Inject a fault, run the whole gate on the library as it then is, and take the fault out again."""
-    with injected(fault.name) as patch:
+    with injected(name) as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
-        subject = slice_of(harness.open_subject(model, variant=fault.name))
+        subject = slice_of(harness.open_subject(model, variant=name))
         gate = harness.open_gate(subject.encoder.name)
         harness.run_gate(subject, gate)
-    outcome = Outcome(fault, tuple(verdict.check for verdict in gate.red), gate)
-    _OUTCOMES.append(outcome)
-    return outcome
+    return Outcome(name, tuple(gate.red))
+
+
+@contextmanager
+def judged(names: list[str], model: str) -> Iterator[dict[str, Future[Outcome]]]:
+    """Judge many faults side by side, one process per core; leaving early cancels what has not begun."""
+    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    try:
+        yield {name: pool.submit(judge, name, model) for name in names}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def slice_of(subject: Subject) -> Subject:
@@ -89,21 +107,17 @@ def _golden(model: str) -> Golden | None:
     )
 
 
-def matrix_table() -> list[str]:
+def matrix_table(outcomes: list[Outcome]) -> list[str]:
     """Return the lines of the matrix: faults down, checks across."""
-    if not _OUTCOMES:
-        return []
     checks = [name.removeprefix("test_").replace("_", " ") for name, _ in harness.gate_tests()]
-    width = max(len(outcome.fault.name) for outcome in _OUTCOMES)
-    lines = ["", "kill matrix: faults down, checks across (x red, . green)"]
-    lines += [f"  {'':{width}}  {number:>2} {check}" for number, check in enumerate(checks, start=1)]
+    width = max(len(outcome.name) for outcome in outcomes)
+    lines = [f"  {'':{width}}  {number:>2} {check}" for number, check in enumerate(checks, start=1)]
     lines.append(f"  {'':{width}}  " + " ".join(f"{number:>2}" for number in range(1, len(checks) + 1)))
-    for outcome in _OUTCOMES:
-        marks = " ".join(" x" if check in outcome.red else " ." for check in checks)
-        verdict = (
-            "killed" if outcome.red else ("passed, as it should" if not outcome.fault.killers else "SURVIVED")
-        )
-        if outcome.red and not outcome.fault.killers:
-            verdict = "FALSE ALARM"
-        lines.append(f"  {outcome.fault.name:{width}}  {marks}  {verdict}")
+    for outcome in outcomes:
+        marks = " ".join(" x" if check in outcome.checks else " ." for check in checks)
+        if outcome.name in {variant.name for variant in BENIGN}:
+            verdict = "FALSE ALARM" if outcome.red else "harmless, passed"
+        else:
+            verdict = "killed" if outcome.red else "SURVIVED"
+        lines.append(f"  {outcome.name:{width}}  {marks}  {verdict}")
     return lines
