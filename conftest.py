@@ -1,6 +1,7 @@
 """The pytest adapter: options, fixtures, the table. It has no logic of its own."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -48,10 +49,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     """The model under judgement, loaded once."""
     subjects = request.config.stash[SUBJECTS]
     if request.param not in subjects:
-        try:
+        with one_error():
             subjects[request.param] = harness.open_subject(request.param)
-        except EmbeddingsError as error:
-            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
     return subjects[request.param]
 
 
@@ -60,8 +59,18 @@ def gate(request: pytest.FixtureRequest, subject: Subject) -> Gate:
     """The gate that collects the verdicts on the subject."""
     gates = request.config.stash[GATES]
     if subject.encoder.name not in gates:
-        gates[subject.encoder.name] = harness.open_gate(subject.encoder.name)
+        with one_error():
+            gates[subject.encoder.name] = harness.open_gate(subject.encoder.name)
     return gates[subject.encoder.name]
+
+
+@contextmanager
+def one_error() -> Iterator[None]:
+    """End the run with one line where a model or a fixture cannot be read: every test would say the same."""
+    try:
+        yield
+    except EmbeddingsError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.hookimpl(wrapper=True)

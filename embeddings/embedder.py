@@ -24,9 +24,8 @@ from embeddings.weights import read_weights
 
 __all__ = ["Embedder", "load"]
 
-Finish = Callable[
-    [mx.array, mx.array], mx.array
-]  # hidden states (B, T, D), lengths (B,) -> what is kept of them
+# Hidden states (B, T, D) and lengths (B,) -> what is kept of them.
+Finish = Callable[[mx.array, mx.array], mx.array]
 
 # Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
 _BATCH_TOKENS = {mx.DeviceType.cpu: 512, mx.DeviceType.gpu: 16_384}
@@ -177,21 +176,20 @@ class Embedder:
             raise InputError(
                 "batch_tokens", f"must be at least 1, got {budget}", mend="leave it out for the default"
             )
-        batches = token_batches(tokens.lengths, budget)
-        with tqdm(
-            total=int(tokens.lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress
-        ) as bar:
+        lengths = tokens.lengths
+        batches = token_batches(lengths, budget)
+        with tqdm(total=int(lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:
             while group := list(islice(batches, len(streams))):
                 outputs = []
                 for rows, stream in zip(group, streams, strict=False):
                     with mx.stream(stream):
                         ids = mx.array(pad([tokens.ids[row] for row in rows]))
-                        lengths = mx.array(tokens.lengths[rows].astype(np.int32))
-                        outputs.append(finish(self.model(ids, lengths), lengths))
+                        real = mx.array(lengths[rows].astype(np.int32))
+                        outputs.append(finish(self.model(ids, real), real))
                 mx.eval(outputs)  # together: MLX then interleaves the streams' operations
                 for rows, output in zip(group, outputs, strict=True):
                     yield rows, np.array(output)
-                    bar.update(int(tokens.lengths[rows].sum()))
+                    bar.update(int(lengths[rows].sum()))
 
     def _checked_width(self, dimensions: int | None) -> int:
         if dimensions is None:
