@@ -7,14 +7,14 @@ import pytest
 
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.errors import EmbeddingsError
-from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.gate import CheckFailed, Gate
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
 from tests import harness
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 SUBJECTS = pytest.StashKey[dict[str, Subject]]()
-COMPLETE = pytest.StashKey[bool]()
+PARTIAL = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,18 +30,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[GATES], config.stash[SUBJECTS] = {}, {}
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    config.stash[PARTIAL] = named or bool(config.getoption("ignore") or config.getoption("ignore_glob"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "subject" in metafunc.fixturenames:
         models = metafunc.config.getoption("model") or [DEFAULT_MODEL]
+        if len(set(models)) < len(models):
+            raise pytest.UsageError(f"--model: the same model twice: {', '.join(models)}; name each once")
         metafunc.parametrize("subject", models, indirect=True, scope="session")
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    wanted = {name for name, _ in harness.gate_tests()}
-    collected = {item.originalname for item in session.items if isinstance(item, pytest.Function)}
-    session.config.stash[COMPLETE] = wanted <= collected
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("quality"):
+            item.config.stash[PARTIAL] = True
 
 
 @pytest.fixture(scope="session")
@@ -57,11 +61,11 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 @pytest.fixture
 def gate(request: pytest.FixtureRequest, subject: Subject) -> Gate:
     """The gate that collects the verdicts on the subject."""
-    gates = request.config.stash[GATES]
-    if subject.encoder.name not in gates:
+    gates, model = request.config.stash[GATES], request.node.callspec.params["subject"]
+    if model not in gates:
         with one_error():
-            gates[subject.encoder.name] = harness.open_gate(subject.encoder.name)
-    return gates[subject.encoder.name]
+            gates[model] = harness.open_gate(subject.encoder.name)
+    return gates[model]
 
 
 @contextmanager
@@ -78,27 +82,44 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     gate = pyfuncitem.funcargs.get("gate")
     if not isinstance(gate, Gate):
         return (yield)
-    with gate.claim(pyfuncitem.originalname or pyfuncitem.name):
-        result = yield
-    verdict = gate.verdicts[-1]
-    pyfuncitem.user_properties += [("measured", verdict.measured), ("required", verdict.required)]
-    return result
+    try:
+        with gate.claim(pyfuncitem.name):
+            return (yield)
+    finally:
+        verdict = gate.verdicts[-1]
+        pyfuncitem.user_properties += [("measured", verdict.measured), ("required", verdict.required)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.excinfo is not None and call.excinfo.errisinstance(CheckFailed):
+        report.longrepr = str(call.excinfo.value)  # the verdict says it all
+    return report
+
+
+def unread(config: pytest.Config) -> list[str]:
+    """Name the bars that no check read, unless only a part of the gate was asked for."""
+    if config.stash[PARTIAL]:
+        return []
+    return [f"{gate.model}: {check}" for gate in config.stash[GATES].values() for check in gate.unread]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    stash = session.config.stash
-    complete = stash.get(COMPLETE, False)
-    unread = any(gate.unread for gate in stash[GATES].values())
-    if complete and unread and session.exitstatus == pytest.ExitCode.OK:
+    if session.exitstatus == pytest.ExitCode.OK and unread(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
     config = terminalreporter.config
-    for gate in config.stash[GATES].values():
-        terminalreporter.section("embedding gate")
-        for line in gate_table(gate):
+    broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
+    for model, gate in config.stash[GATES].items():
+        terminalreporter.section("embedding gate" + (", BROKEN OFF" if broken_off else ""))
+        for line in gate_table(gate, model):
             terminalreporter.line(line)
-        if config.stash.get(COMPLETE, False) and gate.unread:
-            terminalreporter.line(f"  FAIL: bars that no check read: {', '.join(gate.unread)}")
+    if not broken_off:
+        for bar in unread(config):
+            terminalreporter.line(f"FAIL: a bar that no check read: {bar}")

@@ -85,22 +85,24 @@ def _load_openblas() -> None:
         openblas.openblas_set_num_threads(1)  # the cores each have a batch of their own (embedder.py)
 
 
+def _warn(message: str) -> None:
+    warnings.warn(f"BLAS: {message}", stacklevel=4)
+
+
 def _preload() -> None:
     choice = os.environ.get(CHOICE_VARIABLE, "openblas")
     if choice not in ("openblas", "stock"):
-        warnings.warn(f"{CHOICE_VARIABLE} must be 'openblas' or 'stock', got {choice!r}", stacklevel=2)
+        _warn(f"{CHOICE_VARIABLE} must be 'openblas' or 'stock', got {choice!r}; taken as 'openblas'")
     if sys.platform != "linux" or choice == "stock":
         return
     slow = "matrix products on the CPU will be about 70 times slower"
     if "mlx.core" in sys.modules:
-        warnings.warn(
-            f"mlx.core was imported before embeddings: {slow}; import embeddings first", stacklevel=2
-        )
+        _warn(f"mlx.core was imported before embeddings: {slow}; import embeddings first")
         return
     try:
         _load_openblas()
     except (OSError, metadata.PackageNotFoundError) as error:
-        warnings.warn(f"no OpenBLAS ({error}): {slow}; pip install {_PACKAGE}", stacklevel=2)
+        _warn(f"no OpenBLAS ({error}): {slow}; pip install {_PACKAGE}")
 
 
 _preload()

@@ -82,6 +82,6 @@ def _compiler() -> str:
 
 def _model(name: str) -> str:
     try:
-        return f"{find_folder(name).path}, hashes right"
+        return f"{find_folder(name).path}, hashes right ({CATALOG[name].licence}, {CATALOG[name].source})"
     except EmbeddingsError as error:
-        return f"NOT FOUND: {error}"
+        return f"NOT USABLE: {error}"

@@ -19,7 +19,7 @@ from embeddings.models import Bert, BertConfig
 from embeddings.pooling import POOLINGS
 from embeddings.pooling import normalize as to_unit_length
 from embeddings.recipe import Recipe, read_recipe
-from embeddings.tokens import TextTokenizer, TokenizedTexts, TruncationWarning
+from embeddings.tokens import TextTokenizer, TokenizedTexts, TruncationWarning, checked_texts
 from embeddings.weights import read_weights
 
 __all__ = ["Embedder", "load"]
@@ -138,8 +138,12 @@ class Embedder:
     def hidden_states(
         self, texts: Sequence[str], *, prompt: str | None = None, batch_tokens: int | None = None
     ) -> list[NDArray[np.float32]]:
-        """Return the last layer's states of each text's real tokens, (T, D) float32, in input order."""
+        """Return the last layer's states of each text's real tokens, (T, D) float32, in input order.
+
+        Options, warnings and errors are those of ``encode``.
+        """
         tokens = self.tokenize(texts, prompt=prompt)
+        _warn_of_truncation(tokens, self.max_tokens)
         states = [np.empty(0, dtype=np.float32)] * len(tokens.ids)
         for rows, hidden in self._run(tokens, lambda hidden, _: hidden, batch_tokens, progress=False):
             for row, values in zip(rows, hidden, strict=True):
@@ -159,11 +163,9 @@ class Embedder:
             raise InputError(
                 "prompt",
                 f"{self.name} has no prompt {name!r}",
-                mend=f"use one of {sorted(self.recipe.prompts)}, or none",
+                mend=f"its prompts are {', '.join(sorted(self.recipe.prompts)) or 'none at all'}",
             )
-        if isinstance(texts, str):
-            return self.tokenizer(texts)  # which refuses it
-        return self.tokenizer([f"{self.recipe.prompts[name]}{text}" for text in texts])
+        return self.tokenizer([self.recipe.prompts[name] + text for text in checked_texts(texts)])
 
     def _run(
         self, tokens: TokenizedTexts, finish: Finish, batch_tokens: int | None, *, progress: bool
@@ -172,9 +174,11 @@ class Embedder:
         device = mx.default_device().type
         streams = _STREAMS[device]
         budget = _BATCH_TOKENS[device] if batch_tokens is None else batch_tokens
-        if budget < 1:
+        if not isinstance(budget, int) or budget < 1:
             raise InputError(
-                "batch_tokens", f"must be at least 1, got {budget}", mend="leave it out for the default"
+                "batch_tokens",
+                f"must be a whole number of at least 1, got {budget!r}",
+                mend="leave it out for the default",
             )
         lengths = tokens.lengths
         batches = token_batches(lengths, budget)
@@ -194,10 +198,10 @@ class Embedder:
     def _checked_width(self, dimensions: int | None) -> int:
         if dimensions is None:
             return self.dimension
-        if not 1 <= dimensions <= self.dimension:
+        if not isinstance(dimensions, int) or not 1 <= dimensions <= self.dimension:
             raise InputError(
                 "dimensions",
-                f"must be between 1 and {self.dimension}, got {dimensions}",
+                f"must be a whole number from 1 to {self.dimension}, got {dimensions!r}",
                 mend="leave it out for all of them",
             )
         return dimensions

@@ -115,8 +115,8 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
         folder = ModelFolder(_installed_folder(entry), entry.name)
         _check_hashes(folder, entry)
         return folder
-    path = Path(name_or_folder).expanduser()
-    if not path.is_dir():
+    path = Path(str(name_or_folder)).expanduser()
+    if not str(name_or_folder) or not path.is_dir():
         raise ModelNotFound(
             name_or_folder,
             "neither a known model nor a folder",
@@ -155,5 +155,5 @@ def _check_hashes(folder: ModelFolder, entry: CatalogEntry) -> None:
             raise HashMismatch(
                 folder.path / name,
                 f"SHA-256 must be {expected} for {entry.name}, got {got}",
-                mend="install the model's files again",
+                mend="restore the model's own file; another model needs weights of its own",
             )

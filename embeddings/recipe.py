@@ -131,7 +131,7 @@ def _max_tokens(folder: ModelFolder, max_positions: int) -> int:
         limit = typed(where, declared, "max_seq_length", int)
     elif tokenizer.get("model_max_length") is not None:
         # Some write 10**30 for "no limit", as a float at times; the positions are the limit then.
-        limit = int(typed(folder.path / name, tokenizer, "model_max_length", float))
+        limit = int(min(typed(folder.path / name, tokenizer, "model_max_length", float), max_positions))
     else:
         limit = max_positions
     if limit < 1:
@@ -151,7 +151,7 @@ def _prompts(folder: ModelFolder) -> tuple[dict[str, str], str | None]:
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
         raise DamagedModel(where, "prompts must map names to texts", mend="correct the file")
     default = declared.get("default_prompt_name")
-    if default is not None and default not in prompts:
+    if default is not None and (not isinstance(default, str) or default not in prompts):
         raise DamagedModel(
             where, f"default_prompt_name {default!r} is not among the prompts", mend="correct the file"
         )

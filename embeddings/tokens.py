@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from embeddings.errors import DamagedModel, InputError
 
-__all__ = ["TextTokenizer", "TokenizedTexts", "TruncationWarning"]
+__all__ = ["TextTokenizer", "TokenizedTexts", "TruncationWarning", "checked_texts"]
 
 
 class TruncationWarning(UserWarning):
@@ -67,7 +67,7 @@ class TextTokenizer:
             InputError: not a sequence of strings, or a string that is not valid Unicode.
 
         """
-        encodings = self._tokenizer.encode_batch_fast(_checked(texts))  # fast: no character offsets
+        encodings = self._tokenizer.encode_batch_fast(checked_texts(texts))  # fast: no character offsets
         return TokenizedTexts(
             ids=[np.array(encoding.ids, dtype=np.int32) for encoding in encodings],
             dropped=np.array(
@@ -80,10 +80,20 @@ class TextTokenizer:
         )
 
 
-def _checked(texts: Sequence[str]) -> list[str]:
+def checked_texts(texts: Sequence[str]) -> list[str]:
+    """Return the texts as a list.
+
+    Raises:
+        InputError: not a sequence of strings, or a string that is not valid Unicode.
+
+    """
     if isinstance(texts, str):
         raise InputError("texts", "must be a sequence of strings, got one string", mend="wrap it in a list")
-    checked = list(texts)
+    try:
+        checked = list(texts)
+    except TypeError as error:
+        kind = type(texts).__name__
+        raise InputError("texts", f"must be a sequence of strings, got {kind}", mend="pass a list") from error
     for index, text in enumerate(checked):
         if not isinstance(text, str):
             raise InputError(

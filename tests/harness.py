@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import embeddings
 import tests.quality
+from embeddings.catalog import CATALOG
 from embeddings.evaluation.datasets import Golden, Texts, read_golden, read_texts
 from embeddings.evaluation.gate import Gate, read_thresholds
 from embeddings.evaluation.subject import Subject
@@ -42,21 +43,22 @@ def golden(model: str) -> Golden | None:
 
 def open_subject(model: str, *, variant: str = "") -> Subject:
     """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
+    encoder = embeddings.load(model)
+    name = model if model in CATALOG else str(Path(model).resolve())  # the new process starts elsewhere
 
     def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.elsewhere", model, variant],
+            [sys.executable, "-m", "tests.elsewhere", name, variant],
             input=json.dumps(some).encode(),
             capture_output=True,
             cwd=ROOT,
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"the new process failed: {done.stderr.decode()[-500:]}")
+            raise RuntimeError(f"the new process failed: {done.stderr.decode().strip().splitlines()[-1]}")
         vectors: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
         return vectors
 
-    encoder = embeddings.load(model)
     return Subject(encoder, texts(), golden(encoder.name), encode_elsewhere)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from embeddings.errors import FixtureError
 
-__all__ = ["ANY_MODEL", "CheckFailed", "Gate", "Threshold", "Verdict", "read_thresholds"]
+__all__ = ["ANY_MODEL", "CheckFailed", "Gate", "Threshold", "Verdict", "check_name", "read_thresholds"]
 
 ANY_MODEL = "any"
 Outcome = Literal["pass", "FAIL", "ERROR", "uncalibrated"]
@@ -18,6 +18,11 @@ Outcome = Literal["pass", "FAIL", "ERROR", "uncalibrated"]
 
 class CheckFailed(AssertionError):
     """A measurement did not reach its bar."""
+
+
+def check_name(test_name: str) -> str:
+    """Return the name of the check that a test makes: "test_long_tail[model]" makes "long tail"."""
+    return test_name.partition("[")[0].removeprefix("test_").replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -102,16 +107,14 @@ class Gate:
 
     @property
     def unread(self) -> list[str]:
-        """The checks that have a bar of this very model and gave no verdict."""
-        given = {verdict.check for verdict in self.verdicts}
-        return sorted(
-            check for check, bar in self.thresholds.items() if bar.model == self.model and check not in given
-        )
+        """The checks that have a bar and gave no verdict: their tests were skipped, renamed or taken out."""
+        return sorted(self.thresholds.keys() - {verdict.check for verdict in self.verdicts})
 
     @contextmanager
     def claim(self, test_name: str) -> Iterator[None]:
         """Give the test of that name its verdict, also when it breaks off or forgets to ask for one."""
-        self._claim = test_name.partition("[")[0].removeprefix("test_").replace("_", " ")
+        __tracebackhide__ = True
+        self._claim = check_name(test_name)
         before = len(self.verdicts)
         try:
             yield
@@ -131,12 +134,8 @@ class Gate:
             CheckFailed: the bar was not reached, or there is none.
 
         """
-        if self._claim not in self.thresholds:
-            self._error(f"no bar for {self.model} on these texts in thresholds.toml", measured)
-        else:
-            self.verdicts.append(self.thresholds[self._claim].judge(measured, evidence))
-        if self.verdicts[-1].red:
-            raise CheckFailed(str(self.verdicts[-1]))
+        __tracebackhide__ = True
+        self._end(self._bar().judge(measured, evidence))
 
     def uncalibrated(self, why: str) -> None:
         """Say that the running claim cannot be judged for this model.
@@ -145,35 +144,61 @@ class Gate:
             CheckFailed: this very model has a bar for it, so what is missing was there once.
 
         """
+        __tracebackhide__ = True
         bar = self.thresholds.get(self._claim)
         if bar is not None and bar.model == self.model:
             self._error(why)
             raise CheckFailed(str(self.verdicts[-1]))
-        self.verdicts.append(Verdict(self._claim, math.nan, "-", math.nan, "uncalibrated", why))
+        self._end(Verdict(self._claim, math.nan, "-", math.nan, "uncalibrated", why))
 
     def bound(self) -> float:
-        """Return the running claim's bound, for a search that stops at the first failure."""
-        return self.thresholds[self._claim].bound
+        """Return the running claim's bound, for a search that stops at the first failure.
 
-    def _error(self, why: str, measured: float = math.nan) -> None:
+        Raises:
+            CheckFailed: there is none.
+
+        """
+        return self._bar().bound
+
+    def _bar(self) -> Threshold:
+        __tracebackhide__ = True
+        if self._claim not in self.thresholds:
+            self._error(f"no bar for {self.model} in thresholds.toml")
+            raise CheckFailed(str(self.verdicts[-1]))
+        return self.thresholds[self._claim]
+
+    def _end(self, verdict: Verdict) -> None:
+        __tracebackhide__ = True
+        self.verdicts.append(verdict)
+        if verdict.red:
+            raise CheckFailed(str(verdict))
+
+    def _error(self, why: str) -> None:
         bar = self.thresholds.get(self._claim)
         required = "a bar" if bar is None else bar.judge(math.nan).required
-        self.verdicts.append(Verdict(self._claim, measured, required, 0.0, "ERROR", why))
+        self.verdicts.append(Verdict(self._claim, math.nan, required, 0.0, "ERROR", why))
 
 
 def read_thresholds(path: Path, *, model: str, fixture: str) -> dict[str, Threshold]:
     """Read the bars that bind a model on the texts of that SHA-256: check -> bar.
 
-    A bar of the model itself goes before one of ANY_MODEL. A bar set on other texts does not bind.
+    A bar of the model itself goes before one of ANY_MODEL.
 
     Raises:
-        FixtureError: the file is missing or malformed, or a bar would fail its own measurement.
+        FixtureError: the file is missing or malformed, a bar would fail its own measurement, or a bar of
+            the model was set on other texts: they were changed, and the bar did not follow.
 
     """
     chosen: dict[str, Threshold] = {}
     for bar in _all_thresholds(path):
-        if bar.model not in (model, ANY_MODEL) or bar.fixture not in (fixture, ""):
+        if bar.model not in (model, ANY_MODEL):
             continue
+        if bar.fixture not in (fixture, ""):
+            raise FixtureError(
+                path,
+                f"{bar.check}: was set on texts of SHA-256 {bar.fixture[:12]}, now {fixture[:12]}",
+                mend="restore the texts, or make the goldens again and set the bars anew",
+            )
         if bar.check not in chosen or chosen[bar.check].model == ANY_MODEL:
             chosen[bar.check] = bar
     return chosen
@@ -190,6 +215,8 @@ def _all_thresholds(path: Path) -> list[Threshold]:
         raise FixtureError(
             path, f"must hold [[bar]] tables and nothing else, got {sorted(entries)}", mend="correct the file"
         )
+    if not all(isinstance(entry, dict) for entry in entries["bar"]):
+        raise FixtureError(path, "every bar must be a [[bar]] table", mend="correct the file")
     bars = [_threshold(path, number, entry) for number, entry in enumerate(entries["bar"], start=1)]
     seen: set[tuple[str, str, str]] = set()
     for number, bar in enumerate(bars, start=1):
@@ -214,6 +241,8 @@ def _threshold(path: Path, number: int, entry: dict[str, Any]) -> Threshold:
         kind: Any = (int, float) if key in numbers else str
         if not isinstance(value, kind) or isinstance(value, bool):
             raise FixtureError(where, f"{key} has the wrong type: {value!r}", mend="correct the bar")
+        if key in numbers and math.isinf(value):
+            raise FixtureError(where, f"{key} must be finite", mend="correct the bar")
     kind_key = kinds.pop()
     bar = Threshold(
         check=entry["check"],

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.floating] | NDArray[np.integer]
 
-__all__ = ["count_non_finite", "differences", "norm_error", "relative_change"]
+__all__ = ["count_non_finite", "differences", "norm_error", "relative_change", "worst_rows"]
 
 
 def count_non_finite(vectors: ArrayLike) -> int:
@@ -23,10 +23,10 @@ def norm_error(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
 def differences(measured: Sequence[Array] | Array, expected: Sequence[Array] | Array) -> NDArray[np.float64]:
     """Return the largest absolute difference of each of N items: two lists of N arrays -> (N,).
 
-    Another number of items, or another shape of one, is an infinite difference.
+    Another number of items makes all of them infinitely different, another shape that one.
     """
     if len(measured) != len(expected):
-        return np.array([np.inf])
+        return np.full(max(len(measured), len(expected)), np.inf)
     return np.array([_difference(one, other) for one, other in zip(measured, expected, strict=True)])
 
 
@@ -34,6 +34,12 @@ def _difference(one: Array, other: Array) -> float:
     if one.shape != other.shape:
         return np.inf
     return float(np.max(np.abs(one.astype(np.float64) - other.astype(np.float64)), initial=0.0))
+
+
+def worst_rows(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Mark the items (N,) with the largest value, or those that are NaN where there are any."""
+    bad = np.isnan(values)
+    return np.asarray(bad if bad.any() else values == np.max(values, initial=-np.inf))
 
 
 def relative_change(before: NDArray[np.floating], after: NDArray[np.floating]) -> float:

@@ -9,12 +9,16 @@ __all__ = ["gate_table"]
 _HEADER = ("check", "measured", "required", "margin", "verdict")
 
 
-def gate_table(gate: Gate) -> list[str]:
-    """Return the lines of a gate's table, worst first, with what was found beneath each red check."""
+def gate_table(gate: Gate, asked_for: str) -> list[str]:
+    """Return the lines of a gate's table, worst first, with what was found beneath each red check.
+
+    asked_for: the model as the user named it, shown beside its own name where that differs.
+    """
     verdicts = sorted(gate.verdicts, key=_badness)
     rows = [_HEADER, *(_cells(verdict) for verdict in verdicts)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    lines = [f"{gate.model}: {_summary(gate)}"]
+    name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
+    lines = [f"{name}: {_summary(gate)}"]
     for row, verdict in zip(rows, [None, *verdicts], strict=True):
         lines.append(
             "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

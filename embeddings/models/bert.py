@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from embeddings.blas import mx
-from embeddings.errors import UnsupportedModel
+from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
 from embeddings.models.layers import gelu, layer_norm, linear
 
@@ -54,6 +54,11 @@ class BertConfig:
         handled = {field.name: field.type for field in fields(cls)}
         account(where, declared, handled=handled, harmless=_HARMLESS, fixed=_FIXED)
         config = cls(**{name: typed(where, declared, name, kind) for name, kind in handled.items()})  # type: ignore[arg-type]
+        for name, kind in handled.items():
+            if kind is int and getattr(config, name) < 1:
+                raise DamagedModel(
+                    where, f"{name} must be at least 1, got {getattr(config, name)}", mend="correct the file"
+                )
         if config.hidden_size % config.num_attention_heads:
             raise UnsupportedModel(
                 where,

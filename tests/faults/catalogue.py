@@ -1,4 +1,6 @@
-"""Faults that embedding implementations have really shipped, as data plus a small injection in memory.
+"""Faults of embedding implementations, as data plus a small injection in memory.
+
+Most have really shipped, and name a public report; the others were thought of, each for a check.
 
 A fault changes one function of the library through pytest's MonkeyPatch; the source stays untouched.
 The injections themselves are in ``injections.py``. ``killers`` are the checks that must turn red.
@@ -7,6 +9,8 @@ The injections themselves are in ``injections.py``. ``killers`` are the checks t
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -236,7 +240,8 @@ BENIGN = (
 @contextmanager
 def injected(name: str) -> Iterator[pytest.MonkeyPatch]:
     """Inject the fault or benign variant of that name for a while; "" injects nothing."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="embedding-gate-") as scratch:
+        patch.setattr(inject, "SCRATCH", Path(scratch))
         if name:
             {fault.name: fault for fault in (*FAULTS, *BENIGN)}[name].inject(patch)
         yield patch

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from embeddings.blas import mx
 from embeddings.models import bert, layers
 
 Patch = pytest.MonkeyPatch
+SCRATCH = Path()  # a folder for the time that a fault is injected, set by catalogue.injected
 
 
 # --- pooling and what follows it ---
@@ -240,7 +240,7 @@ def empty_dropped(patch: Patch) -> None:
 
 
 def surrogate_crash(patch: Patch) -> None:
-    patch.setattr(tokens, "_checked", list)
+    patch.setattr(tokens, "checked_texts", list)
 
 
 # --- loading ---
@@ -252,7 +252,8 @@ def _from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
 
     def find(name_or_folder: str | Path) -> folder.ModelFolder:
         found = right(name_or_folder)
-        copy = Path(tempfile.mkdtemp(prefix="embedding-gate-")) / "copy"
+        copy = SCRATCH / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(found.path, copy, ignore=shutil.ignore_patterns("*.safetensors"))
         (copy / folder.WEIGHTS_FILE).symlink_to(found.path / folder.WEIGHTS_FILE)
         change(copy)
@@ -275,7 +276,8 @@ def renamed_folder(patch: Patch) -> None:
     right = folder.find_folder
 
     def find(name_or_folder: str | Path) -> folder.ModelFolder:
-        copy = Path(tempfile.mkdtemp(prefix="embedding-gate-")) / "my-model"
+        copy = SCRATCH / "my-model"
+        copy.unlink(missing_ok=True)
         copy.symlink_to(right(name_or_folder).path, target_is_directory=True)
         return right(copy)
 

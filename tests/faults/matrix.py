@@ -1,6 +1,5 @@
 """The kill matrix: what the gate says of each injected fault."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,8 +11,9 @@ from multiprocessing import get_context
 import numpy as np
 from hypothesis import Phase, settings
 
+from embeddings.blas import usable_cores
 from embeddings.evaluation.datasets import Golden, Texts
-from embeddings.evaluation.gate import Verdict
+from embeddings.evaluation.gate import Verdict, check_name
 from embeddings.evaluation.subject import Subject
 from tests import harness
 from tests.faults.catalogue import BENIGN, injected
@@ -26,15 +26,25 @@ _SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=6, phases=[Phase.gen
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdicts that are red under a fault or benign variant of that name."""
+    """The verdicts on the library under a fault or benign variant of that name."""
 
     name: str
-    red: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def red(self) -> list[Verdict]:
+        """The verdicts that fail the gate."""
+        return [verdict for verdict in self.verdicts if verdict.red]
 
     @property
     def checks(self) -> set[str]:
         """The names of the red checks."""
         return {verdict.check for verdict in self.red}
+
+    @property
+    def strays(self) -> float:
+        """How far the vectors stray from the goldens: the parity check's measurement."""
+        return next(verdict.measured for verdict in self.verdicts if verdict.check == "parity")
 
 
 def judge(name: str, model: str) -> Outcome:
@@ -45,13 +55,13 @@ def judge(name: str, model: str) -> Outcome:
         subject = slice_of(harness.open_subject(model, variant=name))
         gate = harness.open_gate(subject.encoder.name)
         harness.run_gate(subject, gate)
-    return Outcome(name, tuple(gate.red))
+    return Outcome(name, tuple(gate.verdicts))
 
 
 @contextmanager
 def judged(names: list[str], model: str) -> Iterator[dict[str, Future[Outcome]]]:
     """Judge many faults side by side, one process per core; leaving early cancels what has not begun."""
-    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
     try:
         yield {name: pool.submit(judge, name, model) for name in names}
     finally:
@@ -109,15 +119,19 @@ def _golden(model: str) -> Golden | None:
 
 def matrix_table(outcomes: list[Outcome]) -> list[str]:
     """Return the lines of the matrix: faults down, checks across."""
-    checks = [name.removeprefix("test_").replace("_", " ") for name, _ in harness.gate_tests()]
+    checks = [check_name(name) for name, _ in harness.gate_tests()]
     width = max(len(outcome.name) for outcome in outcomes)
     lines = [f"  {'':{width}}  {number:>2} {check}" for number, check in enumerate(checks, start=1)]
-    lines.append(f"  {'':{width}}  " + " ".join(f"{number:>2}" for number in range(1, len(checks) + 1)))
+    lines.append(
+        f"  {'':{width}}  "
+        + " ".join(f"{number:>2}" for number in range(1, len(checks) + 1))
+        + "   strays by"
+    )
     for outcome in outcomes:
         marks = " ".join(" x" if check in outcome.checks else " ." for check in checks)
         if outcome.name in {variant.name for variant in BENIGN}:
             verdict = "FALSE ALARM" if outcome.red else "harmless, passed"
         else:
             verdict = "killed" if outcome.red else "SURVIVED"
-        lines.append(f"  {outcome.name:{width}}  {marks}  {verdict}")
+        lines.append(f"  {outcome.name:{width}}  {marks}  {outcome.strays:>10.1e}  {verdict}")
     return lines

@@ -2,6 +2,7 @@
 
 import pytest
 
+from embeddings.evaluation.gate import check_name
 from tests import harness
 from tests.faults.catalogue import BENIGN, FAULTS, Fault
 from tests.faults.matrix import Outcome
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.faults
 def test_fault_is_killed(fault: Fault, outcome: Outcome) -> None:
     """The checks named for the fault are red."""
     survived = set(fault.killers) - outcome.checks
-    assert not survived, f"not killed by {sorted(survived)}; red: {sorted(outcome.checks)}"
+    assert not survived, f"{fault.what} ({fault.where}): not killed by {sorted(survived)}; {fault.source}"
 
 
 @pytest.mark.parametrize("fault", BENIGN, ids=lambda fault: fault.name)
@@ -26,4 +27,4 @@ def test_benign_variant_passes(fault: Fault, outcome: Outcome) -> None:
 def test_every_check_kills_a_fault() -> None:
     """A check that no fault turns red might as well not be there."""
     named = {check for fault in FAULTS for check in fault.killers}
-    assert {name.removeprefix("test_").replace("_", " ") for name, _ in harness.gate_tests()} == named
+    assert {check_name(name) for name, _ in harness.gate_tests()} == named

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.metrics import differences
+from embeddings.evaluation.metrics import differences, worst_rows
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
@@ -29,7 +29,7 @@ def test_parity(subject: Subject, gate: Gate) -> None:
     if subject.golden is None:
         return gate.uncalibrated(NO_GOLDENS)
     worst = differences(list(subject.vectors), list(subject.golden.vectors))
-    return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(worst == worst.max())}")
+    return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(worst_rows(worst))}")
 
 
 def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
@@ -38,5 +38,5 @@ def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
         return gate.uncalibrated(NO_GOLDENS)
     worst = differences(subject.hidden_states, subject.golden.hidden_states)
     rows = np.zeros(len(subject.texts.ids), dtype=bool)
-    rows[subject.hidden_rows] = worst == worst.max()
+    rows[subject.hidden_rows] = worst_rows(worst)
     return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(rows)}")

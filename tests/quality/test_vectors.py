@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.metrics import count_non_finite, norm_error
+from embeddings.evaluation.metrics import count_non_finite, norm_error, worst_rows
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
@@ -19,7 +19,7 @@ def test_finite(subject: Subject, gate: Gate) -> None:
 def test_norm(subject: Subject, gate: Gate) -> None:
     """Every vector has length 1: the longest text's and the empty one's too."""
     errors = norm_error(subject.vectors)
-    gate.require(errors.max(), evidence=f"worst: {subject.name_rows(errors == errors.max())}")
+    gate.require(errors.max(), evidence=f"worst: {subject.name_rows(worst_rows(errors))}")
 
 
 def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:

@@ -216,9 +216,20 @@ def test_damaged_folder(tmp_path: Path, name: str) -> None:
     assert caught.value.mend
 
 
-def test_unknown_model() -> None:
-    with pytest.raises(embeddings.ModelNotFound, match="all-MiniLM-L6-v2"):
-        embeddings.load("no-such-model")
+@pytest.mark.parametrize("name", ["no-such-model", "", None])
+def test_unknown_model(name: Any) -> None:
+    with pytest.raises(embeddings.ModelNotFound, match="known models are all-MiniLM-L6-v2"):
+        embeddings.load(name)
+
+
+@pytest.mark.parametrize("texts", [None, 7, "text", ["fine", None], ["fine", 7], ["\ud800"]])
+@pytest.mark.parametrize("prompt", [None, "q"])
+def test_bad_texts(tmp_path: Path, texts: Any, prompt: str | None) -> None:
+    """A prompt in front does not make a text of what is none."""
+    folder = tiny.build(tmp_path / "model")
+    tiny.write_json(folder / "config_sentence_transformers.json", {"prompts": {"q": "q: "}})
+    with pytest.raises(embeddings.InputError, match=r"^texts"):
+        embeddings.load(folder).encode(texts, prompt=prompt)
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "config.json"])
@@ -245,10 +256,12 @@ def test_package_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"dimensions": 0}, "dimensions: must be between 1 and 16, got 0"),
-        ({"dimensions": 17}, "dimensions: must be between 1 and 16, got 17"),
-        ({"batch_tokens": 0}, "batch_tokens: must be at least 1"),
-        ({"prompt": "query"}, "has no prompt 'query'"),
+        ({"dimensions": 0}, "dimensions: must be a whole number from 1 to 16, got 0"),
+        ({"dimensions": 17}, "dimensions: must be a whole number from 1 to 16, got 17"),
+        ({"dimensions": 1.5}, "dimensions: must be a whole number from 1 to 16, got 1.5"),
+        ({"batch_tokens": 0}, "batch_tokens: must be a whole number of at least 1, got 0"),
+        ({"batch_tokens": "9"}, "batch_tokens: must be a whole number of at least 1, got '9'"),
+        ({"prompt": "query"}, "has no prompt 'query'; its prompts are none at all"),
     ],
 )
 def test_bad_option(tmp_path: Path, options: dict[str, Any], words: str) -> None:

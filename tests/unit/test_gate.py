@@ -11,7 +11,13 @@ import pytest
 from embeddings.errors import FixtureError
 from embeddings.evaluation.datasets import Texts, read_golden, read_texts
 from embeddings.evaluation.gate import ANY_MODEL, CheckFailed, Gate, Threshold, read_thresholds
-from embeddings.evaluation.metrics import count_non_finite, differences, norm_error, relative_change
+from embeddings.evaluation.metrics import (
+    count_non_finite,
+    differences,
+    norm_error,
+    relative_change,
+    worst_rows,
+)
 from embeddings.evaluation.report import gate_table
 from tests import harness
 
@@ -67,6 +73,8 @@ def test_metrics_by_hand() -> None:
     assert differences([np.zeros(2)], [np.zeros(3)]).max() == math.inf
     assert differences([], [np.zeros(3)]).max() == math.inf
     assert differences([], []).size == 0
+    np.testing.assert_array_equal(worst_rows(np.array([1.0, 3.0, 3.0])), [False, True, True])
+    np.testing.assert_array_equal(worst_rows(np.array([1.0, np.nan, 3.0])), [False, True, False])
     assert relative_change(np.array([3.0, -4.0]), np.array([3.0, -3.0])) == pytest.approx(1 / math.sqrt(12.5))
 
 
@@ -87,6 +95,8 @@ def test_a_missing_bar_fails() -> None:
     gate = Gate("m", {})
     with pytest.raises(CheckFailed, match="no bar for m"), gate.claim("test_parity"):
         gate.require(0.0)
+    with pytest.raises(CheckFailed, match="no bar for m"), gate.claim("test_parity"):
+        gate.bound()
 
 
 def test_uncalibrated_passes_only_without_a_bar_of_the_model() -> None:
@@ -104,7 +114,7 @@ def test_a_bar_that_no_check_reads() -> None:
     gate = Gate("m", {"parity": bar(), "norm": bar("norm"), "finite": bar("finite", model=ANY_MODEL)})
     with gate.claim("test_parity"):
         gate.require(0.0)
-    assert gate.unread == ["norm"]
+    assert gate.unread == ["finite", "norm"]
 
 
 def test_table_is_worst_first() -> None:
@@ -115,7 +125,7 @@ def test_table_is_worst_first() -> None:
                 gate.require(measured, evidence="word-01")
         except CheckFailed:
             pass
-    title, header, *rows = gate_table(gate)
+    title, header, *rows = gate_table(gate, "m")
     assert title == "m: 1 of 3 checks red"
     assert header.split() == ["check", "measured", "required", "margin", "verdict"]
     assert [row.split()[0] for row in rows] == ["bad", "word-01", "good", "count"]
@@ -138,6 +148,8 @@ BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\n
         (BAR.replace("2e-6", "1e-9"), "its own measurement 5e-07 does not reach it"),
         (BAR.replace("5e-7", "nan"), "its own measurement nan does not reach it"),
         (BAR + BAR, "is there twice"),
+        (BAR.replace("2e-6", "inf"), "at_most must be finite"),
+        ("bar = [1]\n", "must be a .*table"),
     ],
 )
 def test_malformed_thresholds(tmp_path: Path, text: str, words: str) -> None:
@@ -154,16 +166,16 @@ def test_missing_thresholds(tmp_path: Path) -> None:
 
 
 def test_which_bar_binds(tmp_path: Path) -> None:
-    """The model's own goes before that of any model; one for other texts does not bind."""
+    """The model's own goes before that of any model; one that was set on other texts is an error."""
     path = tmp_path / "thresholds.toml"
     loose = BAR.replace('"m"', '"any"').replace("2e-6", "1.0")
-    other = BAR.replace('"parity"', '"norm"') + 'fixture = "beef"\n'
-    for text in (loose + BAR + other, other + BAR + loose):
+    own = BAR + 'fixture = "beef"\n'
+    for text in (loose + own, own + loose):
         path.write_text(text)
-        bars = read_thresholds(path, model="m", fixture="cafe")
-        assert {check: found.bound for check, found in bars.items()} == {"parity": 2e-6}
-    assert read_thresholds(path, model="other", fixture="cafe")["parity"].bound == 1.0
-    assert set(read_thresholds(path, model="m", fixture="beef")) == {"parity", "norm"}
+        assert read_thresholds(path, model="m", fixture="beef")["parity"].bound == 2e-6
+        assert read_thresholds(path, model="other", fixture="cafe")["parity"].bound == 1.0
+        with pytest.raises(FixtureError, match="was set on texts of SHA-256 beef, now cafe"):
+            read_thresholds(path, model="m", fixture="cafe")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from embeddings.blas import mx
 from tests import harness
 from tests.unit import tiny
 
@@ -36,7 +37,7 @@ def test_a_model_of_ones_own(model: Path, tmp_path: Path) -> None:
     """It is judged by all that needs no goldens; the rest says so and is not red. JUnit has the figures."""
     done = pytest_run("-m", "quality", f"--model={model}", f"--junitxml={tmp_path / 'junit.xml'}")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"my-model: \d+ checks passed, 4 uncalibrated", done.stdout)
+    assert re.search(r"my-model \(.*\): \d+ checks passed, 4 uncalibrated", done.stdout)
     assert re.search(r"parity +- +- +- +uncalibrated\n +no goldens of this model", done.stdout)
     junit = ET.parse(tmp_path / "junit.xml")  # noqa: S314  (made by the run above)
     properties = junit.findall(".//testcase[@name='test_norm[" + str(model) + "]']/properties/property")
@@ -50,8 +51,9 @@ def test_a_broken_model_is_red(model: Path) -> None:
     save_file(weights, model / "model.safetensors")
     done = pytest_run("-m", "quality", f"--model={model}")
     assert done.returncode == 1
-    assert re.search(r"my-model: \d+ of \d+ checks red", done.stdout)
-    assert re.search(r"norm +nan +<= \S+ +0x +FAIL", done.stdout)
+    assert re.search(r"my-model \(.*\): \d+ of \d+ checks red", done.stdout)
+    assert re.search(r"norm +nan +<= \S+ +0x +FAIL\n +worst: \S+", done.stdout)
+    assert "Traceback" not in done.stdout
 
 
 def test_a_missing_model_is_one_error() -> None:
@@ -76,7 +78,7 @@ def test_a_bar_that_no_check_reads_is_red(model: Path, tmp_path: Path) -> None:
     (tmp_path / "ghost_bar.py").write_text(plugin)
     whole = pytest_run("-p", "ghost_bar", "-m", "quality", f"--model={model}", path=tmp_path)
     assert whole.returncode == 1
-    assert "FAIL: bars that no check read: ghost" in whole.stdout
+    assert "FAIL: a bar that no check read: my-model: ghost" in whole.stdout
     part = pytest_run("-p", "ghost_bar", "-m", "quality", "-k", "norm", f"--model={model}", path=tmp_path)
     assert part.returncode == 0
 
@@ -100,3 +102,75 @@ def test_doctor() -> None:
         "hashes right",
     ):
         assert words in done.stdout
+
+
+def run_with_plugin(tmp_path: Path, plugin: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest with a plugin of those lines."""
+    (tmp_path / "a_plugin.py").write_text(plugin)
+    return pytest_run("-p", "a_plugin", *arguments, path=tmp_path)
+
+
+def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
+    """A check that does not run leaves its bar unread."""
+    plugin = (
+        "import pytest\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    for item in items:\n"
+        "        if item.name.startswith('test_finite'):\n"
+        "            item.add_marker(pytest.mark.skip)\n"
+    )
+    done = run_with_plugin(tmp_path, plugin, "-m", "quality", f"--model={model}")
+    assert done.returncode == 1
+    assert "FAIL: a bar that no check read: my-model: finite" in done.stdout
+
+
+def test_without_openblas_the_gate_runs_and_warns(model: Path, tmp_path: Path) -> None:
+    plugin = (
+        "from importlib import metadata\n"
+        "right = metadata.files\n"
+        "def files(name):\n"
+        "    if 'openblas' in name:\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return right(name)\n"
+        "metadata.files = files\n"
+    )
+    done = run_with_plugin(tmp_path, plugin, "-m", "quality", "-k", "norm", f"--model={model}")
+    assert done.returncode == 0, done.stdout
+    assert "BLAS: no OpenBLAS" in done.stdout
+
+
+def test_two_models_of_one_name(tmp_path: Path) -> None:
+    """Each has a table of its own; the same folder twice is refused."""
+    one, other = (tiny.build(tmp_path / side / "model", max_tokens=140) for side in "ab")
+    done = pytest_run("-m", "quality", "-k", "norm or finite", f"--model={one}", f"--model={other}")
+    assert done.returncode == 0, done.stdout
+    assert f"model ({one}): 2 checks passed" in done.stdout
+    assert f"model ({other}): 2 checks passed" in done.stdout
+    twice = pytest_run("-m", "quality", f"--model={one}", f"--model={one}")
+    assert twice.returncode != 0
+    assert "the same model twice" in twice.stdout + twice.stderr
+
+
+def test_figures_of_red_checks_are_in_junit(model: Path, tmp_path: Path) -> None:
+    plugin = (
+        "from embeddings.evaluation.gate import Gate\n"
+        "right = Gate.require\n"
+        "Gate.require = lambda self, measured, evidence='': right(self, measured + 1, evidence=evidence)\n"
+    )
+    junit = tmp_path / "junit.xml"
+    done = run_with_plugin(
+        tmp_path, plugin, "-m", "quality", "-k", "norm", f"--model={model}", f"--junitxml={junit}"
+    )
+    assert done.returncode == 1
+    found = ET.parse(junit).findall(".//testcase/properties/property[@name='measured']")  # noqa: S314
+    assert len(found) == 1
+    assert float(found[0].get("value", "0")) >= 1
+
+
+def test_a_bfloat16_checkpoint(model: Path) -> None:
+    """Its weights are widened to float32 in memory, and the gate sees that they are the file's."""
+    weights = load_file(model / "model.safetensors")
+    halves = {name: mx.array(weight).astype(mx.bfloat16) for name, weight in weights.items()}
+    mx.save_safetensors(str(model / "model.safetensors"), halves)
+    done = pytest_run("-m", "quality", "-k", "weights or norm", f"--model={model}")
+    assert done.returncode == 0, done.stdout
