@@ -64,7 +64,7 @@ def gate(request: pytest.FixtureRequest, subject: Subject) -> Gate:
     gates, model = request.config.stash[GATES], request.node.callspec.params["subject"]
     if model not in gates:
         with one_error():
-            gates[model] = harness.open_gate(subject.encoder.name)
+            gates[model] = harness.open_gate(subject.name)
     return gates[model]
 
 
@@ -109,7 +109,8 @@ def unread(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if session.exitstatus == pytest.ExitCode.OK and unread(session.config):
+    red = any(gate.red for gate in session.config.stash[GATES].values())
+    if session.exitstatus == pytest.ExitCode.OK and (red or unread(session.config)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -117,7 +118,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     config = terminalreporter.config
     broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
     for model, gate in config.stash[GATES].items():
-        terminalreporter.section("embedding gate" + (", BROKEN OFF" if broken_off else ""))
+        ran = f"{len(gate.verdicts)} of {len(list(harness.gate_tests()))} checks"
+        part = f", BROKEN OFF after {ran}" if broken_off else f", A PART: {ran}"
+        terminalreporter.section("embedding gate" + (part if broken_off or config.stash[PARTIAL] else ""))
         for line in gate_table(gate, model):
             terminalreporter.line(line)
     if not broken_off:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
         InputError,
         ModelError,
         ModelNotFound,
+        TruncationWarning,
         UnsupportedModel,
         WeightMismatch,
     )
-    from embeddings.tokens import TokenizedTexts, TruncationWarning
+    from embeddings.tokens import TokenizedTexts
 
 __all__ = [
     "DamagedModel",
@@ -42,12 +43,7 @@ __all__ = [
     "load",
 ]
 
-_HOME = {
-    "Embedder": "embedder",
-    "load": "embedder",
-    "TokenizedTexts": "tokens",
-    "TruncationWarning": "tokens",
-}
+_HOME = {"Embedder": "embedder", "load": "embedder", "TokenizedTexts": "tokens"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,13 +13,13 @@ from tqdm import tqdm
 from embeddings.batching import pad, token_batches
 from embeddings.blas import mx, usable_cores
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.errors import InputError, UnsupportedModel
+from embeddings.errors import InputError, TruncationWarning, UnsupportedModel
 from embeddings.folder import WEIGHTS_FILE, ModelFolder, find_folder
 from embeddings.models import Bert, BertConfig
 from embeddings.pooling import POOLINGS
 from embeddings.pooling import normalize as to_unit_length
 from embeddings.recipe import Recipe, read_recipe
-from embeddings.tokens import TextTokenizer, TokenizedTexts, TruncationWarning, checked_texts
+from embeddings.tokens import TextTokenizer, TokenizedTexts, checked_texts
 from embeddings.weights import read_weights
 
 __all__ = ["Embedder", "load"]
@@ -209,9 +209,6 @@ class Embedder:
 
 def _warn_of_truncation(tokens: TokenizedTexts, max_tokens: int) -> None:
     if cut := int((tokens.dropped > 0).sum()):
-        warnings.warn(
-            f"{cut} of {len(tokens.ids)} texts were cut at {max_tokens} tokens; "
-            f"{int(tokens.dropped.sum())} tokens were dropped",
-            TruncationWarning,
-            stacklevel=3,
-        )
+        dropped = int(tokens.dropped.sum())
+        warning = TruncationWarning(texts=len(tokens.ids), cut=cut, dropped=dropped, max_tokens=max_tokens)
+        warnings.warn(warning, stacklevel=3)

@@ -9,6 +9,8 @@ EmbeddingsError
 │   └── WeightMismatch        a weight is missing, left over, or of another shape
 ├── InputError            a text or an option of a call is not acceptable (also a ValueError)
 └── FixtureError          a file of the gate (texts, goldens, thresholds) is missing or malformed
+
+and one warning, TruncationWarning: texts were longer than the model reads, and were cut.
 """
 
 
@@ -50,3 +52,13 @@ class InputError(EmbeddingsError, ValueError):
 
 class FixtureError(EmbeddingsError):
     """A file of the gate (texts, goldens, thresholds) is missing or malformed."""
+
+
+class TruncationWarning(UserWarning):
+    """Texts were longer than the model reads: ``cut`` of ``texts``, which lost ``dropped`` tokens in all."""
+
+    def __init__(self, *, texts: int, cut: int, dropped: int, max_tokens: int) -> None:
+        self.texts, self.cut, self.dropped = texts, cut, dropped
+        super().__init__(
+            f"{cut} of {texts} texts were cut at {max_tokens} tokens; {dropped} tokens were dropped"
+        )

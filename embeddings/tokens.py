@@ -10,11 +10,7 @@ from tokenizers import Tokenizer
 
 from embeddings.errors import DamagedModel, InputError
 
-__all__ = ["TextTokenizer", "TokenizedTexts", "TruncationWarning", "checked_texts"]
-
-
-class TruncationWarning(UserWarning):
-    """Some texts were longer than the model reads, and were cut."""
+__all__ = ["TextTokenizer", "TokenizedTexts", "checked_texts"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ The proof of power runs the very functions that judge a pull request, not copies
 import importlib
 import io
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 import embeddings
 import tests.quality
 from embeddings.catalog import CATALOG
-from embeddings.evaluation.datasets import Golden, Texts, read_golden, read_texts
+from embeddings.evaluation.datasets import Golden, Texts, identify, read_golden, read_texts
 from embeddings.evaluation.gate import Gate, read_thresholds
 from embeddings.evaluation.subject import Subject
 
@@ -44,14 +45,16 @@ def golden(model: str) -> Golden | None:
 def open_subject(model: str, *, variant: str = "") -> Subject:
     """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
     encoder = embeddings.load(model)
-    name = model if model in CATALOG else str(Path(model).resolve())  # the new process starts elsewhere
+    name = model if model in CATALOG else identify(Path(model), FIXTURES / "golden")
+    where = model if model in CATALOG else str(Path(model).resolve())  # the new process starts elsewhere
 
     def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.elsewhere", name, variant],
+            [sys.executable, "-m", "tests.elsewhere", where, variant],
             input=json.dumps(some).encode(),
             capture_output=True,
             cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=False,
         )
         if done.returncode:
@@ -59,7 +62,7 @@ def open_subject(model: str, *, variant: str = "") -> Subject:
         vectors: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
         return vectors
 
-    return Subject(encoder, texts(), golden(encoder.name), encode_elsewhere)
+    return Subject(name, encoder, texts(), golden(name), encode_elsewhere)
 
 
 def open_gate(model: str) -> Gate:

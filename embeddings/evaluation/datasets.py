@@ -12,7 +12,7 @@ from safetensors.numpy import load
 
 from embeddings.errors import FixtureError
 
-__all__ = ["Golden", "Texts", "read_golden", "read_texts"]
+__all__ = ["Golden", "Texts", "identify", "read_golden", "read_texts"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,30 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             path, f"holds {len(golden.vectors)} vectors for {len(texts.texts)} texts", mend=mend
         )
     return golden
+
+
+def identify(folder: Path, goldens: Path) -> str:
+    """Name the model in a folder: that whose goldens were made from these very files, else the folder.
+
+    Raises:
+        FixtureError: goldens are malformed.
+
+    """
+    for origin_path in sorted(goldens.glob("*.json")):
+        try:
+            files = dict(json.loads(_read(origin_path))["files"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise FixtureError(origin_path, f"malformed ({error!r})", mend="restore the file") from error
+        if all(_sha256(folder / name) == expected for name, expected in files.items()):
+            return origin_path.stem
+    return folder.resolve().name
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        return "no such file"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> bytes:

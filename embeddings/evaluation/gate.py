@@ -13,6 +13,7 @@ from embeddings.errors import FixtureError
 __all__ = ["ANY_MODEL", "CheckFailed", "Gate", "Threshold", "Verdict", "check_name", "read_thresholds"]
 
 ANY_MODEL = "any"
+LOOSEST = 10.0  # times: a bar further from its measurement judges nothing
 Outcome = Literal["pass", "FAIL", "ERROR", "uncalibrated"]
 
 
@@ -253,6 +254,11 @@ def _threshold(path: Path, number: int, entry: dict[str, Any]) -> Threshold:
         source=entry["source"],
         fixture=entry.get("fixture", ""),
     )
+    slack = bar.judge(bar.measured).margin
+    if slack > LOOSEST and bar.bound != 0:
+        raise FixtureError(
+            where, f"{slack:.3g} times looser than its measurement", mend=f"keep within {LOOSEST:g}"
+        )
     if bar.judge(bar.measured).red:
         raise FixtureError(
             where, f"its own measurement {bar.measured:g} does not reach it", mend="measure again"

@@ -30,10 +30,6 @@ class Encoder(Protocol):
     """The part of an embedder that the judge sees."""
 
     @property
-    def name(self) -> str:
-        """What the model is called."""
-
-    @property
     def dimension(self) -> int:
         """D."""
 
@@ -50,7 +46,13 @@ class Encoder(Protocol):
         """Names of weights that the architecture declares that it does not use."""
 
     def encode(
-        self, texts: Sequence[str], *, batch_tokens: int | None = None, dimensions: int | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        batch_tokens: int | None = None,
+        normalize: bool = True,
+        dimensions: int | None = None,
+        progress: bool = False,
     ) -> NDArray[np.float32]:
         """(N, D)."""
 
@@ -71,10 +73,13 @@ class Encoder(Protocol):
 class Subject:
     """One model under judgement.
 
+    name: the model whose bars bind it. The judge decides it, by what was asked for and by the hashes of
+        files: a library that names itself could choose its own bars.
     golden: an independent implementation's results on ``texts``, or None where there are none.
     encode_elsewhere: encodes texts in a new Python process.
     """
 
+    name: str
     encoder: Encoder
     texts: Texts
     golden: Golden | None

@@ -100,6 +100,58 @@ def length_order(patch: Patch) -> None:
     _replace_encode(patch, encode)
 
 
+def normalize_ignored(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], *, normalize: bool = True, **options: Any) -> Any:
+        del normalize
+        return right(self, texts, **options)
+
+    _replace_encode(patch, encode)
+
+
+def repeats_dropped(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        return right(self, list(dict.fromkeys(texts)) if len(texts) > 64 else texts, **options)
+
+    _replace_encode(patch, encode)
+
+
+def buffer_reused(patch: Patch) -> None:
+    buffers: dict[tuple[int, ...], NDArray[np.float32]] = {}
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = right(self, texts, **options)
+        buffer = buffers.setdefault(vectors.shape, np.empty_like(vectors))
+        buffer[:] = vectors
+        return buffer
+
+    _replace_encode(patch, encode)
+
+
+def cut_to_the_budget(patch: Patch) -> None:
+    budgets = [0]
+
+    def batches(lengths: NDArray[np.int64], budget: int) -> Any:
+        budgets[0] = budget
+        return batching.token_batches(lengths, budget)
+
+    def pad(ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        padded = batching.pad(ids)
+        padded[:, budgets[0] :] = 0
+        return padded
+
+    patch.setattr(embedder, "token_batches", batches)
+    patch.setattr(embedder, "pad", pad)
+
+
+def mask_left_out_at_the_limit(patch: Patch) -> None:
+    right = bert.Bert.attention_mask
+
+    def mask(self: bert.Bert, longest: int, lengths: mx.array) -> mx.array | None:
+        return None if longest == 256 else right(self, longest, lengths)
+
+    patch.setattr(bert.Bert, "attention_mask", mask)
+
+
 def shared_state(patch: Patch) -> None:
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
         self.pending = texts

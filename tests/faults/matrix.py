@@ -53,7 +53,7 @@ def judge(name: str, model: str) -> Outcome:
         warnings.simplefilter("ignore")
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
         subject = slice_of(harness.open_subject(model, variant=name))
-        gate = harness.open_gate(subject.encoder.name)
+        gate = harness.open_gate(subject.name)
         harness.run_gate(subject, gate)
     return Outcome(name, tuple(gate.verdicts))
 
@@ -70,8 +70,8 @@ def judged(names: list[str], model: str) -> Iterator[dict[str, Future[Outcome]]]
 
 def slice_of(subject: Subject) -> Subject:
     """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time."""
-    golden = _golden(subject.encoder.name)
-    return Subject(subject.encoder, _texts(), golden, subject.encode_elsewhere)
+    golden = _golden(subject.name)
+    return Subject(subject.name, subject.encoder, _texts(), golden, subject.encode_elsewhere)
 
 
 @cache

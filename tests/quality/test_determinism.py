@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.metrics import differences
@@ -26,19 +25,37 @@ def test_repeated(subject: Subject, gate: Gate) -> None:
 
 
 def test_threads(subject: Subject, gate: Gate) -> None:
-    """Eight threads that share the model each get the vectors that one alone gets."""
-    texts = sample(subject)
-    expected = subject.encoder.encode(texts)
+    """Eight threads that share the model, each with texts of its own, get the vectors that one alone gets."""
+    pool_of_texts = subject.texts.of_kind("word", "sentence", "script", "format")
+    expected = dict(zip(subject.texts.texts, subject.vectors, strict=True))
 
-    def encode_permuted(seed: int) -> NDArray[np.float32]:
-        order = np.random.default_rng(seed).permutation(len(texts))
-        vectors = np.empty_like(expected)
-        vectors[order] = subject.encoder.encode([texts[index] for index in order])
-        return vectors
+    def worst_of(seed: int) -> float:
+        random, width = np.random.default_rng(seed), subject.encoder.dimension
+        worst = 0.0
+        for _ in range(2):
+            texts = [pool_of_texts[index] for index in random.integers(len(pool_of_texts), size=6)]
+            found = subject.encoder.encode(texts, batch_tokens=64)
+            worst = np.maximum(worst, differences(list(found), [expected[text] for text in texts]).max())
+        return float(worst) if found.shape == (6, width) else np.inf
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(encode_permuted, range(8)))
-    gate.require(np.max([differences(list(vectors), list(expected)).max() for vectors in found]))
+        gate.require(np.max(list(pool.map(worst_of, range(8)))))
+
+
+def test_no_side_effects(subject: Subject, gate: Gate) -> None:
+    """A call leaves its texts and earlier results alone, and a progress bar changes nothing."""
+    texts = sample(subject)
+    given, first = list(texts), subject.encoder.encode(texts)
+    kept = first.copy()
+    second = subject.encoder.encode(texts[::-1], progress=True)[::-1]
+    broken = {
+        "the texts were changed": texts != given,
+        "an earlier result was overwritten": not np.array_equal(first, kept),
+        "a progress bar changes the result": not differences(list(second), list(kept)).max() < 1e-5,
+        "not float32": first.dtype != np.float32,
+    }
+    failed = [name for name, is_broken in broken.items() if is_broken]
+    gate.require(len(failed), evidence=", ".join(failed))
 
 
 def test_new_process(subject: Subject, gate: Gate) -> None:

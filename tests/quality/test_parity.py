@@ -21,6 +21,8 @@ def test_token_ids(subject: Subject, gate: Gate) -> None:
         return gate.uncalibrated(NO_GOLDENS)
     found = subject.encoder.tokenize(subject.texts.texts).ids
     differ = differences(found, subject.golden.token_ids) != 0
+    lengths = [len(ids) for ids in subject.golden.token_ids]
+    differ |= subject.encoder.count_tokens(subject.texts.texts) != lengths
     return gate.require(differ.sum(), evidence=f"texts: {subject.name_rows(differ)}")
 
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from embeddings.errors import TruncationWarning
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.subject import Subject
 
@@ -19,15 +20,17 @@ def test_truncation_count(subject: Subject, gate: Gate) -> None:
     wrong = (kept > limit) | ((tokens.dropped > 0) & (kept != limit))
     if subject.golden is not None:
         wrong |= tokens.dropped != subject.golden.dropped
-    over = " ".join(subject.texts.of_kind("paragraph")) + " and more" * limit
+    long = " ".join(subject.texts.of_kind("paragraph")) + " and more" * limit
+    over = [long, "short", "and more " * 3 * limit]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        subject.encoder.encode([over])
-    silent = not any(f"cut at {limit} tokens" in str(warning.message) for warning in caught)
+        subject.encoder.encode(over)
+    told = [item.message for item in caught if isinstance(item.message, TruncationWarning)]
+    dropped = int(subject.encoder.tokenize(over).dropped.sum())
+    reported = [(warning.texts, warning.cut, warning.dropped) for warning in told] == [(3, 2, dropped)]
     gate.require(
-        int(wrong.sum()) + silent,
-        evidence=f"miscounted: {subject.name_rows(wrong)}; "
-        + ("no warning of a cut" if silent else "the cut is reported"),
+        int(wrong.sum()) + (not reported),
+        evidence=f"miscounted: {subject.name_rows(wrong)}; reported rightly: {reported}",
     )
 
 
@@ -37,5 +40,7 @@ def test_long_tail(subject: Subject, gate: Gate) -> None:
     places = (len(words) // 2 + 1, len(words) * 7 // 8, len(words) - 2)
     changed = [" ".join([*words[:place], "volcano", *words[place + 1 :]]) for place in places]
     vectors = subject.encoder.encode([" ".join(words), *changed])
-    distances = np.linalg.norm(vectors[1:] - vectors[0], axis=1)
+    blank = " " * 20_000  # no token at all, so what comes after it is read
+    far = subject.encoder.encode([blank + "anchor", blank + "volcano"])
+    distances = [*np.linalg.norm(vectors[1:] - vectors[0], axis=1), np.linalg.norm(far[1] - far[0])]
     gate.require(np.min(distances), evidence=f"distances {', '.join(f'{d:.2g}' for d in distances)}")

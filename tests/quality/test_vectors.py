@@ -24,12 +24,25 @@ def test_norm(subject: Subject, gate: Gate) -> None:
 
 def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
     """Fewer dimensions are the first components of the whole vector, scaled to length 1 again."""
-    texts = list(subject.texts.texts[:6])
+    texts = subject.texts.of_kind("word")[:10]
     whole = subject.encoder.encode(texts).astype(np.float64)
     worst = 0.0
-    for dimensions in (1, subject.encoder.dimension // 3, subject.encoder.dimension - 1):
+    width = subject.encoder.dimension
+    for dimensions in sorted({1, 2, width // 3, width // 3 + 1, 2 * width // 3, width - 2, width - 1, width}):
         kept = whole[:, :dimensions]
         expected = kept / np.linalg.norm(kept, axis=1, keepdims=True)
         got = subject.encoder.encode(texts, dimensions=dimensions)
         worst = np.maximum(worst, np.abs(got - expected).max()) if got.shape == expected.shape else np.inf
     gate.require(float(worst))
+
+
+def test_unnormalised(subject: Subject, gate: Gate) -> None:
+    """Without normalisation a vector keeps its length and its direction, whatever was asked for before."""
+    texts = subject.texts.of_kind("word")[:10]
+    before = subject.encoder.encode(texts).astype(np.float64)
+    raw = subject.encoder.encode(texts, normalize=False).astype(np.float64)
+    after = subject.encoder.encode(texts)
+    lengths = np.linalg.norm(raw, axis=1, keepdims=True)
+    if np.abs(lengths - 1).max() < 1e-3:  # no pooled vector has length 1 by itself
+        return gate.require(np.inf, evidence="the vectors have length 1 all the same")
+    return gate.require(np.maximum(np.abs(raw / lengths - before), np.abs(after - before)).max())

