@@ -52,6 +52,7 @@ def judge(name: str, model: str) -> Outcome:
     with injected(name) as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
+        patch.setattr(test_batching, "MANY", 256)
         subject = slice_of(harness.open_subject(model, variant=name))
         gate = harness.open_gate(subject.name)
         harness.run_gate(subject, gate)
