@@ -17,7 +17,7 @@ from embeddings.evaluation.gate import Verdict, check_name
 from embeddings.evaluation.subject import Subject
 from tests import harness
 from tests.faults.catalogue import BENIGN, injected
-from tests.quality import test_batching
+from tests.quality import test_batching, test_hostile
 
 __all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
 
@@ -52,7 +52,8 @@ def judge(name: str, model: str) -> Outcome:
     with injected(name) as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
-        patch.setattr(test_batching, "MANY", 256)
+        patch.setattr(test_batching, "MANY", 128)
+        patch.setattr(test_hostile, "MEGABYTE", 100_000)
         subject = slice_of(harness.open_subject(model, variant=name))
         gate = harness.open_gate(subject.name)
         harness.run_gate(subject, gate)
@@ -77,13 +78,13 @@ def slice_of(subject: Subject) -> Subject:
 
 @cache
 def _rows() -> list[int]:
-    """The slice: all pairs, both sides of the limit, every seventh of the rest but the longest."""
+    """The slice: all pairs, both sides of the limit, every ninth of the rest but the longest."""
     texts = harness.texts()
     always = ("length-64", "length-256", "length-257")
     return [
         row
         for row, (name, kind) in enumerate(zip(texts.ids, texts.kinds, strict=True))
-        if kind == "prefix" or name in always or (row % 7 == 0 and kind not in ("length", "long"))
+        if kind == "prefix" or name in always or (row % 9 == 0 and kind not in ("length", "long"))
     ]
 
 

@@ -149,6 +149,7 @@ BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\n
         (BAR.replace("5e-7", "nan"), "its own measurement nan does not reach it"),
         (BAR + BAR, "is there twice"),
         (BAR.replace("2e-6", "inf"), "at_most must be finite"),
+        (BAR.replace("2e-6", "1e-4"), "200 times its measurement"),
         ("bar = [1]\n", "must be a .*table"),
     ],
 )
@@ -168,12 +169,12 @@ def test_missing_thresholds(tmp_path: Path) -> None:
 def test_which_bar_binds(tmp_path: Path) -> None:
     """The model's own goes before that of any model; one that was set on other texts is an error."""
     path = tmp_path / "thresholds.toml"
-    loose = BAR.replace('"m"', '"any"').replace("2e-6", "1.0")
+    loose = BAR.replace('"m"', '"any"').replace("2e-6", "4e-6")
     own = BAR + 'fixture = "beef"\n'
     for text in (loose + own, own + loose):
         path.write_text(text)
         assert read_thresholds(path, model="m", fixture="beef")["parity"].bound == 2e-6
-        assert read_thresholds(path, model="other", fixture="cafe")["parity"].bound == 1.0
+        assert read_thresholds(path, model="other", fixture="cafe")["parity"].bound == 4e-6
         with pytest.raises(FixtureError, match="was set on texts of SHA-256 beef, now cafe"):
             read_thresholds(path, model="m", fixture="cafe")
 

@@ -57,7 +57,7 @@ def test_a_broken_model_is_red(model: Path) -> None:
 
 
 def test_a_missing_model_is_one_error() -> None:
-    done = pytest_run("-m", "quality", "--model=no-such-model")
+    done = pytest_run("tests/quality", "--model=no-such-model")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "no-such-model: neither a known model nor a folder; known models are" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -79,7 +79,9 @@ def test_a_bar_that_no_check_reads_is_red(model: Path, tmp_path: Path) -> None:
     whole = pytest_run("-p", "ghost_bar", "-m", "quality", f"--model={model}", path=tmp_path)
     assert whole.returncode == 1
     assert "FAIL: a bar that no check read: my-model: ghost" in whole.stdout
-    part = pytest_run("-p", "ghost_bar", "-m", "quality", "-k", "norm", f"--model={model}", path=tmp_path)
+    part = pytest_run(
+        "-p", "ghost_bar", "-m", "quality", "-k", "test_norm", f"--model={model}", path=tmp_path
+    )
     assert part.returncode == 0
 
 
@@ -134,7 +136,7 @@ def test_without_openblas_the_gate_runs_and_warns(model: Path, tmp_path: Path) -
         "    return right(name)\n"
         "metadata.files = files\n"
     )
-    done = run_with_plugin(tmp_path, plugin, "-m", "quality", "-k", "norm", f"--model={model}")
+    done = run_with_plugin(tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}")
     assert done.returncode == 0, done.stdout
     assert "BLAS: no OpenBLAS" in done.stdout
 
@@ -142,7 +144,7 @@ def test_without_openblas_the_gate_runs_and_warns(model: Path, tmp_path: Path) -
 def test_two_models_of_one_name(tmp_path: Path) -> None:
     """Each has a table of its own; the same folder twice is refused."""
     one, other = (tiny.build(tmp_path / side / "model", max_tokens=140) for side in "ab")
-    done = pytest_run("-m", "quality", "-k", "norm or finite", f"--model={one}", f"--model={other}")
+    done = pytest_run("tests/quality", "-k", "test_norm or test_finite", f"--model={one}", f"--model={other}")
     assert done.returncode == 0, done.stdout
     assert f"model ({one}): 2 checks passed" in done.stdout
     assert f"model ({other}): 2 checks passed" in done.stdout
@@ -159,7 +161,7 @@ def test_figures_of_red_checks_are_in_junit(model: Path, tmp_path: Path) -> None
     )
     junit = tmp_path / "junit.xml"
     done = run_with_plugin(
-        tmp_path, plugin, "-m", "quality", "-k", "norm", f"--model={model}", f"--junitxml={junit}"
+        tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}", f"--junitxml={junit}"
     )
     assert done.returncode == 1
     found = ET.parse(junit).findall(".//testcase/properties/property[@name='measured']")  # noqa: S314
@@ -172,5 +174,5 @@ def test_a_bfloat16_checkpoint(model: Path) -> None:
     weights = load_file(model / "model.safetensors")
     halves = {name: mx.array(weight).astype(mx.bfloat16) for name, weight in weights.items()}
     mx.save_safetensors(str(model / "model.safetensors"), halves)
-    done = pytest_run("-m", "quality", "-k", "weights or norm", f"--model={model}")
+    done = pytest_run("tests/quality", "-k", "weights or test_norm", f"--model={model}")
     assert done.returncode == 0, done.stdout
