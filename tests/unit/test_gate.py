@@ -149,7 +149,7 @@ BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\n
         (BAR.replace("5e-7", "nan"), "its own measurement nan does not reach it"),
         (BAR + BAR, "is there twice"),
         (BAR.replace("2e-6", "inf"), "at_most must be finite"),
-        (BAR.replace("2e-6", "1e-4"), "200 times its measurement"),
+        (BAR.replace("2e-6", "1e-4"), "200 times looser than its measurement"),
         ("bar = [1]\n", "must be a .*table"),
     ],
 )
