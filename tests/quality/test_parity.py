@@ -1,7 +1,6 @@
 """An independent implementation gives the same tokens, hidden states and vectors.
 
-The largest difference decides. A cosine is too blunt: the tanh approximation of GELU in place of the
-exact function leaves it at 0.9999989.
+The largest difference decides. A cosine is too blunt: a small error in every component squares away.
 """
 
 import numpy as np
