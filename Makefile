@@ -44,7 +44,7 @@ spread: $(READY)  ## how far right implementations stray: what the bars of the g
 	$(BIN)/python -m tests.reference.spread
 
 lock:  ## resolve requirements.lock anew (needs uv)
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
 	  --extra default-model --extra gate --extra lint pyproject.toml -o requirements.lock
 
 clean:
