@@ -12,7 +12,7 @@ from safetensors.numpy import load
 
 from embeddings.errors import FixtureError
 
-__all__ = ["Golden", "Texts", "identify", "read_golden", "read_texts"]
+__all__ = ["Golden", "Texts", "identify", "read_golden", "read_texts", "sha256_of"]
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,13 @@ def identify(folder: Path, goldens: Path) -> str:
             files = dict(json.loads(_read(origin_path))["files"])
         except (ValueError, KeyError, TypeError) as error:
             raise FixtureError(origin_path, f"malformed ({error!r})", mend="restore the file") from error
-        if all(_sha256(folder / name) == expected for name, expected in files.items()):
+        if all(sha256_of(folder / name) == expected for name, expected in files.items()):
             return origin_path.stem
     return folder.resolve().name
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal, or words that equal none where there is no such file."""
     if not path.is_file():
         return "no such file"
     with path.open("rb") as file:

@@ -1,11 +1,10 @@
 """The files are the ones that were meant, and every weight of them is in use."""
 
-import hashlib
-
 import numpy as np
 import pytest
 
 from embeddings.evaluation.checkpoint import read_checkpoint
+from embeddings.evaluation.datasets import sha256_of
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.subject import Subject
 
@@ -19,7 +18,7 @@ def test_files(subject: Subject, gate: Gate) -> None:
     other = [
         name
         for name, expected in subject.golden.files.items()
-        if hashlib.sha256((subject.encoder.path / name).read_bytes()).hexdigest() != expected
+        if sha256_of(subject.encoder.path / name) != expected
     ]
     return gate.require(len(other), evidence=f"other files: {', '.join(other)}")
 
