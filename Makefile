@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: quality test lint golden peers collapse spread lock clean
+.PHONY: quality test lint golden peers collapse bars spread lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -39,6 +39,9 @@ peers: $(READY)  ## tokens/s beside sentence-transformers and ONNX Runtime, as r
 
 collapse: $(READY)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse
+
+bars: $(READY)  ## bars of the semantic checks, from the goldens
+	$(BIN)/python -m tests.reference.bars
 
 spread: $(READY)  ## how far right implementations stray: what the bars of the gate are set from
 	$(BIN)/python -m tests.reference.spread

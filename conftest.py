@@ -1,20 +1,27 @@
 """The pytest adapter: options, fixtures, the table. It has no logic of its own."""
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.errors import EmbeddingsError
+from embeddings.evaluation.embed import Embedded
 from embeddings.evaluation.gate import CheckFailed, Gate
+from embeddings.evaluation.labelled import Topics
+from embeddings.evaluation.recorded import Recorded, recorded_names
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
 from tests import harness
 
 GATES = pytest.StashKey[dict[str, Gate]]()
-SUBJECTS = pytest.StashKey[dict[str, Subject]]()
+JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()
+OPTIONS = pytest.StashKey[harness.Options]()
 PARTIAL = pytest.StashKey[bool]()
+EXPORTED = pytest.StashKey[list[str]]()
+FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,20 +33,54 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help=f"model to judge, as --model=PATH; repeatable (default: {DEFAULT_MODEL})",
     )
+    files = {
+        "--recorded": "judge the vectors_X.tsv and metadata_X.tsv of this folder, and no live model",
+        "--topics": "your own texts by topic: .jsonl, .tsv or .csv with category and text",
+        "--sts": "your own graded pairs: .jsonl, .tsv or .csv with sentence1, sentence2 and score",
+        "--retrieval": "your own retrieval set: a folder in BEIR form",
+        "--thresholds": "bars of your own, which go before the gate's",
+        "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
+    }
+    for option, text in files.items():
+        group.addoption(option, type=Path, metavar="PATH", help=f"{text}; as {option}=PATH")
+    group.addoption(
+        "--baseline",
+        metavar="NAME|PATH|none",
+        default=DEFAULT_MODEL,
+        help=f"model that the judged one must not be worse than (default: {DEFAULT_MODEL})",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[GATES], config.stash[SUBJECTS] = {}, {}
+    config.stash[GATES], config.stash[JUDGED] = {}, {}
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     config.stash[PARTIAL] = named or bool(config.getoption("ignore") or config.getoption("ignore_glob"))
+    own = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
+    given = {name: config.getoption(option) for option, name in own.items() if config.getoption(option)}
+    baseline = config.getoption("baseline")
+    config.stash[OPTIONS] = harness.Options(**given, baseline=None if baseline == "none" else baseline)
+    if config.getoption("recorded"):
+        clash = [
+            name for name in ("model", "topics", "sts", "retrieval", "projector") if config.getoption(name)
+        ]
+        if clash:
+            raise pytest.UsageError(f"--recorded brings its own texts and vectors: leave out --{clash[0]}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "subject" in metafunc.fixturenames:
-        models = metafunc.config.getoption("model") or [DEFAULT_MODEL]
-        if len(set(models)) < len(models):
-            raise pytest.UsageError(f"--model: the same model twice: {', '.join(models)}; name each once")
-        metafunc.parametrize("subject", models, indirect=True, scope="session")
+    if "judged" in metafunc.fixturenames:
+        names = metafunc.config.getoption("model") or [DEFAULT_MODEL]
+        if len(set(names)) < len(names):
+            raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+        if folder := metafunc.config.getoption("recorded"):
+            with one_error():
+                names = recorded_names(folder)
+        metafunc.parametrize("judged", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    other = "subject" if config.getoption("recorded") else "recorded"  # not a part of this gate
+    items[:] = [item for item in items if other not in getattr(item, "fixturenames", ())]
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -49,23 +90,51 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def subject(request: pytest.FixtureRequest) -> Subject:
-    """The model under judgement, loaded once."""
-    subjects = request.config.stash[SUBJECTS]
-    if request.param not in subjects:
+def judged(request: pytest.FixtureRequest) -> Subject | Recorded:
+    """What is judged, opened once: a live model, or recorded vectors."""
+    opened, name = request.config.stash[JUDGED], request.param
+    if name not in opened:
+        options, folder = request.config.stash[OPTIONS], request.config.getoption("recorded")
         with one_error():
-            subjects[request.param] = harness.open_subject(request.param)
-    return subjects[request.param]
+            opened[name] = (
+                harness.open_recorded(folder, name, options)
+                if folder
+                else harness.open_subject(name, options)
+            )
+    return opened[name]
 
 
 @pytest.fixture
-def gate(request: pytest.FixtureRequest, subject: Subject) -> Gate:
-    """The gate that collects the verdicts on the subject."""
-    gates, model = request.config.stash[GATES], request.node.callspec.params["subject"]
-    if model not in gates:
+def subject(judged: Subject) -> Subject:
+    """The live model under judgement."""
+    return judged
+
+
+@pytest.fixture
+def recorded(judged: Recorded) -> Recorded:
+    """The recorded vectors under judgement."""
+    return judged
+
+
+@pytest.fixture
+def topics(judged: Subject | Recorded) -> Embedded[Topics]:
+    """The vectors of texts by topic, of a live model or recorded."""
+    return judged.topics
+
+
+@pytest.fixture
+def gate(request: pytest.FixtureRequest, judged: Subject | Recorded) -> Gate:
+    """The gate that collects the verdicts on what is judged."""
+    gates, options = request.config.stash[GATES], request.config.stash[OPTIONS]
+    name = request.node.callspec.params["judged"]
+    if name not in gates:
         with one_error():
-            gates[model] = harness.open_gate(subject.name)
-    return gates[model]
+            gates[name] = (
+                harness.open_recorded_gate(judged, options.thresholds)
+                if isinstance(judged, Recorded)
+                else harness.open_gate(judged.name, harness.sets(options), options.thresholds)
+            )
+    return gates[name]
 
 
 @contextmanager
@@ -82,12 +151,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     gate = pyfuncitem.funcargs.get("gate")
     if not isinstance(gate, Gate):
         return (yield)
+    before = len(gate.verdicts)
     try:
-        with gate.claim(pyfuncitem.name):
+        with shown(pyfuncitem.config), gate.claim(pyfuncitem.name):
             return (yield)
     finally:
-        verdict = gate.verdicts[-1]
-        pyfuncitem.user_properties += [("measured", verdict.measured), ("required", verdict.required)]
+        for verdict in gate.verdicts[before:]:
+            part = verdict.check.partition(": ")[2]
+            names = (f"{name}: {part}" if part else name for name in ("measured", "required"))
+            pyfuncitem.user_properties += zip(names, (verdict.measured, verdict.required), strict=True)
+
+
+def shown(config: pytest.Config) -> AbstractContextManager[None]:
+    """Let the progress bar of long work through pytest's capture."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    return manager.global_and_fixture_disabled() if manager else nullcontext()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,8 +187,15 @@ def unread(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    red = any(gate.red for gate in session.config.stash[GATES].values())
-    if session.exitstatus == pytest.ExitCode.OK and (red or unread(session.config)):
+    config = session.config
+    red = any(gate.red for gate in config.stash[GATES].values())
+    if (folder := config.getoption("projector")) and session.exitstatus in FINISHED:
+        live = [opened for opened in config.stash[JUDGED].values() if isinstance(opened, Subject)]
+        try:
+            config.stash[EXPORTED] = harness.export(live, folder)
+        except EmbeddingsError as error:
+            config.stash[EXPORTED], red = [f"FAIL: --projector: {error}"], True
+    if session.exitstatus == pytest.ExitCode.OK and (red or unread(config)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -118,11 +203,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     config = terminalreporter.config
     broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
     for model, gate in config.stash[GATES].items():
-        ran = f"{len(gate.verdicts)} of {len(list(harness.gate_tests()))} checks"
+        tests = harness.recorded_tests() if config.getoption("recorded") else harness.live_tests()
+        ran = f"{len(gate.claims)} of {len(tests)} checks"
         part = f", BROKEN OFF after {ran}" if broken_off else f", A PART: {ran}"
         terminalreporter.section("embedding gate" + (part if broken_off or config.stash[PARTIAL] else ""))
-        for line in gate_table(gate, model):
+        for line in gate_table(gate, model, config.stash[JUDGED][model].notes):
             terminalreporter.line(line)
+    for line in config.stash.get(EXPORTED, []):
+        terminalreporter.line(line)
     if not broken_off:
         for bar in unread(config):
             terminalreporter.line(f"FAIL: a bar that no check read: {bar}")

@@ -83,6 +83,11 @@ class Embedder:
         return self.recipe.max_tokens
 
     @property
+    def prompts(self) -> frozenset[str]:
+        """Names of the prompts that can be set before a text."""
+        return frozenset(self.recipe.prompts)
+
+    @property
     def path(self) -> Path:
         """The folder of the model's files."""
         return self.folder.path

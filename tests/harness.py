@@ -4,13 +4,16 @@ The proof of power runs the very functions that judge a pull request, not copies
 """
 
 import importlib
+import inspect
 import io
 import json
 import os
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,15 +22,38 @@ from numpy.typing import NDArray
 
 import embeddings
 import tests.quality
-from embeddings.catalog import CATALOG
+from embeddings.catalog import CATALOG, DEFAULT_MODEL
+from embeddings.errors import FixtureError
 from embeddings.evaluation.datasets import Golden, Texts, identify, read_golden, read_texts
-from embeddings.evaluation.gate import Gate, read_thresholds
-from embeddings.evaluation.subject import Subject
+from embeddings.evaluation.embed import Baseline, Embedded
+from embeddings.evaluation.encoder import Encoder
+from embeddings.evaluation.gate import Gate, check_name
+from embeddings.evaluation.labelled import read_pairs, read_retrieval, read_topics
+from embeddings.evaluation.metrics import differences
+from embeddings.evaluation.published import compare, measure, read_published
+from embeddings.evaluation.recorded import Recorded, read_recorded
+from embeddings.evaluation.subject import Sets, Subject
+from embeddings.evaluation.thresholds import Fixtures, Threshold, read_thresholds
+from embeddings.projector import projector_name, write_projector
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 
-GateTest = Callable[[Subject, Gate], None]
+GateTest = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is judged on and by, where it is not the gate's own."""
+
+    topics: Path = FIXTURES / "topics.jsonl"
+    pairs: Path = FIXTURES / "pairs.jsonl"
+    retrieval: Path = FIXTURES / "retrieval"
+    thresholds: Path | None = None
+    baseline: str | None = DEFAULT_MODEL
+
+
+OWN = Options()
 
 
 @cache
@@ -42,10 +68,56 @@ def golden(model: str) -> Golden | None:
     return read_golden(FIXTURES / "golden", model, texts())
 
 
-def open_subject(model: str, *, variant: str = "") -> Subject:
+@cache
+def sets(options: Options = OWN) -> Sets:
+    """Read the labelled texts of a run."""
+    return Sets(read_topics(options.topics), read_pairs(options.pairs), read_retrieval(options.retrieval))
+
+
+@cache
+def slice_of_sets() -> Sets:
+    """Return the gate's own sets with a part of the retrieval set: what the proof of power judges on."""
+    return replace(sets(), retrieval=sets().retrieval.first(24))
+
+
+def name_of(model: str) -> str:
+    """Name a model by what was asked for and by its files; what the library calls it does not matter."""
+    return model if model in CATALOG else identify(Path(model), FIXTURES / "golden")
+
+
+def open_baseline(model: str | None) -> Baseline | None:
+    """Open the model that others must not be worse than.
+
+    The library that encodes for it may itself be broken. So it is held against its goldens first.
+    """
+    if model is None:
+        return None
+    name = name_of(model)
+    known = golden(name)
+
+    def open_encoder() -> Encoder:
+        encoder = embeddings.load(model)
+        if known is not None:
+            rows = [row for row, kind in enumerate(texts().kinds) if kind in ("word", "sentence")]
+            found = encoder.encode([texts().texts[row] for row in rows])
+            stray = differences(list(found), list(known.vectors[rows])).max()
+            bar = open_gate(name).thresholds["parity"]
+            if bar.judge(stray).red:
+                raise FixtureError(
+                    f"--baseline {model}",
+                    f"strays from its goldens by {stray:.2g} (bar {bar.at_most:g}): no measure",
+                    mend="run pytest -m quality on it, and mend the library",
+                )
+        return encoder
+
+    return Baseline(name, known, open_encoder)
+
+
+def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Subject:
     """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
+    labelled = sets(options)
     encoder = embeddings.load(model)
-    name = model if model in CATALOG else identify(Path(model), FIXTURES / "golden")
+    name = name_of(model)
     where = model if model in CATALOG else str(Path(model).resolve())  # the new process starts elsewhere
 
     def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
@@ -62,12 +134,66 @@ def open_subject(model: str, *, variant: str = "") -> Subject:
         vectors: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
         return vectors
 
-    return Subject(name, encoder, texts(), golden(name), encode_elsewhere)
+    baseline = open_baseline(options.baseline)
+    return Subject(name, encoder, texts(), golden(name), encode_elsewhere, labelled, baseline)
 
 
-def open_gate(model: str) -> Gate:
-    """Make a gate with the bars that bind a model."""
-    return Gate(model, read_thresholds(FIXTURES / "thresholds.toml", model=model, fixture=texts().sha256))
+def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
+    """Read recorded vectors for judgement."""
+    topics, vectors = read_recorded(folder, name)
+    baseline = open_baseline(options.baseline)
+    published = read_published(FIXTURES / "published.toml")
+    found = compare(published, name, measure(vectors, topics), topics.sha256_of_texts)
+    return Recorded(name, Embedded(topics, [vectors], baseline, "--baseline none"), tuple(found))
+
+
+def export(judged: Iterable[Subject], folder: Path) -> list[str]:
+    """Write TensorFlow Projector files of each model's topics, read them back, and say what was written.
+
+    Raises:
+        InputError: they cannot be written.
+        FixtureError: what was read back is not what was written.
+
+    """
+    lines, taken = [], Counter[str]()
+    for subject in judged:
+        known, vectors = subject.topics.labelled, subject.topics.vectors[0]
+        name = projector_name(subject.name)
+        taken[name] += 1
+        name += f"-{taken[name]}" if taken[name] > 1 else ""
+        files = write_projector(
+            folder, name, vectors, labels=known.labels, categories=known.categories, texts=known.texts
+        )
+        back, again = read_recorded(folder, name)
+        if back != known or not np.array_equal(again, vectors):
+            raise FixtureError(folder, f"{name}: something else was read back", mend="try another disk")
+        lines.append(f"projector: {', '.join(path.name for path in files)} in {folder}")
+    return lines
+
+
+def open_gate(model: str, labelled: Sets | None = None, own_bars: Path | None = None) -> Gate:
+    """Make a gate with the bars that bind a model on those texts."""
+    return Gate(model, _bars(model, _hashes(labelled or sets()), own_bars))
+
+
+def open_recorded_gate(recorded: Recorded, own_bars: Path | None = None) -> Gate:
+    """Make a gate with those bars that recorded vectors can be judged by."""
+    bars = _bars(recorded.name, {recorded.topics.labelled.sha256}, own_bars)
+    asked = {check_name(name) for name in recorded_tests()}
+    return Gate(
+        recorded.name, {check: bar for check, bar in bars.items() if check.partition(":")[0] in asked}
+    )
+
+
+def _bars(model: str, used: set[str], own: Path | None) -> dict[str, Threshold]:
+    paths = [FIXTURES / "thresholds.toml", *([own] if own else [])]
+    return read_thresholds(
+        paths, model=model, fixtures=Fixtures(used, (_hashes(sets()) | _hashes(slice_of_sets())) - used)
+    )
+
+
+def _hashes(labelled: Sets) -> set[str]:
+    return {texts().sha256, labelled.topics.sha256, labelled.pairs.sha256, labelled.retrieval.sha256}
 
 
 def gate_tests() -> Iterator[tuple[str, GateTest]]:
@@ -78,11 +204,26 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
                 yield name, function
 
 
+def needs(test: GateTest) -> str:
+    """Tell what a test judges: a live "subject", vectors of "topics", or "recorded" ones."""
+    return next(iter(inspect.signature(test).parameters))
+
+
+def live_tests() -> dict[str, GateTest]:
+    """Return the tests that judge a live model, by name."""
+    return {name: test for name, test in gate_tests() if needs(test) != "recorded"}
+
+
+def recorded_tests() -> dict[str, GateTest]:
+    """Return the tests that judge recorded vectors, by name."""
+    return {name: test for name, test in gate_tests() if needs(test) != "subject"}
+
+
 def run_gate(subject: Subject, gate: Gate) -> None:
     """Run every test of the gate; the verdicts are in the gate afterwards."""
-    for name, test in gate_tests():
+    for name, test in live_tests().items():
         try:
             with gate.claim(name):
-                test(subject, gate)
+                test(subject.topics if needs(test) != "subject" else subject, gate)
         except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
             continue

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ class Golden:
     vectors: (N, D) float32. token_ids: N arrays (T,). dropped: (N,) tokens cut off.
     hidden_states: the last layer's states (T, D) of the texts numbered ``hidden_rows``.
     files: the model's files that it used, name -> SHA-256.
+    sets: SHA-256 of a labelled set -> the vectors (n, D) of each of its parts.
     """
 
     vectors: NDArray[np.float32]
@@ -44,6 +46,7 @@ class Golden:
     hidden_rows: NDArray[np.int64]
     hidden_states: list[NDArray[np.float32]]
     files: dict[str, str]
+    sets: Mapping[str, list[NDArray[np.float32]]] = field(default_factory=dict)
 
 
 def read_texts(path: Path) -> Texts:
@@ -96,11 +99,8 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
     try:
         origin = json.loads(_read(origin_path))
         path = folder / origin["golden"]["file"]
-        expected, of_texts, files = (
-            origin["golden"]["sha256"],
-            origin["texts"]["sha256"],
-            dict(origin["files"]),
-        )
+        expected, of_texts = origin["golden"]["sha256"], origin["texts"]["sha256"]
+        files, sets = dict(origin["files"]), dict(origin["sets"])
     except (ValueError, KeyError, TypeError) as error:
         raise FixtureError(origin_path, f"malformed ({error!r})", mend=mend) from error
     if of_texts != texts.sha256:
@@ -123,6 +123,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             hidden_rows=tensors["hidden_rows"],
             hidden_states=np.split(tensors["hidden_states"], hidden_ends),
             files=files,
+            sets={sha256: [tensors[name] for name in names] for sha256, names in sets.items()},
         )
     except (SafetensorError, KeyError, IndexError, ValueError) as error:
         raise FixtureError(path, f"malformed ({error!r})", mend=mend) from error

@@ -1,31 +1,59 @@
 """The gate's verdicts as a table that a stranger understands."""
 
 import math
+from collections.abc import Sequence
 
-from embeddings.evaluation.gate import Gate, Verdict
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.published import Comparison
+from embeddings.evaluation.thresholds import Verdict
 
-__all__ = ["gate_table"]
+__all__ = ["gate_table", "published_table"]
 
 _HEADER = ("check", "measured", "required", "margin", "verdict")
 
 
-def gate_table(gate: Gate, asked_for: str) -> list[str]:
+def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[str]:
     """Return the lines of a gate's table, worst first, with what was found beneath each red check.
 
     asked_for: the model as the user named it, shown beside its own name where that differs.
+    notes: lines to set beneath the table.
     """
     verdicts = sorted(gate.verdicts, key=_badness)
-    rows = [_HEADER, *(_cells(verdict) for verdict in verdicts)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    rows = _aligned([_HEADER, *(_cells(verdict) for verdict in verdicts)])
     name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
     lines = [f"{name}: {_summary(gate)}"]
     for row, verdict in zip(rows, [None, *verdicts], strict=True):
-        lines.append(
-            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        lines.append(row)
         if verdict and verdict.evidence and verdict.outcome != "pass":
             lines.append(f"      {verdict.evidence}")
-    return lines
+    return [*lines, *notes]
+
+
+def published_table(found: Sequence[Comparison]) -> list[str]:
+    """Return published figures beside measured ones, and what follows."""
+    if not found:
+        return []
+    rows = [
+        (
+            comparison.figure.quantity,
+            comparison.figure.shown,
+            "-" if math.isnan(comparison.measured) else f"{comparison.measured:.4g}",
+            comparison.outcome,
+        )
+        for comparison in found
+    ]
+    return [
+        "",
+        *_aligned([(f"published of {found[0].figure.model}", "published", "measured", "verdict"), *rows]),
+    ]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _summary(gate: Gate) -> str:

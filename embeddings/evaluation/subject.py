@@ -1,72 +1,27 @@
 """What the gate judges: anything that encodes, the texts it is given, and the truth about them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from embeddings.evaluation.datasets import Golden, Texts
+from embeddings.evaluation.embed import Baseline, Embedded, L, embed
+from embeddings.evaluation.encoder import Encoder
+from embeddings.evaluation.labelled import Pairs, Retrieval, Topics
 
-__all__ = ["Encoder", "Subject", "Tokenized"]
-
-
-class Tokenized(Protocol):
-    """Token ids of N texts and the tokens cut off each."""
-
-    @property
-    def ids(self) -> list[NDArray[np.int32]]:
-        """N arrays (T,)."""
-
-    @property
-    def dropped(self) -> NDArray[np.int64]:
-        """(N,)."""
+__all__ = ["Sets", "Subject"]
 
 
-class Encoder(Protocol):
-    """The part of an embedder that the judge sees."""
+@dataclass(frozen=True)
+class Sets:
+    """The labelled texts of a run: the gate's own or the user's."""
 
-    @property
-    def dimension(self) -> int:
-        """D."""
-
-    @property
-    def max_tokens(self) -> int:
-        """The longest text in tokens, special tokens included."""
-
-    @property
-    def path(self) -> Path:
-        """The folder of the model's files."""
-
-    @property
-    def unused_weights(self) -> frozenset[str]:
-        """Names of weights that the architecture declares that it does not use."""
-
-    def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_tokens: int | None = None,
-        normalize: bool = True,
-        dimensions: int | None = None,
-        progress: bool = False,
-    ) -> NDArray[np.float32]:
-        """(N, D)."""
-
-    def hidden_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """N arrays (T, D)."""
-
-    def tokenize(self, texts: Sequence[str]) -> Tokenized:
-        """Token ids and cut-off tokens."""
-
-    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """(N,)."""
-
-    def parameters(self) -> Mapping[str, NDArray[np.float32]]:
-        """The weights in memory by their checkpoint names."""
+    topics: Topics
+    pairs: Pairs
+    retrieval: Retrieval
 
 
 @dataclass
@@ -77,6 +32,8 @@ class Subject:
         files: a library that names itself could choose its own bars.
     golden: an independent implementation's results on ``texts``, or None where there are none.
     encode_elsewhere: encodes texts in a new Python process.
+    baseline: what it must not be worse than, or None for no such comparison.
+    notes: what the reader of the table must know besides.
     """
 
     name: str
@@ -84,12 +41,37 @@ class Subject:
     texts: Texts
     golden: Golden | None
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False)
+    sets: Sets
+    baseline: Baseline | None
+    notes: list[str] = field(default_factory=list)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
         """The vectors (N, D) of all the fixture's texts, encoded in one call."""
         return self.encoder.encode(self.texts.texts)
+
+    @cached_property
+    def topics(self) -> Embedded[Topics]:
+        """The texts by topic, encoded."""
+        return self._embedded(self.sets.topics)
+
+    @cached_property
+    def pairs(self) -> Embedded[Pairs]:
+        """The graded pairs, encoded."""
+        return self._embedded(self.sets.pairs)
+
+    @cached_property
+    def retrieval(self) -> Embedded[Retrieval]:
+        """The retrieval set, encoded."""
+        return self._embedded(self.sets.retrieval)
+
+    def _embedded(self, labelled: L) -> Embedded[L]:
+        vectors = embed(self.encoder, labelled, self.notes.append)
+        baseline, why = self.baseline, "--baseline none"
+        if baseline and baseline.name == self.name and labelled.sha256 not in baseline.sets:
+            baseline, why = None, "the model is the baseline"
+        return Embedded(labelled, vectors, baseline, why)
 
     @cached_property
     def hidden_states(self) -> list[NDArray[np.float32]]:

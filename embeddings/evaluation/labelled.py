@@ -1,0 +1,297 @@
+"""Texts with something known of them: topics, graded pairs, a retrieval set; the gate's or the user's."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.errors import FixtureError
+from embeddings.evaluation.tables import read_rows
+
+__all__ = [
+    "OUTLIER",
+    "Labelled",
+    "Pairs",
+    "Part",
+    "Retrieval",
+    "Topics",
+    "check_topics",
+    "read_pairs",
+    "read_retrieval",
+    "read_topics",
+]
+
+OUTLIER = "outlier"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Texts of a set that are encoded alike. role: "query", "document", or "" for neither."""
+
+    name: str
+    texts: Iterable[str]
+    count: int
+    role: str = ""
+
+
+class Labelled(Protocol):
+    """What the sets have in common: a name for their content, and texts to encode."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all that a measurement depends on."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The texts."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """N texts, each with a label of its own and a category; the category "outlier" belongs to no topic.
+
+    sha256: of categories and texts, whatever kind of file they came from.
+    """
+
+    labels: tuple[str, ...]
+    categories: tuple[str, ...]
+    texts: tuple[str, ...]
+    sha256: str
+
+    @property
+    def sha256_of_texts(self) -> str:
+        """SHA-256 over the texts joined by line feeds: how published figures name their texts."""
+        return hashlib.sha256("\n".join(self.texts).encode()).hexdigest()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The texts."""
+        return (Part("topics", self.texts, len(self.texts)),)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N pairs of sentences with the grades (N,) that people gave their similarity; higher is more alike."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    grades: NDArray[np.float64]
+    sha256: str
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The first and the second sentences."""
+        return (Part("pairs", self.first, len(self.first)), Part("pairs", self.second, len(self.second)))
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Q queries, P passages, and R judgements that a passage is relevant to a query.
+
+    Passages stay in their file: ``passages`` reads them one by one.
+
+    only: the lines of corpus.jsonl that are passages of this set, or None for all.
+    query_rows, passage_rows, gains: (R,) each: this passage has this gain (> 0) for this query.
+    """
+
+    path: Path
+    queries: tuple[str, ...]
+    count: int
+    query_rows: NDArray[np.int64]
+    passage_rows: NDArray[np.int64]
+    gains: NDArray[np.float64]
+    sha256: str
+    only: NDArray[np.int64] | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The queries, and the passages."""
+        queries = Part("queries", self.queries, len(self.queries), "query")
+        return queries, Part("passages", self.passages(), self.count, "document")
+
+    def passages(self) -> Iterator[str]:
+        """Yield the P passages in file order, each with its title before it if it has one."""
+        chosen = None if self.only is None else set(self.only.tolist())
+        for number, row in enumerate(read_rows(self.path / "corpus.jsonl", ("_id", "text"))):
+            if chosen is None or number in chosen:
+                title = row.values.get("title") or ""
+                yield f"{title} {row.values['text']}".strip()
+
+    def first(self, queries: int) -> "Retrieval":
+        """Return a smaller set: the first so many queries, and the passages relevant to them."""
+        kept = self.query_rows < queries
+        only = np.unique(self.passage_rows[kept])
+        return replace(
+            self,
+            queries=self.queries[:queries],
+            count=len(only),
+            query_rows=self.query_rows[kept],
+            passage_rows=np.searchsorted(only, self.passage_rows[kept]),
+            gains=self.gains[kept],
+            sha256=_content([(self.sha256, "first", queries)]),
+            only=only,
+        )
+
+
+def read_topics(path: Path) -> Topics:
+    """Read texts by topic: columns category and text, and label or id where texts have names.
+
+    Raises:
+        FixtureError: the file is malformed (names the line), has a label twice, or fewer than two
+            categories of at least two texts.
+
+    """
+    labels, categories, texts = [], [], []
+    for number, row in enumerate(read_rows(path, ("category", "text")), start=1):
+        named = next((row.values[key] for key in ("label", "id") if key in row.values), f"text-{number}")
+        labels.append((row.where, str(named)))
+        categories.append(row.text("category"))
+        texts.append(row.text("text"))
+    topics = Topics(
+        _unique(labels, "label"),
+        tuple(categories),
+        tuple(texts),
+        _content(zip(categories, texts, strict=True)),
+    )
+    check_topics(path, topics)
+    return topics
+
+
+def check_topics(where: Path, topics: Topics) -> None:
+    """Refuse a set in which nothing can be compared.
+
+    Raises:
+        FixtureError: fewer than two categories of at least two texts, outliers left out.
+
+    """
+    sizes = Counter(category for category in topics.categories if category != OUTLIER)
+    if sum(size > 1 for size in sizes.values()) < 2:
+        raise FixtureError(
+            where,
+            f"must hold two categories of two texts or more, got {dict(sizes)}",
+            mend="add texts: similarity within a topic means nothing without another topic",
+        )
+
+
+def read_pairs(path: Path) -> Pairs:
+    """Read graded pairs: columns sentence1, sentence2 and score.
+
+    Raises:
+        FixtureError: the file is malformed (names the line), or has fewer than three pairs or one grade only.
+
+    """
+    rows = [
+        (row.text("sentence1"), row.text("sentence2"), row.number("score"))
+        for row in read_rows(path, ("sentence1", "sentence2", "score"))
+    ]
+    if len(rows) < 3 or len({score for _, _, score in rows}) == 1:
+        raise FixtureError(path, "must hold three pairs or more, and two grades", mend="add pairs")
+    first, second, grades = zip(*rows, strict=True)
+    return Pairs(first, second, np.array(grades), _content(rows))
+
+
+def read_retrieval(folder: Path) -> Retrieval:
+    """Read a retrieval set in BEIR form: corpus.jsonl, queries.jsonl, qrels/test.tsv.
+
+    Queries without a relevant passage are left out, as are judgements of 0.
+
+    Raises:
+        FixtureError: a file is missing or malformed (names the line), an id is there twice, a judgement
+            names a query or passage that is not there, or nothing is relevant to anything.
+
+    """
+    judgements = _judgements(folder / "qrels" / "test.tsv")
+    judged = {passage for _, passage in judgements}
+    passage_of, count = _passage_rows(folder / "corpus.jsonl", judged)
+    query_rows = [
+        (row.where, str(row.values["_id"]), row.text("text"))
+        for row in read_rows(folder / "queries.jsonl", ("_id", "text"))
+    ]
+    _unique([(where, name) for where, name, _ in query_rows], "_id")
+    known = {name for _, name, _ in query_rows}
+    for (query, passage), (where, _) in judgements.items():
+        for name, among, file in ((query, known, "queries"), (passage, passage_of, "corpus")):
+            if name not in among:
+                raise FixtureError(
+                    where, f"names {name!r}, which {file}.jsonl lacks", mend="correct the line"
+                )
+    relevant = {key: gain for key, (_, gain) in judgements.items() if gain > 0}
+    asked = {query for query, _ in relevant}
+    kept = [(name, text) for _, name, text in query_rows if name in asked]
+    if len(kept) < 2:
+        raise FixtureError(
+            folder, "must hold two queries with a relevant passage, or more", mend="add judgements"
+        )
+    query_of = {name: row for row, (name, _) in enumerate(kept)}
+    return Retrieval(
+        path=folder,
+        queries=tuple(text for _, text in kept),
+        count=count,
+        query_rows=np.array([query_of[query] for query, _ in relevant]),
+        passage_rows=np.array([passage_of[passage] for _, passage in relevant]),
+        gains=np.array(list(relevant.values())),
+        sha256=_files(folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / "test.tsv"),
+    )
+
+
+def _judgements(path: Path) -> dict[tuple[str, str], tuple[str, float]]:
+    """Return (query, passage) -> (where, gain)."""
+    found: dict[tuple[str, str], tuple[str, float]] = {}
+    for row in read_rows(path, ("query-id", "corpus-id", "score")):
+        key = (row.text("query-id"), row.text("corpus-id"))
+        if key in found:
+            raise FixtureError(row.where, f"judges {key} twice", mend="keep one of the lines")
+        gain = row.number("score")
+        if gain < 0:
+            raise FixtureError(row.where, f"score must be 0 or more, got {gain:g}", mend="correct the line")
+        found[key] = (row.where, gain)
+    return found
+
+
+def _passage_rows(path: Path, judged: set[str]) -> tuple[dict[str, int], int]:
+    """Return the rows of the judged passages, and how many passages there are."""
+    rows: dict[str, int] = {}
+    seen: set[str] = set()
+    for number, row in enumerate(read_rows(path, ("_id", "text"))):
+        name = str(row.values["_id"])
+        if name in seen:
+            raise FixtureError(row.where, f"_id {name!r} is there twice", mend="give each an _id of its own")
+        seen.add(name)
+        if not isinstance(row.values["text"], str) or not isinstance(row.values.get("title") or "", str):
+            raise FixtureError(row.where, "text and title must be texts", mend="correct the line")
+        if name in judged:
+            rows[name] = number
+    return rows, len(seen)
+
+
+def _unique(names: list[tuple[str, str]], what: str) -> tuple[str, ...]:
+    seen: set[str] = set()
+    for where, name in names:
+        if name in seen:
+            raise FixtureError(
+                where, f"{what} {name!r} is there twice", mend=f"give each a {what} of its own"
+            )
+        seen.add(name)
+    return tuple(name for _, name in names)
+
+
+def _content(rows: Iterable[tuple[str | float, ...]]) -> str:
+    """Hash what rows say: the same in JSONL, TSV and CSV."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, ensure_ascii=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _files(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,121 @@
+"""Published figures beside measured ones: reproduced, not reproduced, or not comparable."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.errors import FixtureError
+from embeddings.evaluation.labelled import Topics
+from embeddings.evaluation.similarity import intra_category_similarities
+from embeddings.projector import projector_name
+
+__all__ = ["Comparison", "Figure", "Published", "compare", "measure", "read_published"]
+
+Outcome = Literal["reproduced", "NOT REPRODUCED", "not comparable", "not measured here"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published figure, of a model or ("") of none; a measurement reproduces it from low to high."""
+
+    model: str
+    section: str
+    quantity: str
+    shown: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Published:
+    """Figures, the SHA-256 of their texts (joined by line feeds), and other names of models -> name."""
+
+    texts: str
+    names: Mapping[str, str]
+    figures: tuple[Figure, ...]
+
+    def of(self, name: str) -> list[Figure]:
+        """Return the figures of the model that goes by that name; none where nobody published any."""
+        model = self.names.get(projector_name(name).casefold())
+        return [figure for figure in self.figures if model and figure.model == model]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure, what was measured (NaN: nothing), and what follows."""
+
+    figure: Figure
+    measured: float
+    outcome: Outcome
+
+
+def measure(vectors: NDArray[np.floating], topics: Topics) -> dict[str, float]:
+    """Measure each quantity that vectors (N, D) by themselves give."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    similarities = intra_category_similarities(vectors, topics.categories)
+    return {
+        "dimension": vectors.shape[1],
+        "mean norm": float(lengths.mean()),
+        "deviation of norms": float(lengths.std()),
+        "cohesion": float(np.mean(list(similarities.values()))),
+        "highest category similarity": max(similarities.values()),
+        "lowest category similarity": min(similarities.values()),
+        **{f"category similarity: {category}": value for category, value in similarities.items()},
+    }
+
+
+def compare(published: Published, name: str, measured: Mapping[str, float], texts: str) -> list[Comparison]:
+    """Set a model's published figures beside measured ones, of texts with that SHA-256."""
+    found = []
+    for figure in published.of(name):
+        value = measured.get(figure.quantity, math.nan)
+        outcome: Outcome
+        if math.isnan(value):
+            outcome = "not measured here"
+        elif texts != published.texts and figure.quantity != "dimension":
+            outcome = "not comparable"
+        else:
+            outcome = "reproduced" if figure.low <= value <= figure.high else "NOT REPRODUCED"
+        found.append(Comparison(figure, value, outcome))
+    return found
+
+
+def read_published(path: Path) -> Published:
+    """Read the published figures.
+
+    Raises:
+        FixtureError: the file is missing or malformed.
+
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        names = {
+            projector_name(name).casefold(): model["name"]
+            for model in content["model"]
+            for name in (model["name"], *model["aliases"])
+        }
+        figures = tuple(_figure(entry) for entry in content["figure"])
+        return Published(str(content["texts"]), names, figures)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
+
+
+def _figure(entry: Mapping[str, Any]) -> Figure:
+    kind = entry.keys() - {"model", "section", "quantity"}
+    if kind == {"value", "within"}:
+        value, within = float(entry["value"]), float(entry["within"])
+        shown, low, high = f"{value:g}", value - within, value + within
+    elif kind == {"above"}:
+        shown, low, high = f"> {entry['above']:g}", math.nextafter(entry["above"], math.inf), math.inf
+    elif kind == {"low", "high"}:
+        low, high = float(entry["low"]), float(entry["high"])
+        shown = f"{low:g} to {high:g}"
+    else:
+        raise ValueError(f"figure must have value and within, above, or low and high, got {sorted(kind)}")
+    return Figure(entry.get("model", ""), entry["section"], entry["quantity"], shown, low, high)

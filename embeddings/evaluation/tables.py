@@ -1,0 +1,145 @@
+"""Rows of JSONL, TSV and CSV files, read one at a time, each with the line that it stands on."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from embeddings.errors import FixtureError
+from embeddings.projector import unescape
+
+__all__ = ["Row", "read_rows"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a file: ``where`` is "file:line", ``values`` the columns by name in lower case."""
+
+    where: str
+    values: dict[str, Any]
+
+    def text(self, column: str) -> str:
+        """Return a column's text.
+
+        Raises:
+            FixtureError: it is missing, empty or no text.
+
+        """
+        value = self.values.get(column)
+        if not isinstance(value, str) or not value.strip():
+            raise FixtureError(self.where, f"{column} must be a text, got {value!r}", mend="correct the line")
+        return value
+
+    def number(self, column: str) -> float:
+        """Return a column's number.
+
+        Raises:
+            FixtureError: it is missing, no number, or not finite.
+
+        """
+        value = self.values.get(column)
+        try:
+            number = math.nan if isinstance(value, bool) or value is None else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise FixtureError(
+                self.where, f"{column} must be a finite number, got {value!r}", mend="correct the line"
+            )
+        return number
+
+
+def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
+    r"""Yield the rows of a .jsonl, .tsv or .csv file; TSV and CSV have a header, its case does not matter.
+
+    TSV has no quoting: a tab or line feed inside a text is written as ``\t`` or ``\n``. Other columns
+    than the required ones are allowed. Blank lines are skipped.
+
+    Raises:
+        FixtureError: the file cannot be read, is of another kind, lacks a required column, has a line
+            that cannot be parsed, or holds no row.
+
+    """
+    readers = {".jsonl": _jsonl, ".tsv": _tsv, ".csv": _csv}
+    if path.suffix not in readers:
+        raise FixtureError(
+            path, f"must be one of {', '.join(readers)}, got {path.suffix!r}", mend="convert or rename it"
+        )
+    empty = True
+    with _opened(path) as file:
+        for row in readers[path.suffix](path, file):
+            if missing := [column for column in required if column not in row.values]:
+                raise FixtureError(
+                    row.where,
+                    f"lacks {', '.join(missing)}; has {', '.join(row.values) or 'nothing'}",
+                    mend=f"give {', '.join(required)}",
+                )
+            empty = False
+            yield row
+    if empty:
+        raise FixtureError(path, "holds no row", mend="restore the file")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    try:
+        # newline="\n": a text may hold a carriage return, which Python else takes for the end of a line.
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            yield file
+    except OSError as error:
+        raise FixtureError(
+            path, f"cannot be read ({error.strerror})", mend="name a file that exists"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise FixtureError(path, f"is not UTF-8 ({error.reason})", mend="convert it to UTF-8") from error
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[tuple[str, str]]:
+    """Yield each line that is not blank with its place; a line ends at a line feed and nowhere else."""
+    for number, line in enumerate(file, start=1):
+        if line.strip():
+            yield f"{path}:{number}", line.removesuffix("\n").removesuffix("\r")
+
+
+def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
+    for where, line in _lines(path, file):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise FixtureError(where, f"not a JSON object ({error})", mend="correct the line") from error
+        if not isinstance(row, dict):
+            raise FixtureError(where, f"must be a JSON object, got {line[:40]!r}", mend="correct the line")
+        yield Row(where, {key.lower(): value for key, value in row.items()})
+
+
+def _tsv(path: Path, file: TextIO) -> Iterator[Row]:
+    lines = ((where, [unescape(field) for field in line.split("\t")]) for where, line in _lines(path, file))
+    yield from _with_header(path, lines)
+
+
+def _csv(path: Path, file: TextIO) -> Iterator[Row]:
+    csv.field_size_limit(2**31 - 1)  # a text may be long
+    reader = csv.reader(file, strict=True)
+    try:
+        yield from _with_header(path, ((f"{path}:{reader.line_num}", row) for row in reader if row))
+    except csv.Error as error:
+        raise FixtureError(
+            f"{path}:{reader.line_num}", f"not CSV ({error})", mend="correct the line"
+        ) from error
+
+
+def _with_header(path: Path, lines: Iterator[tuple[str, list[str]]]) -> Iterator[Row]:
+    where, names = next(lines, (str(path), []))
+    header = [name.strip().lower() for name in names]
+    if len(set(header)) < len(header):
+        raise FixtureError(where, f"a column is named twice: {', '.join(header)}", mend="correct the header")
+    for where, fields in lines:
+        if len(fields) != len(header):
+            raise FixtureError(
+                where, f"has {len(fields)} columns, the header {len(header)}", mend="correct the line"
+            )
+        yield Row(where, dict(zip(header, fields, strict=True)))

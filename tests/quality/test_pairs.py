@@ -1,0 +1,43 @@
+"""Sentences that people find alike have similar vectors."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embeddings.evaluation import resampling
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.ranking import spearman
+from embeddings.evaluation.similarity import unit
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+
+def cosines(vectors: list[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return the cosine of each pair: (N, D) and (N, D) -> (N,)."""
+    return np.asarray(np.sum(unit(vectors[0]) * unit(vectors[1]), axis=1))
+
+
+def test_pairs(subject: Subject, gate: Gate) -> None:
+    """Cosines rank the pairs as people graded them (Spearman)."""
+    pairs = subject.pairs
+    gate.require_calibrated(
+        spearman(cosines(pairs.vectors), pairs.labelled.grades), fixture=pairs.labelled.sha256
+    )
+
+
+def test_pairs_by_chance(subject: Subject, gate: Gate) -> None:
+    """Grades put on other pairs at random hardly ever fit as well (p of a permutation test)."""
+    gate.require(resampling.chance_of_pairs(cosines(subject.pairs.vectors), subject.pairs.labelled))
+
+
+def test_pairs_beside_baseline(subject: Subject, gate: Gate) -> None:
+    """Spearman is not surely worse than the baseline's on the same pairs."""
+    pairs = subject.pairs
+    if pairs.baseline is None:
+        return gate.uncalibrated(pairs.no_baseline)
+    one, other = (
+        resampling.draw_spearman(cosines(vectors), pairs.labelled)
+        for vectors in (pairs.vectors, pairs.baseline_vectors)
+    )
+    return gate.require(resampling.surely_worse(one, other), evidence=f"beside {pairs.baseline.name}")

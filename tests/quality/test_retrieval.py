@@ -1,0 +1,45 @@
+"""The passages that answer a query come first among all passages."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embeddings.evaluation import resampling
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.labelled import Retrieval
+from embeddings.evaluation.ranking import ndcg, rank
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+
+def ndcg_of(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> NDArray[np.float64]:
+    """Return each query's nDCG@10: (Q,)."""
+    queries, passages = vectors
+    return ndcg(rank(queries, passages, retrieval), retrieval, k=10)
+
+
+def test_retrieval(subject: Subject, gate: Gate) -> None:
+    """Relevant passages are ranked first (mean nDCG@10)."""
+    found = subject.retrieval
+    gate.require_calibrated(
+        float(ndcg_of(found.vectors, found.labelled).mean()), fixture=found.labelled.sha256
+    )
+
+
+def test_retrieval_by_chance(subject: Subject, gate: Gate) -> None:
+    """Rankings put on other queries at random hardly ever fit as well (p of a permutation test)."""
+    queries, passages = subject.retrieval.vectors
+    gate.require(resampling.chance_of_retrieval(queries, passages, subject.retrieval.labelled))
+
+
+def test_retrieval_beside_baseline(subject: Subject, gate: Gate) -> None:
+    """NDCG@10 is not surely worse than the baseline's on the same queries and passages."""
+    found = subject.retrieval
+    if found.baseline is None:
+        return gate.uncalibrated(found.no_baseline)
+    one, other = (
+        resampling.draw_means(ndcg_of(vectors, found.labelled))
+        for vectors in (found.vectors, found.baseline_vectors)
+    )
+    return gate.require(resampling.surely_worse(one, other), evidence=f"beside {found.baseline.name}")

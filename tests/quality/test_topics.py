@@ -1,0 +1,84 @@
+"""Texts of one topic lie closer together than texts of two; judged from vectors alone, live or recorded.
+
+Cohesion by itself rewards collapse: a constant vector has the best of all. So it must lie where an
+independent implementation of the model puts it, and what tells topics apart stands beside it.
+"""
+
+import numpy as np
+import pytest
+
+from embeddings.evaluation import resampling
+from embeddings.evaluation import similarity as sim
+from embeddings.evaluation.embed import Embedded
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.labelled import Topics
+
+pytestmark = pytest.mark.quality
+SAME_VECTOR = 1e-4  # 1 - cosine
+
+
+def test_mean_norm(topics: Embedded[Topics], gate: Gate) -> None:
+    """The lengths have mean 1 and hardly stray, outliers included."""
+    gate.require(sim.mean_norm_error(topics.vectors[0]))
+
+
+def test_distinctness(topics: Embedded[Topics], gate: Gate) -> None:
+    """No two different texts have the same vector."""
+    shared = sim.shared_vectors(topics.vectors[0], topics.labelled.texts, SAME_VECTOR)
+    marked = [topics.labelled.labels[row] for row in np.flatnonzero(shared)]
+    gate.require(len(marked), evidence=f"texts: {', '.join(marked[:3])}")
+
+
+def test_category_similarity(topics: Embedded[Topics], gate: Gate) -> None:
+    """Each topic's texts are as similar as an independent implementation finds them."""
+    found = sim.intra_category_similarities(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+
+
+def test_cohesion(topics: Embedded[Topics], gate: Gate) -> None:
+    """So are they on average over topics."""
+    found = sim.intra_category_similarities(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(float(np.mean(list(found.values()))), fixture=topics.labelled.sha256)
+
+
+def test_anisotropy(topics: Embedded[Topics], gate: Gate) -> None:
+    """The vectors do not crowd into one direction."""
+    gate.require_calibrated(sim.anisotropy(topics.vectors[0]), fixture=topics.labelled.sha256)
+
+
+def test_separation(topics: Embedded[Topics], gate: Gate) -> None:
+    """Texts of one topic are more similar than texts of two."""
+    vectors, categories = topics.vectors[0], topics.labelled.categories
+    cohesion = np.mean(list(sim.intra_category_similarities(vectors, categories).values()))
+    apart = cohesion - sim.inter_category_similarity(vectors, categories)
+    gate.require_calibrated(float(apart), fixture=topics.labelled.sha256)
+
+
+def test_topic_auc(topics: Embedded[Topics], gate: Gate) -> None:
+    """A pair of one topic mostly has a higher cosine than a pair of two."""
+    auc = sim.topic_auc(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(auc, fixture=topics.labelled.sha256)
+
+
+def test_nearest_neighbour(topics: Embedded[Topics], gate: Gate) -> None:
+    """A text's nearest neighbour mostly has its topic."""
+    hits = sim.nearest_neighbour_hits(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(float(hits.mean()), fixture=topics.labelled.sha256)
+
+
+def test_topics_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
+    """Topics put on other texts at random hardly ever fit the vectors as well (p of a permutation test)."""
+    gate.require(resampling.chance_of_topics(topics.vectors[0], topics.labelled.categories))
+
+
+def test_topics_beside_baseline(topics: Embedded[Topics], gate: Gate) -> None:
+    """Topic AUC and nearest neighbour are not surely worse than the baseline's on the same texts."""
+    if topics.baseline is None:
+        return gate.uncalibrated(topics.no_baseline)
+    categories = topics.labelled.categories
+    worse = {}
+    for name, draws in (("topic AUC", resampling.draw_aucs), ("nearest neighbour", resampling.draw_hits)):
+        one, other = (draws(v[0], categories) for v in (topics.vectors, topics.baseline_vectors))
+        worse[name] = resampling.surely_worse(one, other)
+    worst = max(worse, key=lambda name: (np.isnan(worse[name]), worse[name]))
+    return gate.require(worse[worst], evidence=f"in {worst}, beside {topics.baseline.name}")
