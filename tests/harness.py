@@ -173,23 +173,22 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 
 def open_gate(model: str, labelled: Sets | None = None, own_bars: Path | None = None) -> Gate:
     """Make a gate with the bars that bind a model on those texts."""
-    return Gate(model, _bars(model, _hashes(labelled or sets()), own_bars))
+    return Gate(model, _bars(model, live_tests(), _hashes(labelled or sets()), own_bars))
 
 
 def open_recorded_gate(recorded: Recorded, own_bars: Path | None = None) -> Gate:
     """Make a gate with those bars that recorded vectors can be judged by."""
-    bars = _bars(recorded.name, {recorded.topics.labelled.sha256}, own_bars)
-    asked = {check_name(name) for name in recorded_tests()}
-    return Gate(
-        recorded.name, {check: bar for check, bar in bars.items() if check.partition(":")[0] in asked}
-    )
+    used = {recorded.topics.labelled.sha256}
+    return Gate(recorded.name, _bars(recorded.name, recorded_tests(), used, own_bars))
 
 
-def _bars(model: str, used: set[str], own: Path | None) -> dict[str, Threshold]:
+def _bars(model: str, tests_run: Iterable[str], used: set[str], own: Path | None) -> dict[str, Threshold]:
     paths = [FIXTURES / "thresholds.toml", *([own] if own else [])]
-    return read_thresholds(
-        paths, model=model, fixtures=Fixtures(used, (_hashes(sets()) | _hashes(slice_of_sets())) - used)
-    )
+    unused = (_hashes(sets()) | _hashes(slice_of_sets())) - used
+    bars = read_thresholds(paths, model=model, fixtures=Fixtures(used, unused))
+    # What the other kind of run reads is not this one's; a bar of no test at all stays, and is unread.
+    others = {check_name(name) for name, _ in gate_tests()} - {check_name(name) for name in tests_run}
+    return {check: bar for check, bar in bars.items() if check.partition(":")[0] not in others}
 
 
 def _hashes(labelled: Sets) -> set[str]:
