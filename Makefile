@@ -48,7 +48,7 @@ spread: $(READY)  ## how far right implementations stray: what the bars of the g
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
-	  --extra default-model --extra gate --extra lint pyproject.toml -o requirements.lock
+	  --extra default-model --extra gate --extra oracle --extra lint pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv .venv-reference .hypothesis .pytest_cache .mypy_cache .ruff_cache

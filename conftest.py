@@ -20,6 +20,7 @@ GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()
 OPTIONS = pytest.StashKey[harness.Options]()
 PARTIAL = pytest.StashKey[bool]()
+RECORDED = pytest.StashKey[list[str]]()
 EXPORTED = pytest.StashKey[list[str]]()
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
@@ -59,12 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
     given = {name: config.getoption(option) for option, name in own.items() if config.getoption(option)}
     baseline = config.getoption("baseline")
     config.stash[OPTIONS] = harness.Options(**given, baseline=None if baseline == "none" else baseline)
-    if config.getoption("recorded"):
+    if folder := config.getoption("recorded"):
         clash = [
             name for name in ("model", "topics", "sts", "retrieval", "projector") if config.getoption(name)
         ]
         if clash:
             raise pytest.UsageError(f"--recorded brings its own texts and vectors: leave out --{clash[0]}")
+        with one_error():
+            config.stash[RECORDED] = recorded_names(folder)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -72,9 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = metafunc.config.getoption("model") or [DEFAULT_MODEL]
         if len(set(names)) < len(names):
             raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
-        if folder := metafunc.config.getoption("recorded"):
-            with one_error():
-                names = recorded_names(folder)
+        names = metafunc.config.stash.get(RECORDED, names)
         metafunc.parametrize("judged", names, indirect=True, scope="session")
 
 

@@ -34,6 +34,7 @@ from embeddings.evaluation.published import compare, measure, read_published
 from embeddings.evaluation.recorded import Recorded, read_recorded
 from embeddings.evaluation.subject import Sets, Subject
 from embeddings.evaluation.thresholds import Fixtures, Threshold, read_thresholds
+from embeddings.folder import find_folder
 from embeddings.projector import projector_name, write_projector
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,6 +95,8 @@ def open_baseline(model: str | None) -> Baseline | None:
         return None
     name = name_of(model)
     known = golden(name)
+    if known is None:
+        find_folder(model)  # that it is missing must not wait until it is needed
 
     def open_encoder() -> Encoder:
         encoder = embeddings.load(model)

@@ -90,8 +90,7 @@ class Gate:
                 if calibrated or check in self.thresholds:
                     self._end(self._bar(check).judge(value))
                 else:
-                    why = "no bar of this model on these texts"
-                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated", why))
+                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated"))
             except CheckFailed as failure:
                 failed.append(str(failure))
         if failed:

@@ -34,8 +34,8 @@ def midranks(values: Floats) -> Floats:
 
 
 def spearman(one: Floats, other: Floats) -> float:
-    """Return the rank correlation of (N,) and (N,), from -1 to 1."""
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+    """Return the rank correlation of (N,) and (N,), from -1 to 1; NaN of fewer than two."""
+    if len(one) < 2 or not (np.isfinite(one).all() and np.isfinite(other).all()):
         return float("nan")
     x, y = (ranks - ranks.mean() for ranks in (midranks(one), midranks(other)))
     scale = np.sqrt((x @ x) * (y @ y))

@@ -1,0 +1,240 @@
+"""Recorded vectors and texts of one's own, judged as a user has them judged."""
+
+import json
+import re
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import embeddings
+from embeddings.errors import FixtureError
+from embeddings.evaluation.embed import embed
+from embeddings.evaluation.labelled import Part, read_retrieval
+from embeddings.evaluation.ranking import ndcg, rank
+from embeddings.projector import write_projector
+from embeddings.tokens import TokenizedTexts
+from tests import harness
+from tests.faults.catalogue import injected
+from tests.quality import test_topics
+from tests.unit.test_interface import pytest_run
+
+TOPICS = harness.sets().topics
+
+
+def record(folder: Path, vectors: NDArray[np.floating], name: str = "mystery", upper: bool = False) -> Path:
+    texts = [text.upper() if upper else text for text in TOPICS.texts]
+    some = vectors.astype(np.float32)
+    write_projector(folder, name, some, labels=TOPICS.labels, categories=TOPICS.categories, texts=texts)
+    return folder
+
+
+def right() -> NDArray[np.float32]:
+    golden = harness.golden("all-MiniLM-L6-v2")
+    assert golden is not None
+    return golden.sets[TOPICS.sha256][0]
+
+
+def test_exported_vectors_pass_when_recorded(tmp_path: Path) -> None:
+    """What --projector writes --recorded takes, and judges by the model's own bars."""
+    part = ("tests/quality/test_topics.py", "-k", "mean_norm")
+    exported = pytest_run(*part, f"--projector={tmp_path}")
+    assert exported.returncode == 0, exported.stdout
+    assert "projector: vectors_all-MiniLM-L6-v2.tsv, metadata_all-MiniLM-L6-v2.tsv" in exported.stdout
+    done = pytest_run("-m", "quality", f"--recorded={tmp_path}")
+    assert done.returncode == 0, done.stdout
+    assert "all-MiniLM-L6-v2: 17 checks passed, 1 uncalibrated" in done.stdout
+
+
+def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
+    """Under names that have no bars; all of norm 1 but for the last. Published figures stand beside."""
+    count = len(TOPICS.texts)
+    drawn = np.random.default_rng(0).normal(size=(count, 384))
+    record(tmp_path, np.eye(1, 384).repeat(count, axis=0), "constant")
+    record(tmp_path, drawn / np.linalg.norm(drawn, axis=1, keepdims=True), "random")
+    with injected("first-token pooling"):
+        record(tmp_path, embeddings.load().encode(TOPICS.texts), "first")
+    record(tmp_path, right() * 1.003, "longer")
+    record(tmp_path, right(), "medium")
+    done = pytest_run("-m", "quality", f"--recorded={tmp_path}")
+    assert done.returncode == 1, done.stdout
+    tables = re.split(r"^=+ embedding gate =+$", done.stdout, flags=re.MULTILINE)[1:]
+    reds = {
+        table.split(":")[0].strip(): set(re.findall(r"^  (\S.*?)  .*FAIL$", table, re.MULTILINE))
+        for table in tables
+    }
+    assert reds == {
+        "constant": {"distinctness", "topics by chance", "topics beside baseline"},
+        "random": {"topics by chance", "topics beside baseline"},
+        "first": {"topics beside baseline"},
+        "longer": {"mean norm"},
+        "medium": {"published figures"},
+    }
+    published = tables[sorted(reds).index("medium")]
+    assert re.search(r"published of Qwen3-Embedding-4B +published +measured +verdict", published)
+    assert re.search(r"cohesion +0.652 +0.166\d* +not comparable", published)
+    assert re.search(r"dimension +2560 +384 +NOT REPRODUCED", published)
+    assert re.search(r"latency, ms +8.77 +- +not measured here", published)
+    assert re.search(r"published figures +1 +<= 0 .*FAIL\n +not reproduced: dimension", published)
+
+
+def test_recorded_of_texts_without_goldens(tmp_path: Path) -> None:
+    """The baseline encodes them."""
+    folder = record(tmp_path, right(), upper=True)
+    done = pytest_run("-m", "quality", f"--recorded={folder}")
+    assert re.search(r"topics beside baseline +0 +<= 0.002 +>999x +pass", done.stdout), done.stdout
+
+
+def test_without_a_baseline_the_table_says_so(tmp_path: Path) -> None:
+    folder = record(tmp_path, right())
+    recorded = harness.open_recorded(folder, "mystery", harness.Options(baseline=None))
+    gate = harness.open_recorded_gate(recorded)
+    with gate.claim("test_topics_beside_baseline"):
+        test_topics.test_topics_beside_baseline(recorded.topics, gate)
+    assert gate.verdicts[0].outcome == "uncalibrated"
+    assert gate.verdicts[0].evidence == "--baseline none"
+
+
+def test_a_broken_library_is_no_baseline() -> None:
+    """Were its vectors taken, whatever is as broken would not be worse."""
+    baseline = harness.open_baseline("all-MiniLM-L6-v2")
+    assert baseline is not None
+    with injected("first-token pooling"), pytest.raises(FixtureError, match="strays from its goldens by"):
+        _ = baseline.encoder
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> dict[str, Path]:
+    """A small set of each kind, of texts that the gate does not have."""
+    (tmp_path / "qrels").mkdir()
+    topics = [
+        f"{category},{text.upper()}"
+        for category, text in zip(TOPICS.categories, TOPICS.texts, strict=True)
+        if "," not in text
+    ]
+    (tmp_path / "topics.csv").write_text("\n".join(["category,text", *topics]))
+    pairs = harness.sets().pairs
+    rows = zip(pairs.first, pairs.second, pairs.grades, strict=True)
+    lines = [f"{one.upper()}\t{other}\t{grade}" for one, other, grade in rows]
+    (tmp_path / "pairs.tsv").write_text("\n".join(["sentence1\tsentence2\tscore", *lines]))
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        (tmp_path / name).write_bytes((harness.FIXTURES / "retrieval" / name).read_bytes())
+    with (tmp_path / "corpus.jsonl").open("a") as corpus:
+        corpus.write(json.dumps({"_id": "long", "text": "a long passage " * 200}) + "\n")
+    return {"topics": tmp_path / "topics.csv", "sts": tmp_path / "pairs.tsv", "retrieval": tmp_path}
+
+
+PART = tuple(f"tests/quality/test_{name}.py" for name in ("topics", "pairs", "retrieval"))
+
+
+def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:
+    """The same checks; the gate's bars do not bind them, a bar of one's own does."""
+    bars = tmp_path / "bars.toml"
+    bars.write_text(
+        '[[bar]]\ncheck = "retrieval"\nmodel = "all-MiniLM-L6-v2"\nat_least = 0.9\nmeasured = 0.95\n'
+        f'source = "hope"\nfixture = "{read_retrieval(own["retrieval"]).sha256}"\n'
+    )
+    options = [f"--{name}={path}" for name, path in own.items()]
+    done = pytest_run(*PART, *options, f"--thresholds={bars}")
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"1 of \d+ checks red", done.stdout)
+    assert re.search(r"retrieval +0.7\d+ +>= 0.9 +0.8\d+x +FAIL", done.stdout)
+    assert re.search(r"  cohesion +0.1\d+ +- +- +uncalibrated", done.stdout)
+    assert re.search(r"topics by chance +0.0005 .*pass", done.stdout)
+    assert re.search(r"pairs beside baseline .*uncalibrated\n +the model is the baseline", done.stdout)
+    assert "  passages: 1 of 442 texts were cut at 256 tokens" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--topics=no/such.csv",), "no/such.csv: cannot be read (No such file or directory)"),
+        (("--thresholds=README.md",), "README.md: not readable as TOML"),
+        (("--baseline=nobody",), "nobody: neither a known model nor a folder"),
+        (("--recorded=tests",), "tests: holds no vectors_X.tsv"),
+        (("--recorded=tests", "--model=m"), "--recorded brings its own texts and vectors: leave out --model"),
+    ],
+)
+def test_mistakes_are_one_line(options: tuple[str, ...], words: str) -> None:
+    done = pytest_run("tests/quality", *options)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+class Hashing:
+    """An encoder that costs nothing: a vector seeded by the length of the text."""
+
+    dimension, max_tokens, prompts = 64, 8, ("query", "document")
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str | None]] = []
+
+    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[np.float32]:
+        """(N, 64)."""
+        self.asked.append((len(texts), prompt))
+        return np.array(
+            [np.random.default_rng(len(text)).normal(size=64) for text in texts], dtype=np.float32
+        )
+
+    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> TokenizedTexts:  # noqa: ARG002
+        """One token each, and those beyond a thousand characters cut off."""
+        lengths = np.array([len(text) // 1000 for text in texts])
+        return TokenizedTexts([np.zeros(1, np.int32)] * len(texts), lengths)
+
+
+def large_set(folder: Path, passages: int) -> Path:
+    (folder / "qrels").mkdir(parents=True)
+    with (folder / "corpus.jsonl").open("w") as corpus:
+        for number in range(passages):
+            corpus.write(
+                json.dumps({"_id": str(number), "text": f"{number} " + "word " * (200 + number % 7)}) + "\n"
+            )
+    (folder / "queries.jsonl").write_text('{"_id": "a", "text": "x"}\n{"_id": "b", "text": "y"}\n')
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\na\t1\t1\nb\t2\t1\n")
+    return folder
+
+
+def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
+    """Twice the passages cost their vectors, ids and scores: nothing near the kilobyte that each text has."""
+    peaks = {}
+    for passages in (3000, 6000):
+        folder = large_set(tmp_path / str(passages), passages)
+        tracemalloc.start()
+        found = read_retrieval(folder)
+        queries, vectors = embed(Hashing(), found)  # type: ignore[arg-type]
+        ndcg(rank(queries, vectors, found), found)
+        peaks[passages] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert (peaks[6000] - peaks[3000]) / 3000 < 64 * 4 + 250  # measured 395: vector 256, scores, id
+
+
+def test_roles_and_notes() -> None:
+    """Queries and documents get the model's prompts for them; texts that were cut are told of."""
+    notes: list[str] = []
+    encoder = Hashing()
+
+    class Labelled:
+        sha256 = ""
+        parts = (
+            Part("queries", ["q"], 1, "query"),
+            Part("passages", ["p", "p" * 1000], 2, "document"),
+            Part("topics", ["t"], 1),
+        )
+
+    embed(encoder, Labelled(), notes.append)  # type: ignore[arg-type]
+    assert encoder.asked == [(1, "query"), (2, "document"), (1, None)]
+    assert notes == ["  passages: 1 of 2 texts were cut at 8 tokens"]
+
+
+def test_progress(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes longer than two seconds shows how far it is."""
+    clock: Iterator[float] = iter(np.arange(0.0, 1e6, 15.0))
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
+    embed(Hashing(), read_retrieval(large_set(tmp_path, 2000)))  # type: ignore[arg-type]
+    assert re.search(r"passages: +\d+%.*/2000", capsys.readouterr().err)

@@ -1,0 +1,84 @@
+"""Published figures: all there, bound to their texts, and judged to the last digit printed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embeddings.errors import FixtureError
+from embeddings.evaluation.labelled import Topics
+from embeddings.evaluation.published import Figure, Published, compare, measure, read_published
+from embeddings.evaluation.report import published_table
+from tests import harness
+
+PUBLISHED = read_published(harness.FIXTURES / "published.toml")
+TOPICS = Topics(("1", "2", "3", "4"), ("art", "art", "food", "food"), ("p", "q", "r", "s"), "")
+PLANE = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [0.8, 0.6]])  # cosines: art 0.6, food 0.6
+
+
+def values(model: str, quantity: str) -> list[str]:
+    return [figure.shown for figure in PUBLISHED.of(model) if figure.quantity == quantity]
+
+
+def test_every_figure_is_there() -> None:
+    """The summary table, the quality metrics and the rest of the published results."""
+    table = ("dimension", "throughput, tokens/s", "latency, ms", "cache speedup", "cohesion")
+    rows = {model: [values(model, quantity)[0] for quantity in table] for model in ("0.6B", "4B", "8B")}
+    assert rows == {
+        "0.6B": ["1024", "44162", "2.99", "12.66", "0.309"],
+        "4B": ["2560", "18329", "8.77", "20.53", "0.652"],
+        "8B": ["4096", "10905", "16.27", "45.78", "0.59"],
+    }
+    assert values("small", "category similarity: nature") == ["0.418"]
+    assert values("medium", "lowest category similarity") == ["> 0.5"]
+    assert values("large", "lowest category similarity") == ["0.549"]
+    assert len([figure for figure in PUBLISHED.figures if not figure.model]) == 9
+    assert len(PUBLISHED.figures) == 49
+
+
+def test_names() -> None:
+    for name in ("0.6B", "small", "Qwen3-Embedding-0.6B-4bit-DWQ", "QWEN3-embedding-0.6b"):
+        assert PUBLISHED.of(name), name
+    assert not PUBLISHED.of("all-MiniLM-L6-v2")
+    assert not PUBLISHED.of("")
+
+
+def test_measured() -> None:
+    found = measure(PLANE, TOPICS)
+    assert found["category similarity: art"] == pytest.approx(0.6)
+    assert found["cohesion"] == pytest.approx(0.6)
+    assert found["highest category similarity"] == pytest.approx(0.6)
+    assert found["mean norm"] == pytest.approx(1)
+    assert found["dimension"] == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "texts", "outcome"),
+    [
+        (0.3094, "these", "reproduced"),
+        (0.3096, "these", "NOT REPRODUCED"),
+        (0.3084, "these", "NOT REPRODUCED"),
+        (0.309, "others", "not comparable"),
+    ],
+)
+def test_a_figure_binds_its_own_texts_only(value: float, texts: str, outcome: str) -> None:
+    figures = (
+        Figure("M", "", "cohesion", "0.309", 0.3085, 0.3095),
+        Figure("M", "", "latency, ms", "3", 2, 4),
+    )
+    published = Published("these", {"m": "M"}, figures)
+    found = compare(published, "m", {"cohesion": value}, texts)
+    assert [comparison.outcome for comparison in found] == [outcome, "not measured here"]
+    lines = published_table(found)
+    assert lines[2].split()[:2] == ["cohesion", "0.309"]
+    assert outcome in lines[2]
+    assert published_table([]) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["[[", "", 'texts = "x"\n[[model]]\nname = "m"\naliases = []\n[[figure]]\nvalue = 1\n']
+)
+def test_malformed(tmp_path: Path, text: str) -> None:
+    (tmp_path / "published.toml").write_text(text)
+    with pytest.raises(FixtureError, match="malformed"):
+        read_published(tmp_path / "published.toml")
