@@ -77,8 +77,8 @@ def sets(options: Options = OWN) -> Sets:
 
 @cache
 def slice_of_sets() -> Sets:
-    """Return the gate's own sets with a part of the retrieval set: what the proof of power judges on."""
-    return replace(sets(), retrieval=sets().retrieval.first(24))
+    """Return the gate's topics, and the first of its pairs and queries: what the proof of power uses."""
+    return replace(sets(), pairs=sets().pairs.first(64), retrieval=sets().retrieval.first(24))
 
 
 def name_of(model: str) -> str:

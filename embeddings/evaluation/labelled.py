@@ -79,15 +79,22 @@ class Topics:
 class Pairs:
     """N pairs of sentences with the grades (N,) that people gave their similarity; higher is more alike."""
 
-    first: tuple[str, ...]
-    second: tuple[str, ...]
+    one: tuple[str, ...]
+    other: tuple[str, ...]
     grades: NDArray[np.float64]
     sha256: str
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The first and the second sentences."""
-        return (Part("pairs", self.first, len(self.first)), Part("pairs", self.second, len(self.second)))
+        sides = (self.one, self.other)
+        return tuple(Part("pairs", side, len(side)) for side in sides)
+
+    def first(self, pairs: int) -> "Pairs":
+        """Return a smaller set: the first so many pairs."""
+        kept = slice(pairs)
+        sha256 = _content([(self.sha256, "first", pairs)])
+        return Pairs(self.one[kept], self.other[kept], self.grades[kept], sha256)
 
 
 @dataclass(frozen=True)
@@ -192,8 +199,8 @@ def read_pairs(path: Path) -> Pairs:
     ]
     if len(rows) < 3 or len({score for _, _, score in rows}) == 1:
         raise FixtureError(path, "must hold three pairs or more, and two grades", mend="add pairs")
-    first, second, grades = zip(*rows, strict=True)
-    return Pairs(first, second, np.array(grades), _content(rows))
+    one, other, grades = zip(*rows, strict=True)
+    return Pairs(one, other, np.array(grades), _content(rows))
 
 
 def read_retrieval(folder: Path) -> Retrieval:

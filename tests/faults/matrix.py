@@ -125,9 +125,13 @@ def golden_of(model: str) -> Golden | None:
 
 
 def _golden_sets(golden: Golden) -> dict[str, list[NDArray[np.float32]]]:
-    whole, few = harness.sets().retrieval, harness.slice_of_sets().retrieval
-    queries, passages = golden.sets[whole.sha256]
-    return {**golden.sets, few.sha256: [queries[: len(few.queries)], passages[few.only]]}
+    whole, few = harness.sets(), harness.slice_of_sets()
+    queries, passages = golden.sets[whole.retrieval.sha256]
+    return {
+        **golden.sets,
+        few.pairs.sha256: [side[: len(few.pairs.grades)] for side in golden.sets[whole.pairs.sha256]],
+        few.retrieval.sha256: [queries[: len(few.retrieval.queries)], passages[few.retrieval.only]],
+    }
 
 
 def matrix_table(outcomes: list[Outcome]) -> list[str]:

@@ -80,9 +80,9 @@ def all_bars(model: str) -> Iterator[Bar]:
     if golden is None:
         sys.exit(f"{model} has no goldens: make golden")
     yield from of_topics(golden.sets[sets.topics.sha256][0], sets.topics)
-    yield from of_pairs(golden.sets[sets.pairs.sha256], sets.pairs)
-    for retrieval in (sets.retrieval, harness.slice_of_sets().retrieval):
-        yield from of_retrieval(golden.sets[retrieval.sha256], retrieval)
+    for some in (sets, harness.slice_of_sets()):
+        yield from of_pairs(golden.sets[some.pairs.sha256], some.pairs)
+        yield from of_retrieval(golden.sets[some.retrieval.sha256], some.retrieval)
 
 
 def in_bits(weight: mx.array, bits: int) -> mx.array:

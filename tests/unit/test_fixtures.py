@@ -25,7 +25,7 @@ Texts = list[tuple[str, str]]  # whose text it is, and the text; the two sentenc
 
 
 def all_texts() -> Texts:
-    pairs = zip(SETS.pairs.first, SETS.pairs.second, strict=True)
+    pairs = zip(SETS.pairs.one, SETS.pairs.other, strict=True)
     return [
         *zip(SETS.topics.labels, SETS.topics.texts, strict=True),
         *((f"pair {number}", text) for number, pair in enumerate(pairs) for text in pair),
@@ -124,7 +124,7 @@ def test_pairs_are_balanced() -> None:
     assert all(count >= 6 for count in kinds.values())
     counts, _ = np.histogram(SETS.pairs.grades, bins=[0, 1, 2, 3, 4, 5.1])
     assert counts.min() >= 0.08 * len(rows)
-    first, second = ([len(words(text)) for text in side] for side in (SETS.pairs.first, SETS.pairs.second))
+    first, second = ([len(words(text)) for text in side] for side in (SETS.pairs.one, SETS.pairs.other))
     assert 0.9 < np.mean(first) / np.mean(second) < 1.1
 
 

@@ -117,7 +117,7 @@ def own(tmp_path: Path) -> dict[str, Path]:
     ]
     (tmp_path / "topics.csv").write_text("\n".join(["category,text", *topics]))
     pairs = harness.sets().pairs
-    rows = zip(pairs.first, pairs.second, pairs.grades, strict=True)
+    rows = zip(pairs.one, pairs.other, pairs.grades, strict=True)
     lines = [f"{one.upper()}\t{other}\t{grade}" for one, other, grade in rows]
     (tmp_path / "pairs.tsv").write_text("\n".join(["sentence1\tsentence2\tscore", *lines]))
     for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
