@@ -282,7 +282,7 @@ FAULTS = (
         "quantized too far",
         "load",
         "every matrix is rounded to 2 bits",
-        ("weights", "parity", "pairs beside baseline"),
+        ("weights", "parity", "cohesion"),
         inject.two_bits,
         GITHUB + "bobmatnyc/trusty-tools/issues/3511",
     ),

@@ -20,7 +20,7 @@ from embeddings.evaluation.subject import Subject
 from embeddings.evaluation.thresholds import Verdict
 from tests import harness
 from tests.faults.catalogue import BENIGN, injected
-from tests.quality import test_batching, test_hostile
+from tests.quality import test_batching, test_determinism, test_hostile
 
 __all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
 
@@ -57,6 +57,7 @@ def judge(name: str, model: str) -> Outcome:
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
         patch.setattr(test_batching, "MANY", 128)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
+        patch.setattr(test_determinism, "ROUNDS", 1)
         subject = slice_of(harness.open_subject(model, variant=name))
         gate = harness.open_gate(subject.name, subject.sets)
         harness.run_gate(subject, gate)

@@ -12,6 +12,7 @@ from embeddings.evaluation.metrics import differences
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
+ROUNDS = 2
 
 
 def sample(subject: Subject) -> list[str]:
@@ -34,7 +35,7 @@ def test_threads(subject: Subject, gate: Gate) -> None:
 
     def worst_of(seed: int) -> float:
         random, worst = np.random.default_rng(seed), 0.0
-        for _ in range(2):
+        for _ in range(ROUNDS):
             texts = [pool_of_texts[index] for index in random.integers(len(pool_of_texts), size=5)]
             found = subject.encoder.encode(texts, batch_tokens=64)
             worst = np.maximum(worst, differences(list(found), [expected[text] for text in texts]).max())
