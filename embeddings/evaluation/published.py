@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings.errors import FixtureError
 from embeddings.evaluation.labelled import Topics
-from embeddings.evaluation.similarity import intra_category_similarities
+from embeddings.evaluation.similarity import cohesion, intra_category_similarities
 from embeddings.projector import projector_name
 
 __all__ = ["Comparison", "Figure", "Published", "compare", "measure", "read_published"]
@@ -63,7 +63,7 @@ def measure(vectors: NDArray[np.floating], topics: Topics) -> dict[str, float]:
         "dimension": vectors.shape[1],
         "mean norm": float(lengths.mean()),
         "deviation of norms": float(lengths.std()),
-        "cohesion": float(np.mean(list(similarities.values()))),
+        "cohesion": cohesion(vectors, topics.categories),
         "highest category similarity": max(similarities.values()),
         "lowest category similarity": min(similarities.values()),
         **{f"category similarity: {category}": value for category, value in similarities.items()},

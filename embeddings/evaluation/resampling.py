@@ -10,7 +10,7 @@ one is worse than the other, whatever texts had been drawn; 0 where it need not 
 Sets of more than SAMPLE items are judged by a seeded sample of them: less power, no false alarm.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,11 +163,3 @@ def band(draws: Floats) -> tuple[float, float]:
     """Return the middle 95 % of the draws (DRAWS,)."""
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)
-
-
-Statistic = Callable[[Floats], float]
-
-
-def draw(statistic: Statistic, items: int) -> Floats:
-    """Return a statistic of item weights (N,) for each bootstrap sample of N items: (DRAWS,)."""
-    return np.array([statistic(weights) for weights in draw_weights(items)])

@@ -29,12 +29,14 @@ from embeddings.evaluation.labelled import OUTLIER
 __all__ = [
     "anisotropy",
     "auc_of_counts",
+    "cohesion",
     "cosine_steps",
     "inter_category_similarity",
     "intra_category_similarities",
     "mean_norm_error",
     "nearest_neighbour_hits",
     "of_topics",
+    "separation",
     "shared_vectors",
     "topic_auc",
     "unit",
@@ -75,6 +77,22 @@ def intra_category_similarities(
         if category != OUTLIER and np.count_nonzero(counts[rows]) > 1:
             found[category] = _mean_cosine(units[rows], counts[rows])
     return found
+
+
+def cohesion(
+    vectors: NDArray[np.floating], categories: Sequence[str], weights: Floats | None = None
+) -> float:
+    """Return the mean of the categories' similarities; NaN where none has two texts."""
+    found = list(intra_category_similarities(vectors, categories, weights).values())
+    return float(np.mean(found)) if found else float("nan")
+
+
+def separation(
+    vectors: NDArray[np.floating], categories: Sequence[str], weights: Floats | None = None
+) -> float:
+    """Return cohesion minus inter-category similarity."""
+    apart = inter_category_similarity(vectors, categories, weights)
+    return cohesion(vectors, categories, weights) - apart
 
 
 def inter_category_similarity(

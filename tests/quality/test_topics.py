@@ -37,8 +37,8 @@ def test_category_similarity(topics: Embedded[Topics], gate: Gate) -> None:
 
 def test_cohesion(topics: Embedded[Topics], gate: Gate) -> None:
     """So are they on average over topics."""
-    found = sim.intra_category_similarities(topics.vectors[0], topics.labelled.categories)
-    gate.require_calibrated(float(np.mean(list(found.values()))), fixture=topics.labelled.sha256)
+    found = sim.cohesion(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(found, fixture=topics.labelled.sha256)
 
 
 def test_anisotropy(topics: Embedded[Topics], gate: Gate) -> None:
@@ -48,10 +48,8 @@ def test_anisotropy(topics: Embedded[Topics], gate: Gate) -> None:
 
 def test_separation(topics: Embedded[Topics], gate: Gate) -> None:
     """Texts of one topic are more similar than texts of two."""
-    vectors, categories = topics.vectors[0], topics.labelled.categories
-    cohesion = np.mean(list(sim.intra_category_similarities(vectors, categories).values()))
-    apart = cohesion - sim.inter_category_similarity(vectors, categories)
-    gate.require_calibrated(float(apart), fixture=topics.labelled.sha256)
+    found = sim.separation(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(found, fixture=topics.labelled.sha256)
 
 
 def test_topic_auc(topics: Embedded[Topics], gate: Gate) -> None:

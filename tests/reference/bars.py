@@ -48,12 +48,12 @@ def of_topics(vectors: NDArray[np.float32], topics: Topics) -> Iterator[Bar]:
     for category, measured in similarities(ones).items():
         draws = np.array([found.get(category, np.nan) for found in drawn])
         yield f"category similarity: {category}", measured, draws, False, sha256
-    cohesion = np.array([np.mean(list(found.values())) for found in drawn])
-    inter = np.array([sim.inter_category_similarity(vectors, categories, row) for row in weights])
-    measured = float(np.mean(list(similarities(ones).values())))
-    yield "cohesion", measured, cohesion, False, sha256
-    apart = measured - sim.inter_category_similarity(vectors, categories)
-    yield "separation", apart, cohesion - inter, True, sha256
+    for name, statistic, more_is_better in (
+        ("cohesion", sim.cohesion, False),
+        ("separation", sim.separation, True),
+    ):
+        draws = np.array([statistic(vectors, categories, row) for row in weights])
+        yield name, statistic(vectors, categories), draws, more_is_better, sha256
     auc = sim.topic_auc(vectors, categories)
     yield "topic auc", auc, resampling.draw_aucs(vectors, categories), True, sha256
     hits = sim.nearest_neighbour_hits(vectors, categories)

@@ -5,15 +5,12 @@ at: the mean norm and the cohesion, the mean over categories of the mean cosine 
 texts of a category.
 """
 
-import json
-from collections import defaultdict
-
 import numpy as np
-from numpy.typing import NDArray
 
 import embeddings
+from embeddings.evaluation.similarity import cohesion, of_topics
+from tests import harness
 from tests.faults.catalogue import injected
-from tests.harness import FIXTURES
 
 POOLED = {
     "mean of the real tokens (right)": "",
@@ -23,24 +20,12 @@ POOLED = {
 }
 
 
-def cohesion(vectors: NDArray[np.floating], categories: list[str]) -> float:
-    """Average the categories' mean off-diagonal cosines: (N, D) unit vectors, N names."""
-    rows = defaultdict(list)
-    for row, category in enumerate(categories):
-        rows[category].append(row)
-    scores = []
-    for members in rows.values():
-        cosines = vectors[members] @ vectors[members].T
-        count = len(members)
-        scores.append((cosines.sum() - np.trace(cosines)) / (count * (count - 1)))
-    return float(np.mean(scores))
-
-
 def main() -> None:
     """Print the table."""
-    rows = [json.loads(line) for line in (FIXTURES / "topics.jsonl").read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["category"] != "outlier"]
-    texts, categories = [row["text"] for row in rows], [row["category"] for row in rows]
+    topics = harness.sets().topics
+    chosen = of_topics(topics.categories)
+    texts = [text for text, of in zip(topics.texts, chosen, strict=True) if of]
+    categories = [category for category, of in zip(topics.categories, chosen, strict=True) if of]
     print(f"{len(texts)} texts of {len(set(categories))} topics")
     print(f"{'vector':<34} {'norm':>6} {'cohesion':>9}")
     for name, fault in POOLED.items():
