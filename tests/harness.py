@@ -28,10 +28,11 @@ from embeddings.evaluation.datasets import Golden, Texts, identify, read_golden,
 from embeddings.evaluation.embed import Baseline, Embedded
 from embeddings.evaluation.encoder import Encoder
 from embeddings.evaluation.gate import Gate, check_name
-from embeddings.evaluation.labelled import read_pairs, read_retrieval, read_topics
+from embeddings.evaluation.labelled import read_pairs, read_topics
 from embeddings.evaluation.metrics import differences
 from embeddings.evaluation.published import compare, measure, read_published
 from embeddings.evaluation.recorded import Recorded, read_recorded
+from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.evaluation.subject import Sets, Subject
 from embeddings.evaluation.thresholds import Fixtures, Threshold, read_thresholds
 from embeddings.folder import find_folder

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation.labelled import Retrieval
+from embeddings.evaluation.retrieval import Retrieval
 
 __all__ = ["Ranks", "midranks", "ndcg", "rank", "recall", "reciprocal_ranks", "spearman"]
 

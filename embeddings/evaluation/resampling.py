@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation.labelled import Pairs, Retrieval
+from embeddings.evaluation.labelled import Pairs
 from embeddings.evaluation.ranking import (
     Ranks,
     cosines_by_query,
@@ -25,6 +25,7 @@ from embeddings.evaluation.ranking import (
     midranks,
     spearman,
 )
+from embeddings.evaluation.retrieval import Retrieval
 from embeddings.evaluation.similarity import (
     auc_of_counts,
     cosine_steps,

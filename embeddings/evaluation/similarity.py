@@ -15,7 +15,7 @@ Definitions (u are the vectors scaled to length 1; the category "outlier" belong
 A category with one text has no pairs: it has no intra-category similarity, and its text is nobody's
 anchor for the nearest neighbour. A vector that is zero or not finite makes every figure NaN that it
 enters, and NaN passes no bar. Cosines are compared at a resolution of 1e-6, so that equal vectors tie
-whatever order a BLAS adds in. Memory is a few blocks of rows beyond one float64 copy of the vectors.
+whatever order a BLAS adds in. Memory is a block of cosines beyond a float64 copy of the vectors.
 """
 
 import unicodedata
@@ -44,7 +44,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 STEPS = 1_000_000  # of a cosine, from 0 to 1
-_BLOCK = 256  # rows whose cosines with all others are in memory at a time
+_CELLS = 1 << 20  # cosines in memory at a time
 
 
 def unit(vectors: NDArray[np.floating]) -> Floats:
@@ -128,8 +128,9 @@ def cosine_steps(units: Floats) -> Iterator[tuple[slice, NDArray[np.int64]]]:
 
     A cosine that is NaN is the smallest integer: check the vectors first.
     """
-    for start in range(0, len(units), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    size = max(_CELLS // max(len(units), 1), 1)
+    for start in range(0, len(units), size):
+        rows = slice(start, start + size)
         yield rows, np.rint(units[rows] @ units.T * STEPS).astype(np.int64)
 
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from embeddings.evaluation.datasets import Golden, Texts
 from embeddings.evaluation.embed import Baseline, Embedded, L, embed
 from embeddings.evaluation.encoder import Encoder
-from embeddings.evaluation.labelled import Pairs, Retrieval, Topics
+from embeddings.evaluation.labelled import Pairs, Topics
+from embeddings.evaluation.retrieval import Retrieval
 
 __all__ = ["Sets", "Subject"]
 

@@ -1,9 +1,10 @@
 """Rows of JSONL, TSV and CSV files, read one at a time, each with the line that it stands on."""
 
 import csv
+import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, TextIO
 from embeddings.errors import FixtureError
 from embeddings.projector import unescape
 
-__all__ = ["Row", "read_rows"]
+__all__ = ["Row", "content_hash", "read_rows", "unique"]
 
 
 @dataclass(frozen=True)
@@ -143,3 +144,28 @@ def _with_header(path: Path, lines: Iterator[tuple[str, list[str]]]) -> Iterator
                 where, f"has {len(fields)} columns, the header {len(header)}", mend="correct the line"
             )
         yield Row(where, dict(zip(header, fields, strict=True)))
+
+
+def unique(names: list[tuple[str, str]], what: str) -> tuple[str, ...]:
+    """Return names given as (where, name).
+
+    Raises:
+        FixtureError: one is there twice; says where the second is.
+
+    """
+    seen: set[str] = set()
+    for where, name in names:
+        if name in seen:
+            raise FixtureError(
+                where, f"{what} {name!r} is there twice", mend=f"give each a {what} of its own"
+            )
+        seen.add(name)
+    return tuple(name for _, name in names)
+
+
+def content_hash(rows: Iterable[tuple[str | float, ...]]) -> str:
+    """Hash what rows say: the same in JSONL, TSV and CSV."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, ensure_ascii=True).encode() + b"\n")
+    return digest.hexdigest()

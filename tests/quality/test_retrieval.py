@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from embeddings.evaluation import resampling
 from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.labelled import Retrieval
 from embeddings.evaluation.ranking import ndcg, rank
+from embeddings.evaluation.retrieval import Retrieval
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality

@@ -23,8 +23,9 @@ from embeddings.catalog import DEFAULT_MODEL
 from embeddings.evaluation import resampling
 from embeddings.evaluation import similarity as sim
 from embeddings.evaluation.embed import embed
-from embeddings.evaluation.labelled import Pairs, Retrieval, Topics
+from embeddings.evaluation.labelled import Pairs, Topics
 from embeddings.evaluation.ranking import spearman
+from embeddings.evaluation.retrieval import Retrieval
 from tests import harness
 from tests.faults import matrix
 from tests.quality.test_pairs import cosines

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from embeddings.errors import FixtureError
-from embeddings.evaluation.labelled import read_pairs, read_retrieval, read_topics
+from embeddings.evaluation.labelled import read_pairs, read_topics
 from embeddings.evaluation.recorded import read_recorded, recorded_names
+from embeddings.evaluation.retrieval import read_retrieval
 
 ROWS = [
     ("a", "tea\tand\nmilk"),

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 import embeddings
 from embeddings.errors import FixtureError
 from embeddings.evaluation.embed import embed
-from embeddings.evaluation.labelled import Part, read_retrieval
+from embeddings.evaluation.labelled import Part
 from embeddings.evaluation.ranking import ndcg, rank
+from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.projector import write_projector
 from embeddings.tokens import TokenizedTexts
 from tests import harness

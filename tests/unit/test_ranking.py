@@ -9,7 +9,6 @@ import pytest
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import label_ranking_average_precision_score, ndcg_score
 
-from embeddings.evaluation.labelled import Retrieval
 from embeddings.evaluation.ranking import (
     Ranks,
     look_up,
@@ -20,6 +19,7 @@ from embeddings.evaluation.ranking import (
     reciprocal_ranks,
     spearman,
 )
+from embeddings.evaluation.retrieval import Retrieval
 
 
 def retrieval(gains: np.ndarray) -> Retrieval:

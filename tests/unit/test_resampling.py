@@ -8,8 +8,9 @@ import pytest
 
 from embeddings.evaluation import resampling as re
 from embeddings.evaluation import similarity as sim
-from embeddings.evaluation.labelled import Pairs, Retrieval
+from embeddings.evaluation.labelled import Pairs
 from embeddings.evaluation.ranking import spearman
+from embeddings.evaluation.retrieval import Retrieval
 from tests.unit.test_similarity import drawn
 
 NOISE = [np.random.default_rng(seed).normal(size=(60, 12)) for seed in range(16)]

@@ -38,7 +38,7 @@ def test_by_hand() -> None:
 
 def test_beside_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The closed forms and blocks give what the full matrix gives."""
-    monkeypatch.setattr(sim, "_BLOCK", 7)
+    monkeypatch.setattr(sim, "_CELLS", 7 * 60)
     vectors, names = drawn()
     cosines = 1 - pairwise_distances(vectors, metric="cosine")
     one, other = np.triu_indices(len(names), 1)
