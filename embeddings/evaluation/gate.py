@@ -70,7 +70,9 @@ class Gate:
         __tracebackhide__ = True
         self._end(self._bar(self._claim).judge(measured, evidence))
 
-    def require_calibrated(self, measured: Mapping[str, float] | float, *, fixture: str) -> None:
+    def require_calibrated(
+        self, measured: Mapping[str, float] | float, *, fixture: str, evidence: str = ""
+    ) -> None:
         """Judge what only a bar of the model itself on these very texts can judge, or show it uncalibrated.
 
         A mapping measures several parts, each judged by the bar "claim: part"; all are judged before one
@@ -88,9 +90,9 @@ class Gate:
             check = f"{self._claim}: {part}" if part else self._claim
             try:
                 if calibrated or check in self.thresholds:
-                    self._end(self._bar(check).judge(value))
+                    self._end(self._bar(check).judge(value, evidence))
                 else:
-                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated"))
+                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated", evidence))
             except CheckFailed as failure:
                 failed.append(str(failure))
         if failed:

@@ -26,7 +26,7 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
         lines.append(row)
         if verdict and verdict.evidence and verdict.outcome != "pass":
             lines.append(f"      {verdict.evidence}")
-    if any(verdict.outcome == "uncalibrated" and not verdict.evidence for verdict in verdicts):
+    if any(verdict.outcome == "uncalibrated" and not math.isnan(verdict.measured) for verdict in verdicts):
         lines.append("  uncalibrated: shown, not judged; thresholds hold no bar of this model on these texts")
     return [*lines, *notes]
 
