@@ -1,4 +1,4 @@
-"""The pytest adapter: options, fixtures, the table. It has no logic of its own."""
+"""The pytest adapter: options, fixtures, the table, and which runs are whole. It judges nothing."""
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,13 +14,13 @@ from embeddings.evaluation.labelled import Topics
 from embeddings.evaluation.recorded import Recorded, recorded_names
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
+from embeddings.projector import check_writable
 from tests import harness
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()
 OPTIONS = pytest.StashKey[harness.Options]()
 PARTIAL = pytest.StashKey[bool]()
-RECORDED = pytest.StashKey[list[str]]()
 EXPORTED = pytest.StashKey[list[str]]()
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
@@ -53,12 +53,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[GATES], config.stash[JUDGED] = {}, {}
+    judged: dict[str, Subject | Recorded] = {}
+    config.stash[GATES], config.stash[JUDGED] = {}, judged
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     config.stash[PARTIAL] = named or bool(config.getoption("ignore") or config.getoption("ignore_glob"))
     own = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
     given = {name: config.getoption(option) for option, name in own.items() if config.getoption(option)}
-    baseline = config.getoption("baseline")
+    if not (baseline := config.getoption("baseline")):
+        raise pytest.UsageError("--baseline: must be a name, a folder, or none")
     config.stash[OPTIONS] = harness.Options(**given, baseline=None if baseline == "none" else baseline)
     if folder := config.getoption("recorded"):
         clash = [
@@ -67,7 +69,12 @@ def pytest_configure(config: pytest.Config) -> None:
         if clash:
             raise pytest.UsageError(f"--recorded brings its own texts and vectors: leave out --{clash[0]}")
         with one_error():
-            config.stash[RECORDED] = recorded_names(folder)
+            options = config.stash[OPTIONS]
+            for name in recorded_names(folder):
+                judged[name] = harness.open_recorded(folder, name, options)
+    if folder := config.getoption("projector"):
+        with one_error():
+            check_writable(folder)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -75,8 +82,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = metafunc.config.getoption("model") or [DEFAULT_MODEL]
         if len(set(names)) < len(names):
             raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
-        names = metafunc.config.stash.get(RECORDED, names)
-        metafunc.parametrize("judged", names, indirect=True, scope="session")
+        opened: dict[str, Subject | Recorded] = metafunc.config.stash[JUDGED]
+        recorded = list(opened)  # read by now; live models are not
+        metafunc.parametrize("judged", recorded or names, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -95,13 +103,8 @@ def judged(request: pytest.FixtureRequest) -> Subject | Recorded:
     """What is judged, opened once: a live model, or recorded vectors."""
     opened, name = request.config.stash[JUDGED], request.param
     if name not in opened:
-        options, folder = request.config.stash[OPTIONS], request.config.getoption("recorded")
         with one_error():
-            opened[name] = (
-                harness.open_recorded(folder, name, options)
-                if folder
-                else harness.open_subject(name, options)
-            )
+            opened[name] = harness.open_subject(name, request.config.stash[OPTIONS])
     return opened[name]
 
 
@@ -120,7 +123,8 @@ def recorded(judged: Recorded) -> Recorded:
 @pytest.fixture
 def topics(judged: Subject | Recorded) -> Embedded[Topics]:
     """The vectors of texts by topic, of a live model or recorded."""
-    return judged.topics
+    with one_error():
+        return judged.topics
 
 
 @pytest.fixture
@@ -174,16 +178,20 @@ def pytest_runtest_makereport(
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if call.excinfo is not None and call.excinfo.errisinstance(CheckFailed):
+    if call.excinfo is not None and call.excinfo.errisinstance((CheckFailed, EmbeddingsError)):
         report.longrepr = str(call.excinfo.value)  # the verdict says it all
     return report
 
 
-def unread(config: pytest.Config) -> list[str]:
-    """Name the bars that no check read, unless only a part of the gate was asked for."""
+def idle_bars(config: pytest.Config) -> list[str]:
+    """Name the bars that judged nothing: of the gate's own where all of it was asked for, and the user's."""
+    gates = config.stash[GATES].values()
+    found = [f"a bar that no check read: {gate.model}: {check}" for gate in gates for check in gate.unread]
     if config.stash[PARTIAL]:
-        return []
-    return [f"{gate.model}: {check}" for gate in config.stash[GATES].values() for check in gate.unread]
+        found = []
+    if (own := config.stash[OPTIONS].thresholds) and gates:
+        found += [f"a bar of {own} that binds nothing here: {bar}" for bar in harness.unbound(own, gates)]
+    return found
 
 
 @pytest.hookimpl(trylast=True)
@@ -196,7 +204,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             config.stash[EXPORTED] = harness.export(live, folder)
         except EmbeddingsError as error:
             config.stash[EXPORTED], red = [f"FAIL: --projector: {error}"], True
-    if session.exitstatus == pytest.ExitCode.OK and (red or unread(config)):
+    if session.exitstatus == pytest.ExitCode.OK and (red or idle_bars(config)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -213,5 +221,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     for line in config.stash.get(EXPORTED, []):
         terminalreporter.line(line)
     if not broken_off:
-        for bar in unread(config):
-            terminalreporter.line(f"FAIL: a bar that no check read: {bar}")
+        for bar in idle_bars(config):
+            terminalreporter.line(f"FAIL: {bar}")

@@ -13,13 +13,15 @@ EmbeddingsError
 and one warning, TruncationWarning: texts were longer than the model reads, and were cut.
 """
 
+import re
+
 
 class EmbeddingsError(Exception):
     """The root of every error that this package raises on purpose."""
 
     def __init__(self, where: object, what: str, *, mend: str) -> None:
         self.where, self.what, self.mend = str(where), what, mend
-        super().__init__(" ".join(f"{where}: {what}; {mend}".split()))
+        super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {mend}"))
 
 
 class ModelError(EmbeddingsError):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from embeddings.errors import InputError
 
-__all__ = ["HEADER", "escape", "projector_name", "unescape", "write_projector"]
+__all__ = ["HEADER", "check_writable", "escape", "projector_name", "unescape", "write_projector"]
 
 HEADER = ("Label", "Category", "Text")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -90,6 +90,23 @@ def write_projector(
                     out.writelines(f"{line}\n" for line in lines)
             return [(Path(scratch) / file).replace(folder / file) for file in contents]
     except (OSError, UnicodeEncodeError) as error:
-        raise InputError(
-            folder, f"cannot be written ({error})", mend="free space, or name another folder"
-        ) from error
+        raise _unwritable(folder, error) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder if need be, and see that files can be written into it.
+
+    Raises:
+        InputError: they cannot.
+
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix="."):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: Exception) -> InputError:
+    return InputError(folder, f"cannot be written ({error})", mend="free space, or name another folder")

@@ -12,7 +12,7 @@ import pkgutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from embeddings.catalog import CATALOG, DEFAULT_MODEL
 from embeddings.errors import FixtureError
 from embeddings.evaluation.datasets import Golden, Texts, identify, read_golden, read_texts
 from embeddings.evaluation.embed import Baseline, Embedded
-from embeddings.evaluation.encoder import Encoder
+from embeddings.evaluation.encoder import Encoder, Tokenized
 from embeddings.evaluation.gate import Gate, check_name
 from embeddings.evaluation.labelled import read_pairs, read_topics
 from embeddings.evaluation.metrics import differences
@@ -34,7 +34,7 @@ from embeddings.evaluation.published import compare, measure, read_published
 from embeddings.evaluation.recorded import Recorded, read_recorded
 from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.evaluation.subject import Sets, Subject
-from embeddings.evaluation.thresholds import Fixtures, Threshold, read_thresholds
+from embeddings.evaluation.thresholds import Fixtures, Threshold, read_own_thresholds, read_thresholds
 from embeddings.folder import find_folder
 from embeddings.projector import projector_name, write_projector
 
@@ -87,6 +87,11 @@ def name_of(model: str) -> str:
     return model if model in CATALOG else identify(Path(model), FIXTURES / "golden")
 
 
+def source_of(model: str) -> str:
+    """Tell where a model comes from, as a process that starts elsewhere can find it."""
+    return model if model in CATALOG else str(Path(model).resolve())
+
+
 def open_baseline(model: str | None) -> Baseline | None:
     """Open the model that others must not be worse than.
 
@@ -94,7 +99,7 @@ def open_baseline(model: str | None) -> Baseline | None:
     """
     if model is None:
         return None
-    name = name_of(model)
+    name, source = name_of(model), source_of(model)
     known = golden(name)
     if known is None:
         find_folder(model)  # that it is missing must not wait until it is needed
@@ -114,7 +119,7 @@ def open_baseline(model: str | None) -> Baseline | None:
                 )
         return encoder
 
-    return Baseline(name, known, open_encoder)
+    return Baseline(name, source, known, open_encoder)
 
 
 def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Subject:
@@ -122,11 +127,11 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
     labelled = sets(options)
     encoder = embeddings.load(model)
     name = name_of(model)
-    where = model if model in CATALOG else str(Path(model).resolve())  # the new process starts elsewhere
+    source = source_of(model)
 
     def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.elsewhere", where, variant],
+            [sys.executable, "-m", "tests.elsewhere", source, variant],
             input=json.dumps(some).encode(),
             capture_output=True,
             cwd=ROOT,
@@ -139,7 +144,18 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         return vectors
 
     baseline = open_baseline(options.baseline)
-    return Subject(name, encoder, texts(), golden(name), encode_elsewhere, labelled, baseline)
+    notes = [baseline.note] if baseline else []
+    gates = sets()
+    notes += [
+        f"  {name}: SHA-256 {of.sha256}"
+        for name, of, usual in (
+            ("topics", labelled.topics, gates.topics),
+            ("pairs", labelled.pairs, gates.pairs),
+            ("retrieval", labelled.retrieval, gates.retrieval),
+        )
+        if of.sha256 != usual.sha256
+    ]
+    return Subject(name, source, encoder, texts(), golden(name), encode_elsewhere, labelled, baseline, notes)
 
 
 def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
@@ -148,7 +164,25 @@ def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
     baseline = open_baseline(options.baseline)
     published = read_published(FIXTURES / "published.toml")
     found = compare(published, name, measure(vectors, topics), topics.sha256_of_texts)
-    return Recorded(name, Embedded(topics, [vectors], baseline, "--baseline none"), tuple(found))
+    known = golden(name)
+    embedded = Embedded(
+        topics,
+        [vectors],
+        baseline,
+        "--baseline none",
+        known.sets.get(topics.sha256) if known else None,
+        _tokenizer(baseline),
+    )
+    remarks = [baseline.note] if baseline else []
+    return Recorded(name, embedded, tuple(found), (*remarks, f"  topics: SHA-256 {topics.sha256}"))
+
+
+def _tokenizer(baseline: Baseline | None) -> Callable[[Sequence[str]], Tokenized] | None:
+    def tokenize(some: Sequence[str]) -> Tokenized:
+        assert baseline is not None
+        return baseline.encoder.tokenize(some)  # loads it, so not before it is asked
+
+    return tokenize if baseline else None
 
 
 def export(judged: Iterable[Subject], folder: Path) -> list[str]:
@@ -187,12 +221,24 @@ def open_recorded_gate(recorded: Recorded, own_bars: Path | None = None) -> Gate
 
 
 def _bars(model: str, tests_run: Iterable[str], used: set[str], own: Path | None) -> dict[str, Threshold]:
-    paths = [FIXTURES / "thresholds.toml", *([own] if own else [])]
     unused = (_hashes(sets()) | _hashes(slice_of_sets())) - used
-    bars = read_thresholds(paths, model=model, fixtures=Fixtures(used, unused))
+    path = FIXTURES / "thresholds.toml"
+    bars = read_thresholds(path, model=model, fixtures=Fixtures(used, unused), own=own)
     # What the other kind of run reads is not this one's; a bar of no test at all stays, and is unread.
     others = {check_name(name) for name, _ in gate_tests()} - {check_name(name) for name in tests_run}
     return {check: bar for check, bar in bars.items() if check.partition(":")[0] not in others}
+
+
+def unbound(own: Path, gates: Iterable[Gate]) -> list[str]:
+    """Name the bars of a user's file that bind nothing in this run: misspelt, or of other texts."""
+    known = {
+        (bar.check, bar.model, bar.fixture) for gate in gates for bar in gate.thresholds.values() if bar.own
+    }
+    return [
+        f"{bar.check} of {bar.model} on texts {bar.fixture[:12]}"
+        for bar in read_own_thresholds(own)
+        if (bar.check, bar.model, bar.fixture) not in known
+    ]
 
 
 def _hashes(labelled: Sets) -> set[str]:

@@ -1,7 +1,7 @@
 """Labelled texts encoded: by the judged model, and by the baseline that it must not be worse than."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from embeddings.evaluation.datasets import Golden
-from embeddings.evaluation.encoder import Encoder
+from embeddings.evaluation.encoder import Encoder, Tokenized
 from embeddings.evaluation.labelled import Labelled, Part
 
 __all__ = ["Baseline", "Embedded", "embed"]
@@ -62,11 +62,13 @@ def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
 class Baseline:
     """A model that others must not be worse than.
 
+    source: where it comes from: a name of the catalog, or a folder's resolved path.
     golden: what an independent implementation of it gave for the gate's own sets.
     open_encoder: loads it; called when texts come that the goldens do not cover.
     """
 
     name: str
+    source: str
     golden: Golden | None
     open_encoder: Callable[[], Encoder]
 
@@ -80,6 +82,12 @@ class Baseline:
         """The goldens of labelled sets: SHA-256 -> (n, D) for each part."""
         return self.golden.sets if self.golden else {}
 
+    @property
+    def note(self) -> str:
+        """What the reader of the table must know of it."""
+        trust = "held against its goldens" if self.golden else "has no goldens: taken on trust"
+        return f"  baseline: {self.source}, {trust}"
+
     def embed(self, labelled: Labelled) -> list[Vectors]:
         """Return the vectors of each part of a set: (n, D) each."""
         return self.sets.get(labelled.sha256) or embed(self.encoder, labelled)
@@ -90,12 +98,22 @@ class Embedded(Generic[L]):
     """A set and its vectors, with the baseline's beside them. vectors: (n, D) for each part.
 
     no_baseline: why there is no comparison, where there is none.
+    golden: what an independent implementation of the judged model gave, or None.
+    tokenize: gives the ids of texts, so that texts which are the same to a model count as the same;
+        None where no model can be asked.
     """
 
     labelled: L
     vectors: list[Vectors]
     baseline: Baseline | None
     no_baseline: str = ""
+    golden: list[Vectors] | None = None
+    tokenize: Callable[[Sequence[str]], Tokenized] | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the baseline's vectors are goldens, so that the set is known to tell right from wrong."""
+        return self.baseline is not None and self.labelled.sha256 in self.baseline.sets
 
     @cached_property
     def baseline_vectors(self) -> list[Vectors]:

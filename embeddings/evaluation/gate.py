@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from embeddings.evaluation.thresholds import Threshold, Verdict
+from embeddings.evaluation.thresholds import ANY_MODEL, Threshold, Verdict
 
 __all__ = ["CheckFailed", "Gate", "check_name"]
 
@@ -70,13 +70,11 @@ class Gate:
         __tracebackhide__ = True
         self._end(self._bar(self._claim).judge(measured, evidence))
 
-    def require_calibrated(
-        self, measured: Mapping[str, float] | float, *, fixture: str, evidence: str = ""
-    ) -> None:
+    def require_calibrated(self, measured: Mapping[str, float] | float, *, fixture: str) -> None:
         """Judge what only a bar of the model itself on these very texts can judge, or show it uncalibrated.
 
         A mapping measures several parts, each judged by the bar "claim: part"; all are judged before one
-        fails. fixture: SHA-256 of the texts. A model that has one bar on them must have all of them.
+        fails. fixture: SHA-256 of the texts. A model that the gate has a bar for on them must have all.
 
         Raises:
             CheckFailed: a bar was not reached, or there is none although the model has others.
@@ -84,15 +82,15 @@ class Gate:
         """
         __tracebackhide__ = True
         parts = measured if isinstance(measured, Mapping) else {"": measured}
-        calibrated = any(bar.fixture == fixture for bar in self.thresholds.values())
+        calibrated = any(bar.fixture == fixture and not bar.own for bar in self.thresholds.values())
         failed = []
         for part, value in parts.items():
             check = f"{self._claim}: {part}" if part else self._claim
             try:
                 if calibrated or check in self.thresholds:
-                    self._end(self._bar(check).judge(value, evidence))
+                    self._end(self._bar(check).judge(value))
                 else:
-                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated", evidence))
+                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated"))
             except CheckFailed as failure:
                 failed.append(str(failure))
         if failed:
@@ -107,7 +105,7 @@ class Gate:
         """
         __tracebackhide__ = True
         bar = self.thresholds.get(self._claim)
-        if bar is not None and bar.model == self.model:
+        if bar is not None and bar.model == self.model != ANY_MODEL:
             self._error(why)
             raise CheckFailed(str(self.verdicts[-1]))
         self._end(Verdict(self._claim, math.nan, "-", math.nan, "uncalibrated", why))

@@ -95,9 +95,9 @@ def read_topics(path: Path) -> Topics:
     """
     labels, categories, texts = [], [], []
     for number, row in enumerate(read_rows(path, ("category", "text")), start=1):
-        named = next((row.values[key] for key in ("label", "id") if key in row.values), f"text-{number}")
+        named = row.values.get("label") or row.values.get("id") or f"text-{number}"
         labels.append((row.where, str(named)))
-        categories.append(row.text("category"))
+        categories.append(row.text("category").strip())
         texts.append(row.text("text"))
     topics = Topics(
         unique(labels, "label"),
@@ -113,9 +113,20 @@ def check_topics(where: Path, topics: Topics) -> None:
     """Refuse a set in which nothing can be compared.
 
     Raises:
-        FixtureError: fewer than two categories of at least two texts, outliers left out.
+        FixtureError: fewer than two categories of at least two texts, outliers left out; more outliers than
+            other texts; or a text that stands in two categories.
 
     """
+    of: dict[str, str] = {}
+    for category, text in zip(topics.categories, topics.texts, strict=True):
+        if of.setdefault(text, category) != category:
+            raise FixtureError(
+                where, f"the same text in {of[text]} and {category}: {text[:40]!r}", mend="keep it in one"
+            )
+    if (outliers := topics.categories.count(OUTLIER)) > len(topics.categories) / 2:
+        raise FixtureError(
+            where, f"{outliers} of {len(topics.categories)} texts are outliers", mend="leave some of them out"
+        )
     sizes = Counter(category for category in topics.categories if category != OUTLIER)
     if sum(size > 1 for size in sizes.values()) < 2:
         raise FixtureError(

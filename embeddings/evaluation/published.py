@@ -78,7 +78,7 @@ def compare(published: Published, name: str, measured: Mapping[str, float], text
         outcome: Outcome
         if math.isnan(value):
             outcome = "not measured here"
-        elif texts != published.texts and figure.quantity != "dimension":
+        elif texts != published.texts:
             outcome = "not comparable"
         else:
             outcome = "reproduced" if figure.low <= value <= figure.high else "NOT REPRODUCED"

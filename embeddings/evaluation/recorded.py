@@ -22,11 +22,12 @@ class Recorded:
     name: str
     topics: Embedded[Topics]
     published: tuple[Comparison, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
-        """The published figures of a model of that name beside the measured ones."""
-        return published_table(self.published)
+        """What the reader must know, and the published figures of a model of that name."""
+        return [*self.remarks, *published_table(self.published)]
 
 
 def recorded_names(folder: Path) -> list[str]:
@@ -40,6 +41,8 @@ def recorded_names(folder: Path) -> list[str]:
         {path.name.removeprefix(kind).removesuffix(".tsv") for path in folder.glob(f"{kind}*.tsv")}
         for kind in ("vectors_", "metadata_")
     )
+    if not folder.is_dir():
+        raise FixtureError(folder, "no such folder", mend="name the folder of recorded vectors")
     if not vectors:
         raise FixtureError(folder, "holds no vectors_X.tsv", mend="name the folder of recorded vectors")
     if alone := sorted(vectors ^ metadata):
@@ -59,7 +62,7 @@ def read_recorded(folder: Path, name: str) -> tuple[Topics, NDArray[np.float32]]
     topics = read_topics(folder / f"metadata_{name}.tsv")
     path = folder / f"vectors_{name}.tsv"
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise FixtureError(path, f"cannot be read ({error})", mend="restore the file") from error
     rows: list[list[float]] = []
@@ -78,8 +81,12 @@ def read_recorded(folder: Path, name: str) -> tuple[Topics, NDArray[np.float32]]
                 f"has {len(rows[-1])} numbers, the first line {len(rows[0])}",
                 mend="correct the line",
             )
-        if not np.isfinite(rows[-1]).all():
-            raise FixtureError(f"{path}:{number}", "holds NaN or infinity", mend="record the vectors again")
+        if not (np.abs(rows[-1]) <= np.finfo(np.float32).max).all():
+            raise FixtureError(
+                f"{path}:{number}",
+                "holds NaN, infinity, or what float32 cannot hold",
+                mend="record the vectors again",
+            )
     if len(rows) != len(topics.texts):
         raise FixtureError(
             path,

@@ -7,18 +7,21 @@ The paired bootstrap (Efron & Tibshirani 1993, ch. 16) draws the items with repl
 models. ``surely_worse`` is the lower end of the one-sided 99.9 % interval of (other - one): by so much
 one is worse than the other, whatever texts had been drawn; 0 where it need not be worse at all.
 
-Sets of more than SAMPLE items are judged by a seeded sample of them: less power, no false alarm.
+Large sets are judged by a seeded sample: SAMPLE texts of at most a quarter as many categories, ten times
+as many pairs or queries. A draw in which nothing can be compared (all of one category, all of one grade)
+says nothing of either model, and is left out.
 """
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation.labelled import Pairs
+from embeddings.evaluation.labelled import OUTLIER, Pairs
 from embeddings.evaluation.ranking import (
     Ranks,
-    cosines_by_query,
     discounts,
     ideal_dcg,
     look_up,
@@ -36,15 +39,21 @@ from embeddings.evaluation.similarity import (
 
 __all__ = [
     "PERMUTATIONS",
+    "SURE",
     "band",
     "chance_of_pairs",
     "chance_of_retrieval",
+    "chance_of_texts",
     "chance_of_topics",
     "draw_aucs",
     "draw_hits",
     "draw_means",
     "draw_spearman",
     "draw_weights",
+    "least_p",
+    "least_p_of_retrieval",
+    "least_p_of_texts",
+    "least_p_of_topics",
     "surely_worse",
 ]
 
@@ -59,17 +68,30 @@ def p_value(measured: float, by_chance: Floats) -> float:
     return float((1 + np.count_nonzero(~(by_chance < measured))) / (1 + len(by_chance)))
 
 
-def sample(items: int, most: int = SAMPLE) -> NDArray[np.int64]:
+def sample(items: int, most: int = 10 * SAMPLE) -> NDArray[np.int64]:
     """Pick the items to judge by: all, or a seeded sample in ascending order."""
     if items <= most:
         return np.arange(items)
     return np.sort(np.random.default_rng(0).choice(items, most, replace=False))
 
 
+def sample_of_topics(categories: Sequence[str]) -> NDArray[np.int64]:
+    """Pick the texts to judge by, outliers left out: all, or some of each of some categories."""
+    rows = np.flatnonzero(of_topics(categories))
+    if len(rows) <= SAMPLE:
+        return rows
+    names = np.array(categories)[rows]
+    found = np.unique(names)
+    chosen = found[sample(len(found), SAMPLE // 4)]
+    each = SAMPLE // len(chosen)
+    draw = np.random.default_rng(0)
+    parts = [draw.permutation(rows[names == name])[:each] for name in chosen]
+    return np.sort(np.concatenate(parts))
+
+
 def chance_of_topics(vectors: NDArray[np.floating], categories: Sequence[str]) -> float:
     """Return p of the topic AUC when categories are put on other texts."""
-    rows = np.flatnonzero(of_topics(categories))
-    rows = rows[sample(len(rows))]
+    rows = sample_of_topics(categories)
     names = np.array(categories)[rows]
     units = unit(np.asarray(vectors)[rows])
     if not np.isfinite(units).all():
@@ -87,28 +109,101 @@ def chance_of_topics(vectors: NDArray[np.floating], categories: Sequence[str]) -
 
 def chance_of_pairs(cosines: Floats, pairs: Pairs) -> float:
     """Return p of Spearman's correlation when grades are put on other pairs."""
+    rows = sample(len(cosines))
+    found, grades = cosines[rows], pairs.grades[rows]
     draw = np.random.default_rng(0)
-    by_chance = [spearman(cosines, draw.permutation(pairs.grades)) for _ in range(PERMUTATIONS)]
-    return p_value(spearman(cosines, pairs.grades), np.array(by_chance))
+    by_chance = [spearman(found, draw.permutation(grades)) for _ in range(PERMUTATIONS)]
+    return p_value(spearman(found, grades), np.array(by_chance))
 
 
-def chance_of_retrieval(
-    queries: NDArray[np.floating], passages: NDArray[np.floating], retrieval: Retrieval, k: int = 10
-) -> float:
-    """Return p of nDCG@k when rankings are put on other queries."""
-    chosen = sample(len(queries))
+def chance_of_retrieval(scores: Iterable[Floats], retrieval: Retrieval, k: int = 10) -> float:
+    """Return p of nDCG@k when rankings are put on other queries. scores: (P,) for each query in turn."""
+    chosen = sample(len(retrieval.queries), SAMPLE)
     judgements = np.isin(retrieval.query_rows, chosen)
     query_of = np.searchsorted(chosen, retrieval.query_rows[judgements])
     passage_rows, gains = retrieval.passage_rows[judgements], retrieval.gains[judgements]
     ideal = ideal_dcg(retrieval, k)[chosen]
     found = np.empty((len(chosen), len(chosen)))  # nDCG of each query by each query's ranking
-    for column, scores in enumerate(cosines_by_query(queries[chosen], passages)):
-        worth = gains * discounts(Ranks(*look_up(scores, passage_rows)), k)
+    wanted = set(chosen.tolist())
+    ranked = (of for query, of in enumerate(scores) if query in wanted)
+    for column, of in enumerate(ranked):
+        worth = gains * discounts(Ranks(*look_up(of, passage_rows)), k)
         found[:, column] = np.bincount(query_of, weights=worth, minlength=len(chosen)) / ideal
     draw = np.random.default_rng(0)
     rows = np.arange(len(chosen))
     by_chance = [found[rows, draw.permutation(rows)].mean() for _ in range(PERMUTATIONS)]
     return p_value(float(found.diagonal().mean()), np.array(by_chance))
+
+
+def least_p(labels: Sequence[Hashable], *, names_matter: bool = True) -> float:
+    """Return the p of a perfect measure: one over the ways to put these labels on other items.
+
+    A set whose least p is above the bar can tell nothing: no vectors would be surely better than chance.
+    names_matter: False where labels of equally many items could be exchanged (topics), True for grades.
+    """
+    sizes = list(Counter(labels).values())
+    alike = [] if names_matter else list(Counter(sizes).values())
+    ways = math.lgamma(len(labels) + 1) - sum(math.lgamma(size + 1) for size in [*sizes, *alike])
+    return math.exp(-ways)
+
+
+def least_p_of_topics(categories: Sequence[str]) -> float:
+    """Return the p that vectors would have which tell topics apart perfectly."""
+    return least_p([category for category in categories if category != OUTLIER], names_matter=False)
+
+
+def least_p_of_retrieval(retrieval: Retrieval) -> float:
+    """Return the p of perfect rankings."""
+    judged: dict[int, list[tuple[int, float]]] = {}
+    rows = zip(retrieval.query_rows, retrieval.passage_rows, retrieval.gains, strict=True)
+    for query, passage, gain in rows:
+        judged.setdefault(int(query), []).append((int(passage), float(gain)))
+    return least_p([tuple(sorted(of)) for of in judged.values()])
+
+
+def least_p_of_texts(categories: Sequence[str]) -> float:
+    """Return the p of the other model's own vectors: one over the orders within categories."""
+    return math.exp(-sum(math.lgamma(size + 1) for size in Counter(categories).values()))
+
+
+def chance_of_texts(
+    vectors: NDArray[np.floating], other: NDArray[np.floating], categories: Sequence[str]
+) -> dict[str, float]:
+    """Return p of the agreement with another model's vectors when texts are exchanged within categories.
+
+    Mantel's test (1967, Cancer Research 27:209): the products of the two models' cosines, summed, for the
+    texts as they are and for texts that have changed places. "" is for all categories at once; the others
+    are for one alone, of eight texts or more. Vectors that belong to other texts of their topic agree with
+    nothing: no figure of whole topics can see that.
+    """
+    rows = np.sort(
+        np.concatenate([sample_of_topics(categories), np.flatnonzero(~of_topics(categories))[:SAMPLE]])
+    )
+    names = np.array(categories)[rows]
+    one, two = (unit(np.asarray(v)[rows]) for v in (vectors, other))
+    if not (np.isfinite(one).all() and np.isfinite(two).all()):
+        return {"": 1.0}
+    c, d = one @ one.T, two @ two.T
+    members = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+    draw = np.random.default_rng(0)
+    sums = np.zeros((PERMUTATIONS + 1, len(members) + 1))
+    for number in range(PERMUTATIONS + 1):
+        order = np.arange(len(rows))
+        for column, of in enumerate(members.values(), start=1):
+            moved = draw.permutation(of) if number else of
+            order[of] = moved
+            own, other_rows = c[of], d[moved]
+            inside = np.vdot(own[:, of], other_rows[:, moved])
+            outside = np.vdot(own, other_rows) - np.vdot(own[:, of], other_rows[:, of])
+            sums[number, column] = 2 * outside + inside
+        sums[number, 0] = np.vdot(c, d[order][:, order])
+    sums = np.round(sums, 9)  # so that what adds up to the same ties
+    found = {
+        name: p_value(sums[0, k], sums[1:, k])
+        for k, (name, of) in enumerate(members.items(), 1)
+        if len(of) > 7
+    }
+    return {"": p_value(sums[0, 0], sums[1:, 0]), **found}
 
 
 def draw_weights(items: int) -> Floats:
@@ -118,8 +213,7 @@ def draw_weights(items: int) -> Floats:
 
 def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
     """Return the topic AUC of each bootstrap sample of the texts: (DRAWS,)."""
-    rows = np.flatnonzero(of_topics(categories))
-    rows = rows[sample(len(rows))]
+    rows = sample_of_topics(categories)
     units, names = unit(np.asarray(vectors)[rows]), np.array(categories)[rows]
     if not np.isfinite(units).all():
         return np.full(DRAWS, np.nan)
@@ -138,26 +232,32 @@ def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Float
 
 def draw_means(items: Floats) -> Floats:
     """Return the mean of each bootstrap sample of items (N,): (DRAWS,)."""
+    items = items[sample(len(items))]
     return np.asarray(draw_weights(len(items)) @ items / len(items))
 
 
 def draw_hits(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
     """Return the nearest-neighbour accuracy of each bootstrap sample of the anchor texts: (DRAWS,)."""
-    hits = nearest_neighbour_hits(vectors, categories)
-    return draw_means(hits[sample(len(hits), 10 * SAMPLE)])
+    return draw_means(nearest_neighbour_hits(vectors, categories))
 
 
 def draw_spearman(cosines: Floats, pairs: Pairs) -> Floats:
     """Return Spearman's correlation of each bootstrap sample of the pairs: (DRAWS,)."""
-    rows = sample(len(cosines), 10 * SAMPLE)
+    rows = sample(len(cosines))
     draw = np.random.default_rng(0)
     samples = (draw.choice(rows, len(rows)) for _ in range(DRAWS))
     return np.array([spearman(cosines[chosen], pairs.grades[chosen]) for chosen in samples])
 
 
 def surely_worse(one: Floats, other: Floats) -> float:
-    """Return by how much one is surely worse than the other, from the same draws of both (DRAWS,)."""
-    return float(np.maximum(np.quantile(other - one, SURE), 0))  # NaN stays NaN
+    """Return by how much one is surely worse than the other, from the same draws of both (DRAWS,).
+
+    NaN where either is undefined in a draw that the other is defined in, or most draws are undefined.
+    """
+    compared = ~(np.isnan(one) & np.isnan(other))
+    if compared.mean() < 0.5:
+        return math.nan
+    return float(np.maximum(np.quantile((other - one)[compared], SURE), 0))  # NaN stays NaN
 
 
 def band(draws: Floats) -> tuple[float, float]:

@@ -133,8 +133,9 @@ def _passage_rows(path: Path, judged: set[str]) -> tuple[dict[str, int], int]:
         if name in seen:
             raise FixtureError(row.where, f"_id {name!r} is there twice", mend="give each an _id of its own")
         seen.add(name)
-        if not isinstance(row.values["text"], str) or not isinstance(row.values.get("title") or "", str):
-            raise FixtureError(row.where, "text and title must be texts", mend="correct the line")
+        for column in ("text", "title"):
+            if column == "text" or row.values.get("title"):
+                row.text(column)
         if name in judged:
             rows[name] = number
     return rows, len(seen)

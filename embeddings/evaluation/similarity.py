@@ -31,6 +31,7 @@ __all__ = [
     "auc_of_counts",
     "cohesion",
     "cosine_steps",
+    "folded",
     "inter_category_similarity",
     "intra_category_similarities",
     "mean_norm_error",
@@ -170,13 +171,12 @@ def nearest_neighbour_hits(vectors: NDArray[np.floating], categories: Sequence[s
     return hits[np.bincount(names)[names] > 1]
 
 
-def shared_vectors(vectors: NDArray[np.floating], texts: Sequence[str], within: float) -> NDArray[np.bool_]:
+def shared_vectors(vectors: NDArray[np.floating], keys: Sequence[str], within: float) -> NDArray[np.bool_]:
     """Mark the texts (N,) whose vector points where another text's does: 1 - cosine is at most ``within``.
 
-    Texts are the same text where they differ only in case, accents or white space: a tokenizer may drop
-    these.
+    Texts of the same key are the same text.
     """
-    units, same = unit(vectors), np.unique([_folded(text) for text in texts], return_inverse=True)[1]
+    units, same = unit(vectors), np.unique(np.array(keys), return_inverse=True)[1]
     shared = np.array(~np.isfinite(units).all(axis=1))
     units = np.nan_to_num(units)
     for block, steps in cosine_steps(units):
@@ -185,6 +185,7 @@ def shared_vectors(vectors: NDArray[np.floating], texts: Sequence[str], within: 
     return shared
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Drop case, accents and white space beyond one blank, as tokenizers may."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join(plain.casefold().split())

@@ -31,6 +31,7 @@ class Subject:
 
     name: the model whose bars bind it. The judge decides it, by what was asked for and by the hashes of
         files: a library that names itself could choose its own bars.
+    source: where it comes from: a name of the catalog, or a folder's resolved path.
     golden: an independent implementation's results on ``texts``, or None where there are none.
     encode_elsewhere: encodes texts in a new Python process.
     baseline: what it must not be worse than, or None for no such comparison.
@@ -38,6 +39,7 @@ class Subject:
     """
 
     name: str
+    source: str
     encoder: Encoder
     texts: Texts
     golden: Golden | None
@@ -70,9 +72,10 @@ class Subject:
     def _embedded(self, labelled: L) -> Embedded[L]:
         vectors = embed(self.encoder, labelled, self.notes.append)
         baseline, why = self.baseline, "--baseline none"
-        if baseline and baseline.name == self.name and labelled.sha256 not in baseline.sets:
+        if baseline and baseline.source == self.source and labelled.sha256 not in baseline.sets:
             baseline, why = None, "the model is the baseline"
-        return Embedded(labelled, vectors, baseline, why)
+        golden = self.golden.sets.get(labelled.sha256) if self.golden else None
+        return Embedded(labelled, vectors, baseline, why, golden, self.encoder.tokenize)
 
     @cached_property
     def hidden_states(self) -> list[NDArray[np.float32]]:

@@ -33,6 +33,12 @@ class Row:
         value = self.values.get(column)
         if not isinstance(value, str) or not value.strip():
             raise FixtureError(self.where, f"{column} must be a text, got {value!r}", mend="correct the line")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise FixtureError(
+                self.where, f"{column} holds half a character ({error.reason})", mend="correct the line"
+            ) from error
         return value
 
     def number(self, column: str) -> float:
@@ -45,7 +51,7 @@ class Row:
         value = self.values.get(column)
         try:
             number = math.nan if isinstance(value, bool) or value is None else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise FixtureError(
@@ -58,13 +64,15 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
     r"""Yield the rows of a .jsonl, .tsv or .csv file; TSV and CSV have a header, its case does not matter.
 
     TSV has no quoting: a tab or line feed inside a text is written as ``\t`` or ``\n``. Other columns
-    than the required ones are allowed. Blank lines are skipped.
+    than the required ones are allowed. Empty lines are skipped.
 
     Raises:
         FixtureError: the file cannot be read, is of another kind, lacks a required column, has a line
             that cannot be parsed, or holds no row.
 
     """
+    if path.is_dir():
+        raise FixtureError(path, "is a folder", mend="name a file")
     readers = {".jsonl": _jsonl, ".tsv": _tsv, ".csv": _csv}
     if path.suffix not in readers:
         raise FixtureError(
@@ -75,7 +83,7 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
         for row in readers[path.suffix](path, file):
             if missing := [column for column in required if column not in row.values]:
                 raise FixtureError(
-                    row.where,
+                    row.where if path.suffix == ".jsonl" else f"{path}, header",
                     f"lacks {', '.join(missing)}; has {', '.join(row.values) or 'nothing'}",
                     mend=f"give {', '.join(required)}",
                 )
@@ -100,17 +108,19 @@ def _opened(path: Path) -> Iterator[TextIO]:
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[tuple[str, str]]:
-    """Yield each line that is not blank with its place; a line ends at a line feed and nowhere else."""
+    """Yield each line that is not empty with its place; a line ends at a line feed and nowhere else."""
     for number, line in enumerate(file, start=1):
-        if line.strip():
-            yield f"{path}:{number}", line.removesuffix("\n").removesuffix("\r")
+        if plain := line.removesuffix("\n").removesuffix("\r"):
+            yield f"{path}:{number}", plain
 
 
 def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
     for where, line in _lines(path, file):
+        if line.isspace():
+            continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FixtureError(where, f"not a JSON object ({error})", mend="correct the line") from error
         if not isinstance(row, dict):
             raise FixtureError(where, f"must be a JSON object, got {line[:40]!r}", mend="correct the line")

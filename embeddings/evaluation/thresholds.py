@@ -2,14 +2,14 @@
 
 import math
 import tomllib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from embeddings.errors import FixtureError
 
-__all__ = ["ANY_MODEL", "Fixtures", "Threshold", "Verdict", "read_thresholds"]
+__all__ = ["ANY_MODEL", "Fixtures", "Threshold", "Verdict", "read_own_thresholds", "read_thresholds"]
 
 ANY_MODEL = "any"
 LOOSEST = 10.0  # times: a bar further from its measurement judges nothing
@@ -51,6 +51,7 @@ class Threshold:
     measured, source: what was measured when the bar was set, and how.
     fixture: SHA-256 of the texts that it was measured on, or "" where it holds for all texts.
     band: the middle 95 % of the measurement when the texts are drawn anew, or None where nothing was drawn.
+    own: whether it is the user's, and not the gate's.
     """
 
     check: str
@@ -62,10 +63,14 @@ class Threshold:
     fixture: str = ""
     recipe: str = "declared"
     band: tuple[float, float] | None = None
+    own: bool = False
 
     @property
     def required(self) -> str:
         """The bar in words."""
+        return self._range() + (" (own)" if self.own else "")
+
+    def _range(self) -> str:
         if math.isinf(self.at_least):
             return f"<= {self.at_most:g}"
         if math.isinf(self.at_most):
@@ -106,41 +111,71 @@ class Fixtures:
 
 
 def read_thresholds(
-    paths: Sequence[Path], *, model: str, fixtures: Fixtures, recipe: str = "declared"
+    path: Path, *, model: str, fixtures: Fixtures, recipe: str = "declared", own: Path | None = None
 ) -> dict[str, Threshold]:
     """Read the bars that bind a model and recipe on those texts: check -> bar.
 
-    A bar of the model itself goes before one of ANY_MODEL, one of a later file before one of an earlier.
+    A bar of the model itself goes before one of ANY_MODEL. ``own``: a file of the user's, whose bars go
+    before all of these, but only where they ask for no less.
 
     Raises:
-        FixtureError: a file is missing or malformed, a bar would fail its own measurement, or a bar of
-            the model was set on texts that are none of the gate's: they were changed, and the bar did
-            not follow.
+        FixtureError: a file is missing or malformed, a bar would fail its own measurement, a bar of the
+            model was set on texts that are none of the gate's (they were changed, and the bar did not
+            follow), or one of the user's is looser than the gate's.
 
     """
     chosen: dict[str, Threshold] = {}
-    for path in paths:
-        for bar in _all_thresholds(path):
-            if bar.model not in (model, ANY_MODEL) or (bar.model == model and bar.recipe != recipe):
-                continue
-            if bar.fixture in fixtures.unused:
-                continue
-            if bar.fixture and bar.fixture not in fixtures.used:
-                now = ", ".join(sorted(name[:12] for name in fixtures.used))
-                raise FixtureError(
-                    path,
-                    f"{bar.check}: was set on texts of SHA-256 {bar.fixture[:12]}, now {now}",
-                    mend="restore the texts, or make the goldens again and set the bars anew",
-                )
-            if bar.check not in chosen or chosen[bar.check].model == ANY_MODEL or bar.model == model:
-                chosen[bar.check] = bar
+    for bar in _all_thresholds(path):
+        if bar.model not in (model, ANY_MODEL) or bar.recipe != recipe or bar.fixture in fixtures.unused:
+            continue
+        if bar.fixture and bar.fixture not in fixtures.used:
+            raise FixtureError(
+                path,
+                f"{bar.check}: was set on texts of SHA-256 {bar.fixture[:12]}, which are none of the gate's",
+                mend="restore the texts, or make the goldens again and set the bars anew",
+            )
+        if bar.check not in chosen or chosen[bar.check].model == ANY_MODEL:
+            chosen[bar.check] = bar
+    for bar in read_own_thresholds(own) if own else ():
+        if (bar.model, bar.recipe) != (model, recipe) or bar.fixture not in fixtures.used:
+            continue
+        gates = chosen.get(bar.check)
+        if gates and (bar.at_least < gates.at_least or bar.at_most > gates.at_most):
+            raise FixtureError(
+                str(own),
+                f"{bar.check}: {bar.required} is looser than the gate's {gates.required}",
+                mend="leave it out",
+            )
+        chosen[bar.check] = bar
     return chosen
+
+
+def read_own_thresholds(path: Path) -> list[Threshold]:
+    """Read a user's bars.
+
+    Raises:
+        FixtureError: the file is missing or malformed, or a bar does not name its model and its texts.
+
+    """
+    bars = _all_thresholds(path)
+    for bar in bars:
+        if bar.model == ANY_MODEL or not bar.fixture:
+            raise FixtureError(
+                path, f"{bar.check}: must name its model, and its texts by SHA-256 (fixture)", mend="add them"
+            )
+    return [replace(bar, own=True) for bar in bars]
 
 
 def _all_thresholds(path: Path) -> list[Threshold]:
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FixtureError(
+            path, f"cannot be read ({error.strerror})", mend="name a file that exists"
+        ) from error
+    try:
+        entries = tomllib.loads(text)
+    except ValueError as error:
         raise FixtureError(
             path, f"not readable as TOML ({error})", mend="restore the file, or correct that line"
         ) from error
@@ -202,19 +237,14 @@ def _checked(where: str, entry: dict[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for key, value in entry.items():
         kind = texts if key in texts | {"fixture", "recipe"} else numbers
-        values = value if key == "band" and isinstance(value, list) else [value]
+        if key == "band" and not (isinstance(value, list) and len(value) == 2):
+            raise FixtureError(where, f"band must be [low, high], got {value!r}", mend="correct the bar")
+        values = value if key == "band" else [value]
         right = (str,) if kind is texts else (int, float)
         if not all(isinstance(v, right) and not isinstance(v, bool) for v in values):
             raise FixtureError(where, f"{key} has the wrong type: {value!r}", mend="correct the bar")
         if kind is numbers and any(map(math.isinf, values)):
             raise FixtureError(where, f"{key} must be finite", mend="correct the bar")
-        checked[key] = value if kind is texts else float(values[0])
-        if key == "band":
-            checked[key] = _band(where, value)
+        floats = tuple(map(float, values)) if kind is numbers else ()
+        checked[key] = value if kind is texts else floats if key == "band" else floats[0]
     return checked
-
-
-def _band(where: str, value: Any) -> tuple[float, float]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise FixtureError(where, f"band must be [low, high], got {value!r}", mend="correct the bar")
-    return float(value[0]), float(value[1])

@@ -139,7 +139,7 @@ FAULTS = (
         "output in length order",
         "out",
         "vectors come back in the order of the batches",
-        ("parity", "permuted", "alone or mixed"),
+        ("parity", "permuted", "alone or mixed", "texts by chance"),
         inject.length_order,
         GITHUB + "googleapis/js-genai/issues/1207",
     ),
@@ -147,7 +147,7 @@ FAULTS = (
         "tanh GELU",
         "fwd",
         "the tanh approximation in place of the exact function",
-        ("parity", "hidden state parity"),
+        ("parity", "hidden state parity", "topics parity"),
         inject.tanh_gelu,
     ),
     Fault(

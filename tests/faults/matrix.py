@@ -77,7 +77,7 @@ def judged(names: list[str], model: str) -> Iterator[dict[str, Future[Outcome]]]
 def slice_of(subject: Subject) -> Subject:
     """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time."""
     golden = golden_of(subject.name)
-    baseline = Baseline(subject.name, golden, lambda: subject.encoder)
+    baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)
     return replace(subject, texts=_texts(), golden=golden, sets=harness.slice_of_sets(), baseline=baseline)
 
 

@@ -1,5 +1,7 @@
 """Sentences that people find alike have similar vectors."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.ranking import spearman
 from embeddings.evaluation.similarity import unit
 from embeddings.evaluation.subject import Subject
+from tests.quality.test_topics import NO_MEASURE, TOO_FEW
 
 pytestmark = pytest.mark.quality
 
@@ -28,7 +31,9 @@ def test_pairs(subject: Subject, gate: Gate) -> None:
 
 def test_pairs_by_chance(subject: Subject, gate: Gate) -> None:
     """Grades put on other pairs at random hardly ever fit as well (p of a permutation test)."""
-    gate.require(resampling.chance_of_pairs(cosines(subject.pairs.vectors), subject.pairs.labelled))
+    if resampling.least_p(subject.pairs.labelled.grades.tolist()) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    return gate.require(resampling.chance_of_pairs(cosines(subject.pairs.vectors), subject.pairs.labelled))
 
 
 def test_pairs_beside_baseline(subject: Subject, gate: Gate) -> None:
@@ -36,6 +41,12 @@ def test_pairs_beside_baseline(subject: Subject, gate: Gate) -> None:
     pairs = subject.pairs
     if pairs.baseline is None:
         return gate.uncalibrated(pairs.no_baseline)
+    if resampling.least_p(pairs.labelled.grades.tolist()) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    if not pairs.proven and (
+        resampling.chance_of_pairs(cosines(pairs.baseline_vectors), pairs.labelled) > resampling.SURE
+    ):
+        return gate.require(math.nan, evidence=NO_MEASURE)
     one, other = (
         resampling.draw_spearman(cosines(vectors), pairs.labelled)
         for vectors in (pairs.vectors, pairs.baseline_vectors)

@@ -1,14 +1,17 @@
 """The passages that answer a query come first among all passages."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from embeddings.evaluation import resampling
 from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.ranking import ndcg, rank, recall, reciprocal_ranks
+from embeddings.evaluation.ranking import cosines_by_query, ndcg, rank, recall, reciprocal_ranks
 from embeddings.evaluation.retrieval import Retrieval
 from embeddings.evaluation.subject import Subject
+from tests.quality.test_topics import NO_MEASURE, TOO_FEW
 
 pytestmark = pytest.mark.quality
 
@@ -19,18 +22,26 @@ def ndcg_of(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> NDArray
     return ndcg(rank(queries, passages, retrieval), retrieval, k=10)
 
 
+def chance(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> float:
+    """Return p of these rankings."""
+    queries, passages = vectors
+    return resampling.chance_of_retrieval(cosines_by_query(queries, passages), retrieval)
+
+
 def test_retrieval(subject: Subject, gate: Gate) -> None:
     """Relevant passages are ranked first (mean nDCG@10)."""
     found, (queries, passages) = subject.retrieval.labelled, subject.retrieval.vectors
     ranks = rank(queries, passages, found)
-    others = f"recall@10 {recall(ranks, found).mean():.3g}, MRR {reciprocal_ranks(ranks, found).mean():.3g}"
-    gate.require_calibrated(float(ndcg(ranks, found).mean()), fixture=found.sha256, evidence=others)
+    also = f"recall@10 {recall(ranks, found).mean():.3g}, MRR {reciprocal_ranks(ranks, found).mean():.3g}"
+    subject.notes.append(f"  retrieval: nDCG@10 {ndcg(ranks, found).mean():.3g}, {also}")
+    gate.require_calibrated(float(ndcg(ranks, found).mean()), fixture=found.sha256)
 
 
 def test_retrieval_by_chance(subject: Subject, gate: Gate) -> None:
     """Rankings put on other queries at random hardly ever fit as well (p of a permutation test)."""
-    queries, passages = subject.retrieval.vectors
-    gate.require(resampling.chance_of_retrieval(queries, passages, subject.retrieval.labelled))
+    if resampling.least_p_of_retrieval(subject.retrieval.labelled) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    return gate.require(chance(subject.retrieval.vectors, subject.retrieval.labelled))
 
 
 def test_retrieval_beside_baseline(subject: Subject, gate: Gate) -> None:
@@ -38,6 +49,10 @@ def test_retrieval_beside_baseline(subject: Subject, gate: Gate) -> None:
     found = subject.retrieval
     if found.baseline is None:
         return gate.uncalibrated(found.no_baseline)
+    if resampling.least_p_of_retrieval(found.labelled) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    if not found.proven and chance(found.baseline_vectors, found.labelled) > resampling.SURE:
+        return gate.require(math.nan, evidence=NO_MEASURE)
     one, other = (
         resampling.draw_means(ndcg_of(vectors, found.labelled))
         for vectors in (found.vectors, found.baseline_vectors)

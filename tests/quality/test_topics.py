@@ -4,6 +4,8 @@ Cohesion by itself rewards collapse: a constant vector has the best of all. So i
 independent implementation of the model puts it, and what tells topics apart stands beside it.
 """
 
+import math
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,12 @@ from embeddings.evaluation import similarity as sim
 from embeddings.evaluation.embed import Embedded
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.labelled import Topics
+from embeddings.evaluation.metrics import differences, worst_rows
 
 pytestmark = pytest.mark.quality
 SAME_VECTOR = 1e-4  # 1 - cosine
+TOO_FEW = "too few texts: perfect vectors would not be surely better than chance"
+NO_MEASURE = "the baseline is itself no better than chance on these texts: take others, or --baseline=none"
 
 
 def test_mean_norm(topics: Embedded[Topics], gate: Gate) -> None:
@@ -23,10 +28,23 @@ def test_mean_norm(topics: Embedded[Topics], gate: Gate) -> None:
 
 
 def test_distinctness(topics: Embedded[Topics], gate: Gate) -> None:
-    """No two different texts have the same vector."""
-    shared = sim.shared_vectors(topics.vectors[0], topics.labelled.texts, SAME_VECTOR)
+    """No two texts have the same vector but those that a tokenizer takes for the same."""
+    texts = topics.labelled.texts
+    shared = sim.shared_vectors(topics.vectors[0], [sim.folded(text) for text in texts], SAME_VECTOR)
+    if shared.any() and topics.tokenize is not None:
+        ids = topics.tokenize(texts).ids
+        shared &= sim.shared_vectors(topics.vectors[0], [str(row.tolist()) for row in ids], SAME_VECTOR)
     marked = [topics.labelled.labels[row] for row in np.flatnonzero(shared)]
     gate.require(len(marked), evidence=f"texts: {', '.join(marked[:3])}")
+
+
+def test_topics_parity(topics: Embedded[Topics], gate: Gate) -> None:
+    """No component of any vector strays from what an independent implementation gives for these texts."""
+    if topics.golden is None:
+        return gate.uncalibrated("no goldens of this model on these texts")
+    worst = differences(list(topics.vectors[0]), list(topics.golden[0]))
+    marked = [topics.labelled.labels[row] for row in np.flatnonzero(worst_rows(worst)) if row < len(worst)]
+    return gate.require(worst.max(), evidence=f"worst: {', '.join(marked[:3])}")
 
 
 def test_category_similarity(topics: Embedded[Topics], gate: Gate) -> None:
@@ -66,17 +84,41 @@ def test_nearest_neighbour(topics: Embedded[Topics], gate: Gate) -> None:
 
 def test_topics_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
     """Topics put on other texts at random hardly ever fit the vectors as well (p of a permutation test)."""
-    gate.require(resampling.chance_of_topics(topics.vectors[0], topics.labelled.categories))
+    if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    return gate.require(resampling.chance_of_topics(topics.vectors[0], topics.labelled.categories))
+
+
+def test_texts_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
+    """Texts put on other vectors of their topic hardly ever agree as well with the baseline (Mantel)."""
+    if topics.baseline is None:
+        return gate.uncalibrated(topics.no_baseline)
+    categories, baseline = topics.labelled.categories, topics.baseline_vectors[0]
+    if resampling.least_p_of_texts(categories) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    found = resampling.chance_of_texts(topics.vectors[0], baseline, categories)
+    whole = found.pop("")
+    # One topic among many may agree less surely: it may be ten times as likely by chance.
+    worst = max(found, key=found.__getitem__, default="")
+    evidence = f"in {worst}" if found.get(worst, 0) / 10 > whole else "over all topics"
+    return gate.require(max(whole, *(p / 10 for p in found.values())), evidence=evidence)
 
 
 def test_topics_beside_baseline(topics: Embedded[Topics], gate: Gate) -> None:
     """Topic AUC and nearest neighbour are not surely worse than the baseline's on the same texts."""
     if topics.baseline is None:
         return gate.uncalibrated(topics.no_baseline)
+    if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
     categories = topics.labelled.categories
+    if (
+        not topics.proven
+        and resampling.chance_of_topics(topics.baseline_vectors[0], categories) > resampling.SURE
+    ):
+        return gate.require(math.nan, evidence=NO_MEASURE)
     worse = {}
     for name, draws in (("topic AUC", resampling.draw_aucs), ("nearest neighbour", resampling.draw_hits)):
-        one, other = (draws(v[0], categories) for v in (topics.vectors, topics.baseline_vectors))
+        one, other = (draws(v[0], categories) for v in (topics.vectors, [baseline]))
         worse[name] = resampling.surely_worse(one, other)
     worst = max(worse, key=lambda name: (np.isnan(worse[name]), worse[name]))
     return gate.require(worse[worst], evidence=f"in {worst}, beside {topics.baseline.name}")

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,8 +150,10 @@ def test_table_is_worst_first() -> None:
     assert rows[0].split() == ["bad", "nan", "<=", "2e-06", "0x", "FAIL"]
 
 
-def bars_of(*paths: Path, model: str = "m", used: str = "", unused: str = "") -> dict[str, Threshold]:
-    return read_thresholds(paths, model=model, fixtures=Fixtures({used}, {unused} - {""}))
+def bars_of(
+    path: Path, own: Path | None = None, *, model: str = "m", used: str = "", unused: str = ""
+) -> dict[str, Threshold]:
+    return read_thresholds(path, model=model, fixtures=Fixtures({used}, {unused} - {""}), own=own)
 
 
 BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\nsource = "a test"\n'
@@ -183,7 +186,7 @@ def test_malformed_thresholds(tmp_path: Path, text: str, words: str) -> None:
 
 
 def test_missing_thresholds(tmp_path: Path) -> None:
-    with pytest.raises(FixtureError, match="not readable"):
+    with pytest.raises(FixtureError, match="cannot be read"):
         bars_of(tmp_path / "none.toml")
 
 
@@ -197,17 +200,51 @@ def test_which_bar_binds(tmp_path: Path) -> None:
         assert bars_of(path, used="beef")["parity"].at_most == 2e-6
         assert bars_of(path, model="other", used="cafe")["parity"].at_most == 4e-6
         assert bars_of(path, used="cafe", unused="beef")["parity"].at_most == 4e-6
-        with pytest.raises(FixtureError, match="was set on texts of SHA-256 beef, now cafe"):
+        with pytest.raises(FixtureError, match="was set on texts of SHA-256 beef, which are none"):
             bars_of(path, used="cafe")
 
 
-def test_a_later_file_goes_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (BAR, "must name its model, and its texts"),
+        (BAR.replace('"m"', '"any"') + 'fixture = "beef"\n', "must name its model, and its texts"),
+        (
+            BAR.replace("2e-6", "3e-6") + 'fixture = "beef"\n',
+            "is looser than the gate's <= 2e-06",
+        ),
+    ],
+)
+def test_bars_of_ones_own_do_not_loosen(tmp_path: Path, own: str, words: str) -> None:
     gates, users = tmp_path / "gate.toml", tmp_path / "user.toml"
     gates.write_text(BAR)
-    users.write_text(BAR.replace("2e-6", "3e-6"))
-    assert bars_of(gates, users)["parity"].at_most == 3e-6
-    users.write_text(BAR.replace("2e-6", "3e-6").replace('"m"', '"any"'))
-    assert bars_of(gates, users)["parity"].at_most == 2e-6
+    users.write_text(own)
+    with pytest.raises(FixtureError, match=words):
+        bars_of(gates, users, used="beef")
+
+
+def test_a_bar_of_ones_own_goes_first(tmp_path: Path) -> None:
+    gates, users = tmp_path / "gate.toml", tmp_path / "user.toml"
+    gates.write_text(BAR.replace('"m"', '"any"'))
+    users.write_text(BAR.replace("2e-6", "1e-6") + 'fixture = "beef"\n')
+    bar = bars_of(gates, users, used="beef")["parity"]
+    assert (bar.at_most, bar.own, bar.required) == (1e-6, True, "<= 1e-06 (own)")
+    assert not bars_of(gates, users, used="cafe")["parity"].own
+
+
+def test_a_bar_of_ones_own_asks_for_no_others() -> None:
+    """The gate's own calibration is whole or an error; a user may judge by one figure."""
+    gate = Gate("m", {"topic auc": replace(bar("topic auc", at_least=0.5, fixture="beef"), own=True)})
+    with gate.claim("test_cohesion"):
+        gate.require_calibrated(0.2, fixture="beef")
+    assert gate.verdicts[0].outcome == "uncalibrated"
+
+
+def test_a_model_called_any() -> None:
+    gate = Gate(ANY_MODEL, {"parity": bar(model=ANY_MODEL)})
+    with gate.claim("test_parity"):
+        gate.uncalibrated("no goldens")
+    assert not gate.red
 
 
 def test_another_recipe_has_other_bars(tmp_path: Path) -> None:
@@ -228,6 +265,7 @@ BAND = (
         (BAND.replace("band = [0.1, 0.3]\n", ""), "at_least and at_most need a band"),
         (BAND.replace("[0.1, 0.3]", "[0.1]"), r"band must be \[low, high\]"),
         (BAND.replace("[0.1, 0.3]", '["a", 0.3]'), "band has the wrong type"),
+        (BAND.replace("[0.1, 0.3]", "[]"), r"band must be \[low, high\]"),
         (BAND.replace("at_most = 0.3", "at_most = 0.4"), "is not the band 0.1 to 0.3"),
         (BAND.replace("at_least = 0.1", "at_least = -0.1"), "is not the band 0.1 to 0.3"),
         (BAND.replace("[0.1, 0.3]", "[0.25, 0.3]"), "is not the band"),

@@ -53,6 +53,7 @@ def test_three_kinds_of_file_say_the_same(tmp_path: Path) -> None:
         assert topics.labels[0] == "text-1"
 
 
+OUTLIERS = [f'{{"category": "outlier", "text": "{letter}"}}\n' for letter in "xyz"]
 TOPICS = '{"category": "a", "text": "t"}\n{"category": "a", "text": "u"}\n'
 
 
@@ -67,12 +68,21 @@ TOPICS = '{"category": "a", "text": "t"}\n{"category": "a", "text": "u"}\n'
         ("t.jsonl", TOPICS + '{"category": "a", "text": 7}', "t.jsonl:3: text must be a text, got 7"),
         ("t.jsonl", TOPICS + '{"category": "", "text": "v"}', "t.jsonl:3: category must be a text, got ''"),
         ("t.jsonl", TOPICS, r"t.jsonl: must hold two categories of two texts or more, got \{'a': 2\}"),
-        ("t.jsonl", TOPICS + TOPICS.replace('"a"', '"outlier"'), "must hold two categories"),
+        ("t.jsonl", TOPICS + OUTLIERS[0], "must hold two categories"),
+        ("t.jsonl", TOPICS + TOPICS.replace('"a"', '"b"'), "the same text in a and b: 't'"),
+        ("t.jsonl", TOPICS + "".join(OUTLIERS), "3 of 5 texts are outliers"),
+        (
+            "t.jsonl",
+            TOPICS + '{"category": "a", "text": "\\ud83d"}',
+            r"t.jsonl:3: text holds half a character",
+        ),
+        ("t.jsonl", "[" * 100_000, "t.jsonl:1: not a JSON object"),
+        ("t.tsv", "category\ttext\n\t\n", "t.tsv:2: category must be a text, got ''"),
         ("t.jsonl", TOPICS.replace("{", '{"id": "i", '), "t.jsonl:2: label 'i' is there twice"),
         ("t.tsv", "", "t.tsv: holds no row"),
         ("t.tsv", "category\ttext\n", "t.tsv: holds no row"),
         ("t.tsv", "category\ttext\na\tb\tc\n", "t.tsv:2: has 3 columns, the header 2"),
-        ("t.tsv", "a\tb\nc\td\n", "t.tsv:2: lacks category, text; has a, b"),
+        ("t.tsv", "a\tb\nc\td\n", "t.tsv, header: lacks category, text; has a, b"),
         ("t.tsv", "text\ttext\nc\td\n", "t.tsv:1: a column is named twice"),
         ("t.csv", 'category,text\na,"b\n', "t.csv:2: not CSV"),
         ("t.csv", 'category,text\na,"b"c\n', "t.csv:2: not CSV"),
@@ -91,7 +101,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(FixtureError, match=r"none\.tsv: cannot be read \(No such file"):
         read_topics(tmp_path / "none.tsv")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(FixtureError, match="cannot be read"):
+    with pytest.raises(FixtureError, match="is a folder"):
         read_topics(tmp_path / "folder.csv")
     (tmp_path / "latin.csv").write_bytes("category,text\na,caf\xe9\n".encode("latin-1"))
     with pytest.raises(FixtureError, match="is not UTF-8"):
@@ -106,6 +116,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ("a,b,1\nc,d,inf\n", "p.csv:3: score must be a finite number"),
         ("a,b,1\nc,d,\n", "p.csv:3: score must be a finite number"),
         ("a,,1\n", "p.csv:2: sentence2 must be a text"),
+        (f"a,b,{'9' * 401}\n", "p.csv:2: score must be a finite number"),
         ("a,b,1\nc,d,2\n", "p.csv: must hold three pairs or more, and two grades"),
         ("a,b,1\nc,d,1\ne,f,1\n", "p.csv: must hold three pairs or more, and two grades"),
         ("", "p.csv: holds no row"),
@@ -164,7 +175,7 @@ def append(name: str, line: str) -> Callable[[Path], object]:
         (lambda f: (f / "qrels" / "test.tsv").unlink(), "test.tsv: cannot be read"),
         (append("corpus.jsonl", "{"), "corpus.jsonl:5: not a JSON object"),
         (append("corpus.jsonl", '{"_id": "p1", "text": "t"}'), "corpus.jsonl:5: _id 'p1' is there twice"),
-        (append("corpus.jsonl", '{"_id": "p9", "text": 7}'), "corpus.jsonl:5: text and title must be texts"),
+        (append("corpus.jsonl", '{"_id": "p9", "text": 7}'), "corpus.jsonl:5: text must be a text, got 7"),
         (append("queries.jsonl", '{"_id": "q1", "text": "t"}'), "queries.jsonl:5: _id 'q1' is there twice"),
         (append("qrels/test.tsv", "q1\tp9\t1"), "test.tsv:7: names 'p9', which corpus.jsonl lacks"),
         (append("qrels/test.tsv", "q9\tp1\t1"), "test.tsv:7: names 'q9', which queries.jsonl lacks"),
@@ -196,6 +207,9 @@ def test_recorded_vectors(tmp_path: Path) -> None:
     assert topics.labels == ("l0", "l1", "l2", "l3")
     assert vectors.shape == (4, 2)
     assert vectors[2].tolist() == pytest.approx([0.5, -1e-3])
+    path = tmp_path / "vectors_x.tsv"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_recorded(tmp_path, "x")[1].shape == (4, 2)
 
 
 @pytest.mark.parametrize(
@@ -203,13 +217,13 @@ def test_recorded_vectors(tmp_path: Path) -> None:
     [
         ("vectors_x.tsv", "0\t1\n", "0\n", "vectors_x.tsv:2: has 1 numbers, the first line 2"),
         ("vectors_x.tsv", "0\t1\n", "0\tone\n", "vectors_x.tsv:2: not numbers"),
-        ("vectors_x.tsv", "0\t1\n", "0\tnan\n", "vectors_x.tsv:2: holds NaN or infinity"),
-        ("vectors_x.tsv", "0\t1\n", "0\t1e999\n", "vectors_x.tsv:2: holds NaN or infinity"),
+        ("vectors_x.tsv", "0\t1\n", "0\tnan\n", "vectors_x.tsv:2: holds NaN, infinity"),
+        ("vectors_x.tsv", "0\t1\n", "0\t1e39\n", "vectors_x.tsv:2: holds NaN, infinity, or what float32"),
         ("vectors_x.tsv", "0\t1\n", "", "holds 3 vectors, metadata_x.tsv 4 texts"),
         ("vectors_x.tsv", "1\t0\n0\t1\n0.5\t-1e-3\n1\t1\n", "", "holds 0 vectors, metadata_x.tsv 4 texts"),
         ("metadata_x.tsv", "l1", "l0", "metadata_x.tsv:3: label 'l0' is there twice"),
         ("metadata_x.tsv", "\tb\t", "\ta\t", "must hold two categories"),
-        ("metadata_x.tsv", "Category", "Kind", "metadata_x.tsv:2: lacks category"),
+        ("metadata_x.tsv", "Category", "Kind", "metadata_x.tsv, header: lacks category"),
     ],
 )
 def test_malformed_recorded_vectors(tmp_path: Path, name: str, old: str, new: str, words: str) -> None:
@@ -222,6 +236,8 @@ def test_malformed_recorded_vectors(tmp_path: Path, name: str, old: str, new: st
 def test_recorded_files_come_in_twos(tmp_path: Path) -> None:
     with pytest.raises(FixtureError, match=r"holds no vectors_X\.tsv"):
         recorded_names(tmp_path)
+    with pytest.raises(FixtureError, match="no such folder"):
+        recorded_names(tmp_path / "none")
     recorded(tmp_path)
     (tmp_path / "vectors_y.tsv").write_text("1\n")
     with pytest.raises(FixtureError, match="lacks vectors or metadata of y"):

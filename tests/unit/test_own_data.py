@@ -47,11 +47,11 @@ def test_exported_vectors_pass_when_recorded(tmp_path: Path) -> None:
     assert "projector: vectors_all-MiniLM-L6-v2.tsv, metadata_all-MiniLM-L6-v2.tsv" in exported.stdout
     done = pytest_run("-m", "quality", f"--recorded={tmp_path}")
     assert done.returncode == 0, done.stdout
-    assert "all-MiniLM-L6-v2: 17 checks passed, 1 uncalibrated" in done.stdout
+    assert "all-MiniLM-L6-v2: 19 checks passed, 1 uncalibrated" in done.stdout
 
 
 def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
-    """Under names that have no bars; all of norm 1 but for the last. Published figures stand beside."""
+    """Under names that have no bars; all but "longer" of norm 1. Published figures stand beside."""
     count = len(TOPICS.texts)
     drawn = np.random.default_rng(0).normal(size=(count, 384))
     record(tmp_path, np.eye(1, 384).repeat(count, axis=0), "constant")
@@ -59,6 +59,11 @@ def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
     with injected("first-token pooling"):
         record(tmp_path, embeddings.load().encode(TOPICS.texts), "first")
     record(tmp_path, right() * 1.003, "longer")
+    record(tmp_path, np.roll(right(), 1, axis=0), "shifted")
+    food, sports = (np.array(TOPICS.categories) == name for name in ("food", "sports"))
+    exchanged = right().copy()
+    exchanged[food], exchanged[sports] = right()[sports], right()[food]
+    record(tmp_path, exchanged, "exchanged")
     record(tmp_path, right(), "medium")
     done = pytest_run("-m", "quality", f"--recorded={tmp_path}")
     assert done.returncode == 1, done.stdout
@@ -68,18 +73,19 @@ def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
         for table in tables
     }
     assert reds == {
-        "constant": {"distinctness", "topics by chance", "topics beside baseline"},
-        "random": {"topics by chance", "topics beside baseline"},
+        "constant": {"distinctness", "texts by chance", "topics by chance", "topics beside baseline"},
+        "random": {"texts by chance", "topics by chance", "topics beside baseline"},
         "first": {"topics beside baseline"},
         "longer": {"mean norm"},
-        "medium": {"published figures"},
+        "shifted": {"texts by chance"},
+        "exchanged": {"texts by chance"},
+        "medium": set(),
     }
     published = tables[sorted(reds).index("medium")]
     assert re.search(r"published of Qwen3-Embedding-4B +published +measured +verdict", published)
     assert re.search(r"cohesion +0.652 +0.166\d* +not comparable", published)
-    assert re.search(r"dimension +2560 +384 +NOT REPRODUCED", published)
+    assert re.search(r"dimension +2560 +384 +not comparable", published)
     assert re.search(r"latency, ms +8.77 +- +not measured here", published)
-    assert re.search(r"published figures +1 +<= 0 .*FAIL\n +not reproduced: dimension", published)
 
 
 def test_recorded_of_texts_without_goldens(tmp_path: Path) -> None:
@@ -137,12 +143,17 @@ def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:
     bars.write_text(
         '[[bar]]\ncheck = "retrieval"\nmodel = "all-MiniLM-L6-v2"\nat_least = 0.9\nmeasured = 0.95\n'
         f'source = "hope"\nfixture = "{read_retrieval(own["retrieval"]).sha256}"\n'
+        '[[bar]]\ncheck = "pairs"\nmodel = "nobody"\nat_least = 0.9\nmeasured = 0.95\n'
+        f'source = "hope"\nfixture = "{"0" * 64}"\n'
     )
     options = [f"--{name}={path}" for name, path in own.items()]
     done = pytest_run(*PART, *options, f"--thresholds={bars}")
     assert done.returncode == 1, done.stdout
     assert re.search(r"1 of \d+ checks red", done.stdout)
-    assert re.search(r"retrieval +0.7\d+ +>= 0.9 +0.8\d+x +FAIL", done.stdout)
+    assert re.search(r"retrieval +0.7\d+ +>= 0.9 \(own\) +0.8\d+x +FAIL", done.stdout)
+    assert re.search(r"FAIL: a bar of .* that binds nothing here: pairs of nobody on texts 0000", done.stdout)
+    assert re.search(r"  retrieval: SHA-256 [0-9a-f]{64}", done.stdout)
+    assert re.search(r"retrieval: nDCG@10 0.7\d+, recall@10 0.\d+, MRR 0.\d+", done.stdout)
     assert re.search(r"  cohesion +0.1\d+ +- +- +uncalibrated", done.stdout)
     assert re.search(r"topics by chance +0.0005 .*pass", done.stdout)
     assert re.search(r"pairs beside baseline .*uncalibrated\n +the model is the baseline", done.stdout)
@@ -156,6 +167,8 @@ def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:
         (("--thresholds=README.md",), "README.md: not readable as TOML"),
         (("--baseline=nobody",), "nobody: neither a known model nor a folder"),
         (("--recorded=tests",), "tests: holds no vectors_X.tsv"),
+        (("--projector=README.md",), "README.md: cannot be written"),
+        (("--baseline=",), "--baseline: must be a name, a folder, or none"),
         (("--recorded=tests", "--model=m"), "--recorded brings its own texts and vectors: leave out --model"),
     ],
 )
