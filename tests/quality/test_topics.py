@@ -110,15 +110,12 @@ def test_topics_beside_baseline(topics: Embedded[Topics], gate: Gate) -> None:
         return gate.uncalibrated(topics.no_baseline)
     if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
         return gate.uncalibrated(TOO_FEW)
-    categories = topics.labelled.categories
-    if (
-        not topics.proven
-        and resampling.chance_of_topics(topics.baseline_vectors[0], categories) > resampling.SURE
-    ):
+    categories, baseline = topics.labelled.categories, topics.baseline_vectors[0]
+    if not topics.proven and resampling.chance_of_topics(baseline, categories) > resampling.SURE:
         return gate.require(math.nan, evidence=NO_MEASURE)
     worse = {}
     for name, draws in (("topic AUC", resampling.draw_aucs), ("nearest neighbour", resampling.draw_hits)):
-        one, other = (draws(v[0], categories) for v in (topics.vectors, [baseline]))
+        one, other = (draws(vectors, categories) for vectors in (topics.vectors[0], baseline))
         worse[name] = resampling.surely_worse(one, other)
     worst = max(worse, key=lambda name: (np.isnan(worse[name]), worse[name]))
     return gate.require(worse[worst], evidence=f"in {worst}, beside {topics.baseline.name}")

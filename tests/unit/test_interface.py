@@ -115,7 +115,7 @@ def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
     assert re.findall("FAIL: a bar that no check read: (.*)", whole.stdout) == ["my-model: finite"]
     part = run_with_plugin(tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}")
     assert part.returncode == 0
-    assert "A PART: 1 of 40 checks" in part.stdout
+    assert f"A PART: 1 of {len(harness.live_tests())} checks" in part.stdout
 
 
 def test_without_openblas_the_gate_runs_and_warns(model: Path, tmp_path: Path) -> None:

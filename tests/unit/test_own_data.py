@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 import embeddings
 from embeddings.errors import FixtureError
-from embeddings.evaluation.embed import embed
-from embeddings.evaluation.labelled import Part
+from embeddings.evaluation.embed import Embedded, embed
+from embeddings.evaluation.gate import CheckFailed
+from embeddings.evaluation.labelled import Part, Topics
 from embeddings.evaluation.ranking import ndcg, rank
 from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.projector import write_projector
@@ -21,6 +22,7 @@ from embeddings.tokens import TokenizedTexts
 from tests import harness
 from tests.faults.catalogue import injected
 from tests.quality import test_topics
+from tests.unit import tiny
 from tests.unit.test_interface import pytest_run
 
 TOPICS = harness.sets().topics
@@ -39,19 +41,14 @@ def right() -> NDArray[np.float32]:
     return golden.sets[TOPICS.sha256][0]
 
 
-def test_exported_vectors_pass_when_recorded(tmp_path: Path) -> None:
-    """What --projector writes --recorded takes, and judges by the model's own bars."""
-    part = ("tests/quality/test_topics.py", "-k", "mean_norm")
-    exported = pytest_run(*part, f"--projector={tmp_path}")
+def test_recorded_vectors(tmp_path: Path) -> None:
+    """What --projector writes passes by the model's own bars; broken vectors fail under whatever name.
+
+    All but "longer" have norm 1. Published figures stand beside those of a published model's name.
+    """
+    exported = pytest_run("tests/quality/test_topics.py", "-k", "mean_norm", f"--projector={tmp_path}")
     assert exported.returncode == 0, exported.stdout
     assert "projector: vectors_all-MiniLM-L6-v2.tsv, metadata_all-MiniLM-L6-v2.tsv" in exported.stdout
-    done = pytest_run("-m", "quality", f"--recorded={tmp_path}")
-    assert done.returncode == 0, done.stdout
-    assert "all-MiniLM-L6-v2: 19 checks passed, 1 uncalibrated" in done.stdout
-
-
-def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
-    """Under names that have no bars; all but "longer" of norm 1. Published figures stand beside."""
     count = len(TOPICS.texts)
     drawn = np.random.default_rng(0).normal(size=(count, 384))
     record(tmp_path, np.eye(1, 384).repeat(count, axis=0), "constant")
@@ -73,6 +70,7 @@ def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
         for table in tables
     }
     assert reds == {
+        "all-MiniLM-L6-v2": set(),
         "constant": {"distinctness", "texts by chance", "topics by chance", "topics beside baseline"},
         "random": {"texts by chance", "topics by chance", "topics beside baseline"},
         "first": {"topics beside baseline"},
@@ -81,6 +79,7 @@ def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
         "exchanged": {"texts by chance"},
         "medium": set(),
     }
+    assert "all-MiniLM-L6-v2: 19 checks passed, 1 uncalibrated" in done.stdout
     published = tables[sorted(reds).index("medium")]
     assert re.search(r"published of Qwen3-Embedding-4B +published +measured +verdict", published)
     assert re.search(r"cohesion +0.652 +0.166\d* +not comparable", published)
@@ -88,21 +87,51 @@ def test_broken_vectors_fail_when_recorded(tmp_path: Path) -> None:
     assert re.search(r"latency, ms +8.77 +- +not measured here", published)
 
 
-def test_recorded_of_texts_without_goldens(tmp_path: Path) -> None:
-    """The baseline encodes them."""
+@pytest.mark.parametrize(
+    ("baseline", "outcome", "words"),
+    [(None, "uncalibrated", "--baseline none"), ("all-MiniLM-L6-v2", "pass", "beside all-MiniLM-L6-v2")],
+)
+def test_texts_without_goldens(tmp_path: Path, baseline: str | None, outcome: str, words: str) -> None:
+    """The baseline encodes them; without one the table says so."""
     folder = record(tmp_path, right(), upper=True)
-    done = pytest_run("-m", "quality", f"--recorded={folder}")
-    assert re.search(r"topics beside baseline +0 +<= 0.002 +>999x +pass", done.stdout), done.stdout
-
-
-def test_without_a_baseline_the_table_says_so(tmp_path: Path) -> None:
-    folder = record(tmp_path, right())
-    recorded = harness.open_recorded(folder, "mystery", harness.Options(baseline=None))
+    recorded = harness.open_recorded(folder, "mystery", harness.Options(baseline=baseline))
     gate = harness.open_recorded_gate(recorded)
     with gate.claim("test_topics_beside_baseline"):
         test_topics.test_topics_beside_baseline(recorded.topics, gate)
-    assert gate.verdicts[0].outcome == "uncalibrated"
-    assert gate.verdicts[0].evidence == "--baseline none"
+    assert gate.verdicts[0].outcome == outcome
+    assert words in gate.verdicts[0].evidence
+
+
+def test_a_text_that_a_tokenizer_takes_for_another() -> None:
+    """It may have the same vector: emoji that the vocabulary lacks, and what lies beyond the limit."""
+    texts = ("my pet is a 🐶", "my pet is a 🐱", "word " * 300 + "one", "word " * 300 + "two", "tea", "milk")
+    topics = Topics(tuple("abcdef"), tuple("xxyyzz"), texts, "")
+    model = embeddings.load()
+    gate = harness.open_gate("all-MiniLM-L6-v2")
+    embedded = Embedded(topics, [model.encode(texts)], None, tokenize=model.tokenize)
+    with gate.claim("test_distinctness"):
+        test_topics.test_distinctness(embedded, gate)
+    embedded.vectors[0][5] = embedded.vectors[0][4]
+    with pytest.raises(CheckFailed, match="texts: e, f"), gate.claim("test_distinctness"):
+        test_topics.test_distinctness(embedded, gate)
+
+
+def test_a_baseline_is_the_model_only_where_it_is_the_same_folder(tmp_path: Path) -> None:
+    """Old against new is what a pull request asks, and both are often called alike."""
+    old, new = (tiny.build(tmp_path / side / "model", max_tokens=140) for side in ("old", "new"))
+    for source, compared in ((str(old), True), (str(new), False)):
+        subject = harness.open_subject(str(new), harness.Options(baseline=source))
+        assert (subject.topics.baseline is not None) is compared
+        assert subject.notes[0] == f"  baseline: {source}, has no goldens: taken on trust"
+
+
+def test_a_baseline_that_is_chance_measures_nothing(tmp_path: Path) -> None:
+    own = record(tmp_path, right(), upper=True)
+    recorded = harness.open_recorded(own, "mystery")
+    recorded.topics.baseline_vectors = [np.random.default_rng(0).normal(size=(104, 8)).astype(np.float32)]
+    gate = harness.open_recorded_gate(recorded)
+    with pytest.raises(CheckFailed, match="no better than chance"), gate.claim("test_topics_beside_baseline"):
+        test_topics.test_topics_beside_baseline(recorded.topics, gate)
 
 
 def test_a_broken_library_is_no_baseline() -> None:
