@@ -9,6 +9,7 @@ from functools import cache
 from multiprocessing import get_context
 
 import numpy as np
+import pytest
 from hypothesis import Phase, settings
 from numpy.typing import NDArray
 
@@ -67,11 +68,13 @@ def judge(name: str, model: str) -> Outcome:
 @contextmanager
 def judged(names: list[str], model: str) -> Iterator[dict[str, Future[Outcome]]]:
     """Judge many faults side by side, one process per core; leaving early cancels what has not begun."""
-    pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
-    try:
-        yield {name: pool.submit(judge, name, model) for name in names}
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
+        pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
+        try:
+            yield {name: pool.submit(judge, name, model) for name in names}
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def slice_of(subject: Subject) -> Subject:
