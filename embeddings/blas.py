@@ -17,7 +17,7 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["CHOICE_VARIABLE", "in_use", "mx", "usable_cores"]
+__all__ = ["CHOICE_VARIABLE", "in_use", "mx", "nn", "usable_cores"]
 
 CHOICE_VARIABLE = "EMBEDDING_GATE_BLAS"  # "openblas" (the default) or "stock"
 _PACKAGE = "ngsolve-openblas"  # kernels for every x86-64 processor in one library, chosen at run time
@@ -107,3 +107,4 @@ def _preload() -> None:
 
 _preload()
 import mlx.core as mx  # noqa: E402  (after the BLAS, which is the point of this module)
+from mlx import nn  # noqa: E402

@@ -14,13 +14,13 @@ from embeddings.batching import pad, token_batches
 from embeddings.blas import mx, usable_cores
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.errors import InputError, TruncationWarning, UnsupportedModel
-from embeddings.folder import WEIGHTS_FILE, ModelFolder, find_folder
-from embeddings.models import Bert, BertConfig
+from embeddings.folder import ModelFolder, find_folder, typed
+from embeddings.models import FAMILIES, Bert, BertConfig, Decoder, DecoderConfig
 from embeddings.pooling import POOLINGS
 from embeddings.pooling import normalize as to_unit_length
 from embeddings.recipe import Recipe, read_recipe
 from embeddings.tokens import TextTokenizer, TokenizedTexts, checked_texts
-from embeddings.weights import read_weights
+from embeddings.weights import read_weights, weight_files
 
 __all__ = ["Embedder", "load"]
 
@@ -45,7 +45,14 @@ def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
 
     """
     folder = find_folder(name_or_folder)
-    config = BertConfig.read(folder)
+    kind = typed(folder.path / "config.json", folder.mapping("config.json"), "model_type", str)
+    if kind not in ("bert", *FAMILIES):
+        raise UnsupportedModel(
+            folder.path / "config.json",
+            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}",
+            mend="use another model, or add its architecture beside models/bert.py",
+        )
+    config = BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)
     recipe = read_recipe(folder, hidden_size=config.hidden_size, max_positions=config.max_position_embeddings)
     tokenizer = TextTokenizer(folder.file("tokenizer.json"), max_tokens=recipe.max_tokens)
     if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads past a table's end without an error
@@ -54,14 +61,29 @@ def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
             f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
             mend="use the tokenizer of this very model",
         )
-    weights = read_weights(folder.file(WEIGHTS_FILE), Bert.shapes(config), Bert.unused)
-    return Embedder(folder, Bert(config, weights), tokenizer, recipe)
+    files = weight_files(folder)
+    model: Bert | Decoder
+    if isinstance(config, BertConfig):
+        model = Bert(config, read_weights(files, Bert.shapes(config), Bert.unused))
+    else:
+        weights = read_weights(
+            files,
+            Decoder.shapes(config),
+            Decoder.unused,
+            packed=Decoder.packed(config),
+            optional_prefix="model.",
+            precision=mx.float32 if mx.default_device().type == mx.DeviceType.cpu else None,
+        )
+        model = Decoder(config, weights)
+    return Embedder(folder, model, tokenizer, recipe)
 
 
 class Embedder:
     """A loaded model. Holds no state between calls, so threads may share it."""
 
-    def __init__(self, folder: ModelFolder, model: Bert, tokenizer: TextTokenizer, recipe: Recipe) -> None:
+    def __init__(
+        self, folder: ModelFolder, model: Bert | Decoder, tokenizer: TextTokenizer, recipe: Recipe
+    ) -> None:
         self.folder = folder
         self.model = model
         self.tokenizer = tokenizer
@@ -99,7 +121,7 @@ class Embedder:
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of the weights in memory by their checkpoint names."""
-        return {name: np.array(weight) for name, weight in self.model.weights.items()}
+        return {name: _in_host_memory(weight) for name, weight in self.model.weights.items()}
 
     def encode(
         self,
@@ -210,6 +232,11 @@ class Embedder:
                 mend="leave it out for all of them",
             )
         return dimensions
+
+
+def _in_host_memory(weight: mx.array) -> NDArray[Any]:
+    """Copy to NumPy, which has no bfloat16: floats widened to float32, packed integers as they are."""
+    return np.array(weight if weight.dtype == mx.uint32 else weight.astype(mx.float32))
 
 
 def _warn_of_truncation(tokens: TokenizedTexts, max_tokens: int) -> None:

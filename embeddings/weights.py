@@ -1,65 +1,124 @@
 """Checkpoint weights: read from safetensors, each one accounted for.
 
 A weight that is not loaded leaves random numbers in its place and one that nobody asks for hides a
-changed architecture; both have shipped. So the file must hold exactly what the architecture names,
+changed architecture; both have shipped. So the files must hold exactly what the architecture names,
 in exactly its shapes, but for the architecture's own list of weights that it does not use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from embeddings.blas import mx
 from embeddings.errors import DamagedModel, WeightMismatch
+from embeddings.folder import WEIGHTS_FILE, ModelFolder
 
-__all__ = ["read_weights"]
+__all__ = ["read_weights", "weight_files"]
 
-_FLOATS = ("F32", "F16", "BF16")
+INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
+_FLOATS, _PACKED = ("F32", "F16", "BF16"), ("U32",)
+_MEND = "use the checkpoint that config.json belongs to"
+
+
+def weight_files(folder: ModelFolder) -> list[Path]:
+    """Return the files that hold a model's weights: one, or the shards that an index names.
+
+    Raises:
+        DamagedModel: neither is there, or the index is malformed or names a file that is not.
+
+    """
+    if (folder.path / WEIGHTS_FILE).exists() or not (folder.path / INDEX_FILE).exists():
+        return [folder.file(WEIGHTS_FILE)]
+    shards = folder.mapping(INDEX_FILE).get("weight_map")
+    names = set(shards.values()) if isinstance(shards, dict) else set()
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise DamagedModel(
+            folder.path / INDEX_FILE, "weight_map must name files of this folder", mend="fetch the file again"
+        )
+    return [folder.file(name) for name in sorted(names)]
 
 
 def read_weights(
-    path: Path, shapes: Mapping[str, tuple[int, ...]], unused: frozenset[str]
+    files: Collection[Path],
+    shapes: Mapping[str, tuple[int, ...]],
+    unused: frozenset[str],
+    *,
+    packed: Collection[str] = (),
+    optional_prefix: str = "",
+    precision: mx.Dtype | None = mx.float32,
 ) -> dict[str, mx.array]:
-    """Return the weights of ``shapes`` (name -> shape) as evaluated float32 arrays.
+    """Return the weights of ``shapes`` (name -> shape) as evaluated arrays.
 
     They are evaluated because an unevaluated array belongs to the thread that made it.
 
+    packed: names of quantized weights, whole numbers that stay as they are.
+    optional_prefix: set before each name by some checkpoints and not by others.
+    precision: of the others; None keeps the file's.
+
     Raises:
-        DamagedModel: the file cannot be read.
-        WeightMismatch: a weight is missing, left over (and not in ``unused``), or of another shape or type.
+        DamagedModel: a file cannot be read.
+        WeightMismatch: a weight is missing, left over (and not in ``unused``), there twice, or of another
+            shape or type.
 
     """
-    _account(path, shapes, unused)
+    where = min(files) if len(files) == 1 else min(files).parent
+    kinds: dict[str, tuple[tuple[int, ...], str]] = {}
+    loaded: dict[str, mx.array] = {}
+    for path in files:
+        for name, kind in _kinds(path).items():
+            plain = name.removeprefix(optional_prefix)
+            if plain in kinds:
+                raise WeightMismatch(path, f"{name} is there twice", mend=_MEND)
+            kinds[plain] = kind
+        loaded |= {name.removeprefix(optional_prefix): weight for name, weight in _load(path).items()}
+    _account(where, kinds, shapes, unused, packed)
+    weights = {
+        name: loaded[name] if name in packed or precision is None else loaded[name].astype(precision)
+        for name in shapes
+    }
+    mx.eval(weights)
+    return weights
+
+
+def _load(path: Path) -> dict[str, mx.array]:
     try:
         loaded = mx.load(str(path))
     except RuntimeError as error:
         raise DamagedModel(path, f"MLX cannot read it ({error})", mend="fetch the file again") from error
     assert isinstance(loaded, dict)  # what mx.load returns for safetensors; narrows its union type
-    weights = {name: loaded[name].astype(mx.float32) for name in shapes}
-    mx.eval(weights)
-    return weights
+    return loaded
 
 
-def _account(path: Path, shapes: Mapping[str, tuple[int, ...]], unused: frozenset[str]) -> None:
+def _kinds(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return name -> shape and type of what a file's header declares."""
     try:
         with safe_open(str(path), framework="numpy") as file:
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-            kinds = {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in found.items()}
+            return {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in found.items()}
     except (OSError, SafetensorError) as error:
         raise DamagedModel(
             path, f"not a readable safetensors file ({error})", mend="fetch the file again"
         ) from error
-    mend = "use the checkpoint that config.json belongs to"
+
+
+def _account(
+    where: Path,
+    kinds: Mapping[str, tuple[tuple[int, ...], str]],
+    shapes: Mapping[str, tuple[int, ...]],
+    unused: frozenset[str],
+    packed: Collection[str],
+) -> None:
     if missing := sorted(shapes.keys() - kinds.keys()):
-        raise WeightMismatch(path, f"{len(missing)} weights missing, first {missing[0]!r}", mend=mend)
+        raise WeightMismatch(where, f"{len(missing)} weights missing, first {missing[0]!r}", mend=_MEND)
     if extra := sorted(kinds.keys() - shapes.keys() - unused):
         raise WeightMismatch(
-            path, f"{len(extra)} weights that the model has no use for, first {extra[0]!r}", mend=mend
+            where, f"{len(extra)} weights that the model has no use for, first {extra[0]!r}", mend=_MEND
         )
     for name, expected in shapes.items():
         shape, kind = kinds[name]
         if shape != expected:
-            raise WeightMismatch(path, f"{name} must have shape {expected}, got {shape}", mend=mend)
-        if kind not in _FLOATS:
-            raise WeightMismatch(path, f"{name} must be one of {', '.join(_FLOATS)}, got {kind}", mend=mend)
+            raise WeightMismatch(where, f"{name} must have shape {expected}, got {shape}", mend=_MEND)
+        allowed = _PACKED if name in packed else _FLOATS
+        if kind not in allowed:
+            raise WeightMismatch(where, f"{name} must be one of {', '.join(allowed)}, got {kind}", mend=_MEND)

@@ -1,5 +1,6 @@
-"""Architectures, one short file each."""
+"""The architectures."""
 
 from embeddings.models.bert import Bert, BertConfig
+from embeddings.models.decoder import FAMILIES, Decoder, DecoderConfig
 
-__all__ = ["Bert", "BertConfig"]
+__all__ = ["FAMILIES", "Bert", "BertConfig", "Decoder", "DecoderConfig"]

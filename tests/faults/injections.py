@@ -340,8 +340,8 @@ def renamed_folder(patch: Patch) -> None:
 def weights_not_loaded(patch: Patch) -> None:
     right = weights.read_weights
 
-    def read(path: Path, shapes: Any, unused: Any) -> dict[str, mx.array]:
-        loaded = right(path, shapes, unused)
+    def read(files: Any, shapes: Any, unused: Any) -> dict[str, mx.array]:
+        loaded = right(files, shapes, unused)
         for name, shape in shapes.items():
             if name.startswith("encoder.layer.3.") and name.endswith("dense.weight"):
                 loaded[name] = 0.02 * mx.random.normal(shape, key=mx.random.key(0))
@@ -354,8 +354,8 @@ def weights_not_loaded(patch: Patch) -> None:
 def two_bits(patch: Patch) -> None:
     right = weights.read_weights
 
-    def read(path: Path, shapes: Any, unused: Any) -> dict[str, mx.array]:
-        loaded = right(path, shapes, unused)
+    def read(files: Any, shapes: Any, unused: Any) -> dict[str, mx.array]:
+        loaded = right(files, shapes, unused)
         for name, weight in loaded.items():
             if weight.ndim == 2:
                 packed = mx.quantize(weight, group_size=64, bits=2)

@@ -26,6 +26,7 @@ from embeddings.evaluation.embed import embed
 from embeddings.evaluation.labelled import Pairs, Topics
 from embeddings.evaluation.ranking import spearman
 from embeddings.evaluation.retrieval import Retrieval
+from embeddings.models import Bert
 from tests import harness
 from tests.faults import matrix
 from tests.quality.test_pairs import cosines
@@ -104,9 +105,9 @@ def print_precisions() -> None:
     for bits in (32, 16, 8, 6, 4, 3, 2):
         encoder = embeddings.load()
         if bits < 32:
-            encoder.model.weights = {
-                name: in_bits(weight, bits) for name, weight in encoder.model.weights.items()
-            }
+            assert isinstance(encoder.model, Bert)
+            weights = encoder.model.weights
+            encoder.model.weights = {name: in_bits(weight, bits) for name, weight in weights.items()}
         topics, pairs, retrieval = (embed(encoder, one) for one in (sets.topics, sets.pairs, sets.retrieval))
         draws = {
             "topic AUC": resampling.draw_aucs(topics[0], sets.topics.categories),

@@ -1,0 +1,177 @@
+"""Causal decoders: the trunk of an mlx-lm model, without its language-model head.
+
+The layers are mlx-lm's own (https://github.com/ml-explore/mlx-lm), none is copied here. What is ours is
+the account of config.json, the two ways to attend, and the quantized linear layer for many rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib import import_module
+from typing import Any
+
+from embeddings.blas import mx, nn
+from embeddings.errors import DamagedModel, UnsupportedModel
+from embeddings.folder import ModelFolder, account, typed
+from embeddings.models.quantized import Quantization, for_many_rows
+
+__all__ = ["FAMILIES", "Decoder", "DecoderConfig"]
+
+# model_type -> module of mlx-lm. Those whose trunk embeds, runs its layers and normalises, and nothing else.
+FAMILIES: Mapping[str, str] = {"qwen3": "qwen3", "llama": "llama", "mistral": "llama"}
+
+_FIXED: dict[str, Any] = {  # what these trunks implement, and nothing else
+    "hidden_act": "silu",
+    "use_sliding_window": False,
+    "attention_dropout": 0.0,
+    "pretraining_tp": 1,
+    "is_decoder": True,
+    "rope_interleaved": False,
+}
+_CHECKED = ("quantization", "rope_parameters", "layer_types", "sliding_window", "attention_bias", "mlp_bias")
+_HARMLESS = frozenset(  # bookkeeping, generation, what quantization_config says again
+    "_name_or_path architectures bos_token_id dtype eos_token_id initializer_range max_window_layers "
+    "pad_token_id quantization_config torch_dtype transformers_version use_cache is_llama_config "
+    "transformers.js_config".split()
+)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """config.json as mlx-lm takes it, and what shapes the vectors."""
+
+    module: str
+    arguments: Mapping[str, Any]
+    quantization: Quantization | None
+    vocab_size: int
+    hidden_size: int
+    max_position_embeddings: int
+
+    @classmethod
+    def read(cls, folder: ModelFolder) -> "DecoderConfig":
+        """Read config.json.
+
+        Raises:
+            DamagedModel: the file, or a key of it, is missing or malformed.
+            UnsupportedModel: a key is unknown, or has a value that these trunks do not implement.
+
+        """
+        where, declared = folder.path / "config.json", folder.mapping("config.json")
+        module = FAMILIES[typed(where, declared, "model_type", str)]
+        arguments = import_module(f"mlx_lm.models.{module}").ModelArgs
+        known = {field.name for field in fields(arguments)}
+        _check_values(where, declared, known)
+        account(
+            where,
+            declared,
+            handled={*known, *_CHECKED},
+            harmless=_HARMLESS,
+            fixed=_FIXED,
+        )
+        given = {key: value for key, value in declared.items() if key in known}
+        given.setdefault("rope_theta", (declared.get("rope_parameters") or {}).get("rope_theta", 10_000.0))
+        try:
+            made = arguments(**given)
+        except (TypeError, ValueError) as error:
+            raise DamagedModel(where, f"mlx-lm refuses it ({error})", mend="fetch the file again") from error
+        sizes = {
+            name: typed(where, declared, name, int)
+            for name in ("vocab_size", "hidden_size", "max_position_embeddings")
+        }
+        for name, value in {**sizes, "num_hidden_layers": made.num_hidden_layers}.items():
+            if value < 1:
+                raise DamagedModel(where, f"{name} must be at least 1, got {value}", mend="correct the file")
+        return cls(module, given, Quantization.read(where, declared.get("quantization")), **sizes)
+
+
+def _check_values(where: object, declared: Mapping[str, Any], known: set[str]) -> None:
+    """Refuse what config.json can say and the trunk would pass over or has not been proved on."""
+    for key in ("rope_scaling", "rope_parameters"):
+        rope = declared.get(key) or {}
+        kind = rope.get("rope_type", rope.get("type", "default"))
+        if kind != "default" or not rope.keys() <= {"rope_type", "type", "rope_theta"}:
+            raise UnsupportedModel(
+                where, f"{key} {rope!r} is not supported", mend="use a model without it, or add parity for it"
+            )
+    sliding = [layer for layer in declared.get("layer_types") or [] if layer != "full_attention"]
+    if sliding or (declared.get("sliding_window") and declared.get("use_sliding_window", True)):
+        raise UnsupportedModel(
+            where, "sliding windows are not supported", mend="use a model whose every layer attends to all"
+        )
+    for key in ("attention_bias", "mlp_bias"):
+        if declared.get(key) and key not in known:
+            raise UnsupportedModel(
+                where, f"{key} must be False, got {declared[key]!r}", mend="use another model"
+            )
+
+
+class Decoder:
+    """The trunk: token ids to hidden states. ``causal`` is False for recipes that let a token see all."""
+
+    unused = frozenset({"lm_head.weight", "lm_head.scales", "lm_head.biases"})
+
+    def __init__(
+        self, config: DecoderConfig, weights: Mapping[str, mx.array], *, causal: bool = True
+    ) -> None:
+        self.config = config
+        self.causal = causal
+        self.trunk = _build(config)
+        self.trunk.load_weights(list(weights.items()), strict=True)
+        for_many_rows(self.trunk)
+
+    @property
+    def weights(self) -> dict[str, mx.array]:
+        """The weights by their names in the trunk."""
+        return _flat(self.trunk.parameters())
+
+    @staticmethod
+    def shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
+        """Return name -> shape of every weight of the trunk."""
+        return {name: tuple(weight.shape) for name, weight in _described(config).items()}
+
+    @staticmethod
+    def packed(config: DecoderConfig) -> set[str]:
+        """Return the names of the weights that are packed integers."""
+        return {name for name, weight in _described(config).items() if weight.dtype == mx.uint32}
+
+    def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
+        """Token ids (B, T), right-padded, and lengths (B,) -> hidden states (B, T, D) in float32.
+
+        Under the causal mask a real token never sees the padding after it, so no other mask is needed.
+        """
+        if self.causal:
+            hidden: mx.array = self.trunk(ids)
+        else:
+            real = (mx.arange(ids.shape[1])[None, :] < lengths[:, None])[:, None, None, :]
+            hidden = self.trunk.embed_tokens(ids)
+            for layer in self.trunk.layers:
+                hidden = layer(hidden, real, None)
+            hidden = self.trunk.norm(hidden)
+        return hidden.astype(mx.float32)
+
+
+def _described(config: DecoderConfig) -> dict[str, mx.array]:
+    """Return the weights as a new trunk has them: of the right shapes and types, and never computed."""
+    return _flat(_build(config).parameters())
+
+
+def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
+    """Name the arrays of a tree of dicts and lists as checkpoints do: "layers.0.mlp.up_proj.weight"."""
+    if isinstance(tree, mx.array):
+        return {name: tree}
+    branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    return {
+        full: weight
+        for key, branch in branches
+        for full, weight in _flat(branch, f"{name}.{key}" if name else str(key)).items()
+    }
+
+
+def _build(config: DecoderConfig) -> Any:
+    """Build the trunk with weights that are described and never computed."""
+    module = import_module(f"mlx_lm.models.{config.module}")
+    trunk = module.Model(module.ModelArgs(**config.arguments)).model
+    if config.quantization:
+        chosen = config.quantization
+        nn.layers.quantized.quantize(trunk, group_size=chosen.group_size, bits=chosen.bits)
+    trunk.eval()
+    return trunk
