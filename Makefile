@@ -32,6 +32,7 @@ $(READY): requirements.lock
 golden:  ## goldens of the default model, by sentence-transformers in an environment of its own
 	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
 	.venv-reference/bin/python -m tests.reference.make_golden
+	.venv-reference/bin/python -m tests.reference.make_decoder_golden
 
 peers: $(READY)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
 	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
