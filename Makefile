@@ -24,7 +24,7 @@ lint: $(READY)
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "make: $(PYTHON) is not Python 3.11 to 3.13; name one, as in make PYTHON=python3.12 quality" >&2; exit 1; }
-	@echo "setting up .venv (about 630 MB, once)"
+	@echo "setting up .venv (about 790 MB, once)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@

@@ -123,7 +123,8 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
             mend=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}",
         )
     folder = ModelFolder(path, path.resolve().name)
-    weights = sha256(folder.file(WEIGHTS_FILE))
+    one_file = path / WEIGHTS_FILE
+    weights = sha256(one_file) if one_file.is_file() else ""  # in shards it is no catalogued model's
     for entry in CATALOG.values():
         if weights == entry.sha256[WEIGHTS_FILE]:
             _check_hashes(folder, entry)

@@ -1,5 +1,6 @@
 """What the gate judges: anything that encodes, the texts it is given, and the truth about them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.errors import FixtureError
 from embeddings.evaluation.datasets import Golden, Texts
 from embeddings.evaluation.embed import Baseline, Embedded, L, embed
 from embeddings.evaluation.encoder import Encoder
@@ -14,6 +16,8 @@ from embeddings.evaluation.labelled import Pairs, Topics
 from embeddings.evaluation.retrieval import Retrieval
 
 __all__ = ["Sets", "Subject"]
+
+ENCODERS = frozenset({"bert"})  # model types whose tokens read both ways
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,20 @@ class Subject:
     baseline: Baseline | None
     notes: list[str] = field(default_factory=list)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def causal(self) -> bool:
+        """Whether config.json declares an architecture that reads from left to right alone.
+
+        Raises:
+            FixtureError: config.json is not as the library has read it.
+
+        """
+        path = self.encoder.path / "config.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))["model_type"] not in ENCODERS
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:

@@ -14,11 +14,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from embeddings.catalog import DEFAULT_MODEL
 from tests.faults import injections as inject
 
 __all__ = ["BENIGN", "FAULTS", "Fault", "injected"]
 
 GITHUB = "https://github.com/"
+TINY_DECODER = str(Path(__file__).resolve().parents[2] / "fixtures" / "tiny-qwen3")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Fault:
     where: tok (tokens), fwd (forward pass), out (vectors), load.
     killers: checks that must be red; none for a benign variant, on which every check must stay green.
     source: a public thread where it was found, or "" where it was thought of.
+    model: what it is injected into; a decoder where an encoder does not have it.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Fault:
     killers: tuple[str, ...]
     inject: Callable[[pytest.MonkeyPatch], None]
     source: str = ""
+    model: str = DEFAULT_MODEL
 
 
 FAULTS = (
@@ -288,6 +292,15 @@ FAULTS = (
         ("weights", "parity", "cohesion"),
         inject.two_bits,
         GITHUB + "bobmatnyc/trusty-tools/issues/3511",
+    ),
+    Fault(
+        "no causal mask on a decoder",
+        "fwd",
+        "every token reads the whole text",
+        ("causal",),
+        inject.no_causal_mask,
+        GITHUB + "huggingface/text-embeddings-inference/issues/642",
+        TINY_DECODER,
     ),
 )
 

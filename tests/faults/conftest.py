@@ -5,7 +5,6 @@ from concurrent.futures import Future
 
 import pytest
 
-from embeddings.catalog import DEFAULT_MODEL
 from tests.faults.matrix import Outcome, judged, matrix_table
 
 OUTCOMES = pytest.StashKey[list[Outcome]]()
@@ -15,8 +14,10 @@ OUTCOMES = pytest.StashKey[list[Outcome]]()
 def futures(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Outcome]]]:
     """What will be said of each fault whose test was selected."""
     calls = (item.callspec for item in request.session.items if hasattr(item, "callspec"))
-    names = [call.params["fault"].name for call in calls if "fault" in call.params]
-    with judged(names, DEFAULT_MODEL) as found:
+    models = {
+        call.params["fault"].name: call.params["fault"].model for call in calls if "fault" in call.params
+    }
+    with judged(models) as found:
         yield found
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from embeddings import batching, embedder, folder, pooling, tokens, weights
 from embeddings.blas import mx
-from embeddings.models import bert, layers
+from embeddings.models import bert, decoder, layers
 
 Patch = pytest.MonkeyPatch
 SCRATCH = Path()  # a folder for the time that a fault is injected, set by catalogue.injected
@@ -364,3 +364,12 @@ def two_bits(patch: Patch) -> None:
         return loaded
 
     patch.setattr(embedder, "read_weights", read)
+
+
+def no_causal_mask(patch: Patch) -> None:
+    right = decoder.Decoder.__init__
+
+    def init(self: Any, config: Any, weights: Any, *, causal: bool = True) -> None:
+        right(self, config, weights, causal=not causal)
+
+    patch.setattr(decoder.Decoder, "__init__", init)

@@ -1,7 +1,7 @@
 """The kill matrix: what the gate says of each injected fault."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -66,13 +66,13 @@ def judge(name: str, model: str) -> Outcome:
 
 
 @contextmanager
-def judged(names: list[str], model: str) -> Iterator[dict[str, Future[Outcome]]]:
-    """Judge many faults side by side, one process per core; leaving early cancels what has not begun."""
+def judged(models: Mapping[str, str]) -> Iterator[dict[str, Future[Outcome]]]:
+    """Judge many faults, each on its model, one process per core; leaving early cancels the rest."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
         pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
         try:
-            yield {name: pool.submit(judge, name, model) for name in names}
+            yield {name: pool.submit(judge, name, model) for name, model in models.items()}
         finally:
             pool.shutdown(cancel_futures=True)
 

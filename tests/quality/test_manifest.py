@@ -26,7 +26,7 @@ def test_files(subject: Subject, gate: Gate) -> None:
 def test_weights(subject: Subject, gate: Gate) -> None:
     """Each weight of the checkpoint is in memory, value for value, or on the list of unused ones."""
     parameters = subject.encoder.parameters()
-    checkpoint = read_checkpoint(subject.encoder.path / "model.safetensors")
+    checkpoint = read_checkpoint(subject.encoder.path)
     used = checkpoint.keys() - subject.encoder.unused_weights
     wrong = used ^ parameters.keys()
     wrong |= {

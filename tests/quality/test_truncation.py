@@ -40,7 +40,9 @@ def test_long_tail(subject: Subject, gate: Gate) -> None:
     places = (len(words) // 2 + 1, len(words) * 7 // 8, len(words) - 2)
     changed = [" ".join([*words[:place], "volcano", *words[place + 1 :]]) for place in places]
     vectors = subject.encoder.encode([" ".join(words), *changed])
-    blank = " " * 20_000  # no token at all, so what comes after it is read
-    far = subject.encoder.encode([blank + "anchor", blank + "volcano"])
-    distances = [*np.linalg.norm(vectors[1:] - vectors[0], axis=1), np.linalg.norm(far[1] - far[0])]
+    distances = [*np.linalg.norm(vectors[1:] - vectors[0], axis=1)]
+    blank = " " * 20_000
+    if np.ptp(subject.encoder.count_tokens(["", blank])) == 0:  # no token at all: what comes after is read
+        far = subject.encoder.encode([blank + "anchor", blank + "volcano"])
+        distances.append(np.linalg.norm(far[1] - far[0]))
     gate.require(np.min(distances), evidence=f"distances {', '.join(f'{d:.2g}' for d in distances)}")

@@ -59,9 +59,10 @@ POOLING = {
     "pooling_mode_lasttoken": True,
     "include_prompt": True,
 }
+TASK = "Given a web search query, retrieve relevant passages that answer the query"
 PROMPTS = {
     "prompts": {
-        "query": "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:",
+        "query": f"Instruct: {TASK}\nQuery:",
         "document": "",
     },
     "default_prompt_name": None,
@@ -121,7 +122,7 @@ def write_checkpoint(folder: Path, config: dict[str, object], tensors: dict[str,
         "modules.json": MODULES,
         "1_Pooling/config.json": POOLING,
         "config_sentence_transformers.json": PROMPTS,
-        "tokenizer_config.json": {"model_max_length": 131072, "eos_token": END, "pad_token": END},
+        "tokenizer_config.json": {"model_max_length": 512, "eos_token": END, "pad_token": END},
     }.items():
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
     tokenizer().save(str(folder / "tokenizer.json"))
@@ -129,7 +130,7 @@ def write_checkpoint(folder: Path, config: dict[str, object], tensors: dict[str,
 
 
 def pack(weight: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Quantize a matrix as MLX lays it out: eight numbers of 4 bits to a uint32, in groups with scale and offset.
+    """Quantize a matrix as MLX lays it out: eight numbers of 4 bits to a uint32, in scaled groups.
 
     Returns the three arrays of a checkpoint, and the matrix that they stand for.
     """
@@ -164,7 +165,8 @@ def write_golden(folder: Path, tensors: dict[str, np.ndarray]) -> None:
         golden[f"hidden.{length}"] = hidden[kept(length)].astype(np.float32)
     made_by = {name: metadata.version(name) for name in ("transformers", "torch")}
     save_file(golden, folder / "golden.safetensors", metadata={**made_by, "precision": "float64"})
-    print(f"{folder.name}: {made_by}, states up to {max(np.abs(golden[f'hidden.{n}']).max() for n in LENGTHS):.1f}")
+    largest = max(np.abs(golden[f"hidden.{length}"]).max() for length in LENGTHS)
+    print(f"{folder.name}: {made_by}, states up to {largest:.1f}")
 
 
 def main() -> None:
