@@ -79,7 +79,7 @@ def sets(options: Options = OWN) -> Sets:
 @cache
 def slice_of_sets() -> Sets:
     """Return the gate's topics, and the first of its pairs and queries: what the proof of power uses."""
-    return replace(sets(), pairs=sets().pairs.first(48), retrieval=sets().retrieval.first(16))
+    return replace(sets(), pairs=sets().pairs.first(32), retrieval=sets().retrieval.first(10))
 
 
 def name_of(model: str) -> str:

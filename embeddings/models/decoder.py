@@ -16,8 +16,8 @@ from embeddings.models.quantized import Quantization, for_many_rows
 
 __all__ = ["FAMILIES", "Decoder", "DecoderConfig"]
 
-# model_type -> module of mlx-lm. Those that parity was proved for (tests/unit/test_decoder.py), and whose trunk
-# embeds, runs its layers and normalises, and nothing else.
+# model_type -> module of mlx-lm. Those that parity was proved for (tests/unit/test_decoder.py), and whose
+# trunk embeds, runs its layers and normalises, and nothing else.
 FAMILIES: Mapping[str, str] = {"qwen3": "qwen3"}
 
 _FIXED: dict[str, Any] = {  # what these trunks implement, and nothing else

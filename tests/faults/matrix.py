@@ -25,7 +25,7 @@ from tests.quality import test_batching, test_determinism, test_hostile
 
 __all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
 
-_SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=4, phases=[Phase.generate])
+_SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=3, phases=[Phase.generate])
 
 
 @dataclass(frozen=True)

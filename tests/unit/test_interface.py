@@ -45,7 +45,7 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
     weights = load_file(model / "model.safetensors")
     halves = {name: mx.array(weight).astype(mx.bfloat16) for name, weight in weights.items()}
     mx.save_safetensors(str(model / "model.safetensors"), halves)
-    some = "topics or pairs or norm or parity or weights"
+    some = "topics_beside or cohesion or norm or parity or weights"
     done = pytest_run("tests/quality", "-k", some, f"--model={model}", f"--junitxml={tmp_path / 'junit.xml'}")
     assert done.returncode == 0, done.stdout
     assert re.search(r"my-model \(.*\): \d+ checks passed, \d+ uncalibrated", done.stdout)

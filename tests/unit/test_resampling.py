@@ -13,7 +13,7 @@ from embeddings.evaluation.ranking import cosines_by_query, spearman
 from embeddings.evaluation.retrieval import Retrieval
 from tests.unit.test_similarity import drawn
 
-NOISE = [np.random.default_rng(seed).normal(size=(60, 12)) for seed in range(16)]
+NOISE = [np.random.default_rng(seed).normal(size=(60, 12)) for seed in range(10)]
 SMALLEST = 1 / (1 + re.PERMUTATIONS)
 
 
