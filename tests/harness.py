@@ -41,6 +41,7 @@ from embeddings.projector import projector_name, write_projector
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 
+LONGEST = 2048  # tokens: attention over nine such texts takes some 2 GB, and MLX dies where memory ends
 GateTest = Callable[..., None]
 
 
@@ -126,6 +127,12 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
     """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
     labelled = sets(options)
     encoder = embeddings.load(model)
+    if encoder.max_tokens > LONGEST:
+        raise FixtureError(
+            model,
+            f"reads texts of {encoder.max_tokens} tokens; the gate has room for {LONGEST}",
+            mend="judge a copy of the folder whose tokenizer_config.json says model_max_length 512",
+        )
     name = name_of(model)
     source = source_of(model)
 

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import embeddings
 from embeddings.blas import mx
+from embeddings.errors import FixtureError
 from embeddings.models.decoder import Decoder
 from tests import harness
 
@@ -136,6 +137,13 @@ def test_errors_are_one_line(tmp_path: Path, damage: Callable[[Path], object], w
         embeddings.load(folder)
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_limit_that_the_gate_has_no_room_for(tmp_path: Path) -> None:
+    folder = copy_of(FLOAT, tmp_path / "model")
+    (folder / "tokenizer_config.json").write_text('{"model_max_length": 32768}')
+    with pytest.raises(FixtureError, match="reads texts of 32768 tokens"):
+        harness.open_subject(str(folder))
 
 
 def test_shards(tmp_path: Path) -> None:
