@@ -66,11 +66,12 @@ def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
     if isinstance(config, BertConfig):
         model = Bert(config, read_weights(files, Bert.shapes(config), Bert.unused))
     else:
+        shapes, packed = Decoder.described(config)
         weights = read_weights(
             files,
-            Decoder.shapes(config),
+            shapes,
             Decoder.unused,
-            packed=Decoder.packed(config),
+            packed=packed,
             optional_prefix="model.",
             precision=mx.float32 if mx.default_device().type == mx.DeviceType.cpu else None,
         )

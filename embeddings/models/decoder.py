@@ -125,14 +125,11 @@ class Decoder:
         return _flat(self.trunk.parameters())
 
     @staticmethod
-    def shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
-        """Return name -> shape of every weight of the trunk."""
-        return {name: tuple(weight.shape) for name, weight in _described(config).items()}
-
-    @staticmethod
-    def packed(config: DecoderConfig) -> set[str]:
-        """Return the names of the weights that are packed integers."""
-        return {name for name, weight in _described(config).items() if weight.dtype == mx.uint32}
+    def described(config: DecoderConfig) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+        """Return name -> shape of every weight of the trunk, and which names are packed integers."""
+        weights = _flat(_build(config).parameters())  # never evaluated, so nothing is computed
+        packed = {name for name, weight in weights.items() if weight.dtype == mx.uint32}
+        return {name: tuple(weight.shape) for name, weight in weights.items()}, packed
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
         """Token ids (B, T), right-padded, and lengths (B,) -> hidden states (B, T, D) in float32.
@@ -148,11 +145,6 @@ class Decoder:
                 hidden = layer(hidden, real, None)
             hidden = self.trunk.norm(hidden)
         return hidden.astype(mx.float32)
-
-
-def _described(config: DecoderConfig) -> dict[str, mx.array]:
-    """Return the weights as a new trunk has them: of the right shapes and types, and never computed."""
-    return _flat(_build(config).parameters())
 
 
 def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:

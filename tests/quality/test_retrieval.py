@@ -33,8 +33,9 @@ def test_retrieval(subject: Subject, gate: Gate) -> None:
     found, (queries, passages) = subject.retrieval.labelled, subject.retrieval.vectors
     ranks = rank(queries, passages, found)
     also = f"recall@10 {recall(ranks, found).mean():.3g}, MRR {reciprocal_ranks(ranks, found).mean():.3g}"
-    subject.notes.append(f"  retrieval: nDCG@10 {ndcg(ranks, found).mean():.3g}, {also}")
-    gate.require_calibrated(float(ndcg(ranks, found).mean()), fixture=found.sha256)
+    measured = float(ndcg(ranks, found).mean())
+    subject.notes.append(f"  retrieval: nDCG@10 {measured:.3g}, {also}")
+    gate.require_calibrated(measured, fixture=found.sha256)
 
 
 def test_retrieval_by_chance(subject: Subject, gate: Gate) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from embeddings.errors import FixtureError
 from embeddings.evaluation.embed import Embedded, embed
 from embeddings.evaluation.gate import CheckFailed
 from embeddings.evaluation.labelled import Part, Topics
+from embeddings.evaluation.published import compare, measure, read_published
 from embeddings.evaluation.ranking import ndcg, rank
 from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.projector import write_projector
 from embeddings.tokens import TokenizedTexts
 from tests import harness
 from tests.faults.catalogue import injected
-from tests.quality import test_topics
+from tests.quality import test_published, test_topics
 from tests.unit import tiny
 from tests.unit.test_interface import pytest_run
 
@@ -130,6 +132,16 @@ def test_a_baseline_that_is_chance_measures_nothing(tmp_path: Path) -> None:
     gate = harness.open_recorded_gate(recorded)
     with pytest.raises(CheckFailed, match="no better than chance"), gate.claim("test_topics_beside_baseline"):
         test_topics.test_topics_beside_baseline(recorded.topics, gate)
+
+
+def test_a_published_figure_that_is_not_reproduced_is_red(tmp_path: Path) -> None:
+    """On the published texts every figure binds; here these texts are said to be the published ones."""
+    recorded = harness.open_recorded(record(tmp_path, right(), "medium"), "medium")
+    published = replace(read_published(harness.FIXTURES / "published.toml"), texts=TOPICS.sha256_of_texts)
+    found = compare(published, "medium", measure(right(), TOPICS), TOPICS.sha256_of_texts)
+    gate = harness.open_recorded_gate(recorded)
+    with pytest.raises(CheckFailed, match="not reproduced: dimension"), gate.claim("test_published_figures"):
+        test_published.test_published_figures(replace(recorded, published=tuple(found)), gate)
 
 
 def test_a_broken_library_is_no_baseline() -> None:
