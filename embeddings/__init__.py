@@ -12,19 +12,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embeddings.embedder import Embedder, load
+    from embeddings.embedder import Embedder
     from embeddings.errors import (
         DamagedModel,
         EmbeddingsError,
         FixtureError,
         HashMismatch,
         InputError,
+        MemoryWarning,
         ModelError,
         ModelNotFound,
+        OutOfMemory,
         TruncationWarning,
         UnsupportedModel,
         WeightMismatch,
     )
+    from embeddings.loading import load
     from embeddings.tokens import TokenizedTexts
 
 __all__ = [
@@ -34,8 +37,10 @@ __all__ = [
     "FixtureError",
     "HashMismatch",
     "InputError",
+    "MemoryWarning",
     "ModelError",
     "ModelNotFound",
+    "OutOfMemory",
     "TokenizedTexts",
     "TruncationWarning",
     "UnsupportedModel",
@@ -43,7 +48,7 @@ __all__ = [
     "load",
 ]
 
-_HOME = {"Embedder": "embedder", "load": "embedder", "TokenizedTexts": "tokens"}
+_HOME = {"Embedder": "embedder", "load": "loading", "TokenizedTexts": "tokens"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,8 @@
 """Texts to vectors: the one place that evaluates MLX arrays."""
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,15 @@ from tqdm import tqdm
 
 from embeddings.batching import pad, token_batches
 from embeddings.blas import mx, usable_cores
-from embeddings.catalog import DEFAULT_MODEL
-from embeddings.errors import InputError, TruncationWarning, UnsupportedModel
-from embeddings.folder import ModelFolder, find_folder, typed
-from embeddings.models import FAMILIES, Bert, BertConfig, Decoder, DecoderConfig
+from embeddings.catalog import Recipe
+from embeddings.errors import InputError, MemoryWarning, OutOfMemory, TruncationWarning
+from embeddings.folder import ModelFolder
+from embeddings.models import Bert, Decoder
 from embeddings.pooling import POOLINGS
 from embeddings.pooling import normalize as to_unit_length
-from embeddings.recipe import Recipe, read_recipe
 from embeddings.tokens import TextTokenizer, TokenizedTexts, checked_texts
-from embeddings.weights import read_weights, weight_files
 
-__all__ = ["Embedder", "load"]
+__all__ = ["Embedder"]
 
 # Hidden states (B, T, D) and lengths (B,) -> what is kept of them.
 Finish = Callable[[mx.array, mx.array], mx.array]
@@ -35,48 +33,6 @@ _STREAMS: dict[mx.DeviceType, list[Any]] = {
     mx.DeviceType.cpu: [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())],
     mx.DeviceType.gpu: [mx.gpu],
 }
-
-
-def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
-    """Load a model by its catalog name or from its folder.
-
-    Raises:
-        ModelNotFound, DamagedModel, HashMismatch, UnsupportedModel, WeightMismatch: see embeddings.errors.
-
-    """
-    folder = find_folder(name_or_folder)
-    kind = typed(folder.path / "config.json", folder.mapping("config.json"), "model_type", str)
-    if kind not in ("bert", *FAMILIES):
-        raise UnsupportedModel(
-            folder.path / "config.json",
-            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}",
-            mend="use another model, or add its architecture beside models/bert.py",
-        )
-    config = BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)
-    recipe = read_recipe(folder, hidden_size=config.hidden_size, max_positions=config.max_position_embeddings)
-    tokenizer = TextTokenizer(folder.file("tokenizer.json"), max_tokens=recipe.max_tokens)
-    if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads past a table's end without an error
-        raise UnsupportedModel(
-            folder.path / "tokenizer.json",
-            f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
-            mend="use the tokenizer of this very model",
-        )
-    files = weight_files(folder)
-    model: Bert | Decoder
-    if isinstance(config, BertConfig):
-        model = Bert(config, read_weights(files, Bert.shapes(config), Bert.unused))
-    else:
-        shapes, packed = Decoder.described(config)
-        weights = read_weights(
-            files,
-            shapes,
-            Decoder.unused,
-            packed=packed,
-            optional_prefix="model.",
-            precision=mx.float32 if mx.default_device().type == mx.DeviceType.cpu else None,
-        )
-        model = Decoder(config, weights)
-    return Embedder(folder, model, tokenizer, recipe)
 
 
 class Embedder:
@@ -106,6 +62,11 @@ class Embedder:
         return self.recipe.max_tokens
 
     @property
+    def least_dimensions(self) -> int:
+        """To how few dimensions a vector may be cut."""
+        return self.recipe.least_dimensions
+
+    @property
     def prompts(self) -> frozenset[str]:
         """Names of the prompts that can be set before a text."""
         return frozenset(self.recipe.prompts)
@@ -129,6 +90,7 @@ class Embedder:
         texts: Sequence[str],
         *,
         prompt: str | None = None,
+        task: str | None = None,
         batch_tokens: int | None = None,
         normalize: bool = True,
         dimensions: int | None = None,
@@ -137,6 +99,7 @@ class Embedder:
         """Turn N texts into vectors (N, D) float32, in input order.
 
         prompt: the name of one of the model's prompts, set before each text.
+        task: what a query is for, in place of the task that the model's "query" prompt names.
         batch_tokens: padded tokens of one batch, of which a CPU works on one per core; bounds memory,
             changes nothing else.
         normalize: scale each vector to length 1.
@@ -145,13 +108,15 @@ class Embedder:
 
         Warns:
             TruncationWarning: texts were longer than the model reads; says how many, and by how much.
+            MemoryWarning: a batch did not fit in memory, and smaller ones are used from there on.
 
         Raises:
             InputError: a text or an option is not acceptable.
+            OutOfMemory: nor does a batch of half the size fit.
 
         """
         width = self._checked_width(dimensions)
-        tokens = self.tokenize(texts, prompt=prompt)
+        tokens = self.tokenize(texts, prompt=prompt, task=task)
         _warn_of_truncation(tokens, self.max_tokens)
         vectors = np.empty((len(tokens.ids), width), dtype=np.float32)
 
@@ -178,29 +143,47 @@ class Embedder:
                 states[row] = values[: len(tokens.ids[row])].copy()
         return states
 
-    def count_tokens(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[np.int64]:
+    def count_tokens(
+        self, texts: Sequence[str], *, prompt: str | None = None, task: str | None = None
+    ) -> NDArray[np.int64]:
         """Count the tokens (N,) that the model sees: special tokens included, cut-off and padding never."""
-        return self.tokenize(texts, prompt=prompt).lengths
+        return self.tokenize(texts, prompt=prompt, task=task).lengths
 
-    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> TokenizedTexts:
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str | None = None, task: str | None = None
+    ) -> TokenizedTexts:
         """Return the token ids that the model sees of each text, and how many were cut off."""
+        if before := self._before(prompt, task):
+            texts = [before + text for text in checked_texts(texts)]
+        return self.tokenizer(texts)
+
+    def _before(self, prompt: str | None, task: str | None) -> str:
+        """Return what stands before each text."""
         name = self.recipe.default_prompt if prompt is None else prompt
-        if name is None:
-            return self.tokenizer(texts)
-        if name not in self.recipe.prompts:
+        if name is not None and name not in self.recipe.prompts:
             raise InputError(
                 "prompt",
                 f"{self.name} has no prompt {name!r}",
                 mend=f"its prompts are {', '.join(sorted(self.recipe.prompts)) or 'none at all'}",
             )
-        return self.tokenizer([self.recipe.prompts[name] + text for text in checked_texts(texts)])
+        if task is None:
+            return "" if name is None else self.recipe.prompts[name]
+        if name != "query" or self.recipe.instruction is None:
+            raise InputError(
+                "task",
+                f"{self.name} takes none" + (f" with prompt {name!r}" if self.recipe.instruction else ""),
+                mend="leave it out, or ask for prompt='query' of a model whose queries carry an instruction",
+            )
+        return self.recipe.instruction.format(task=task)
 
     def _run(
         self, tokens: TokenizedTexts, finish: Finish, batch_tokens: int | None, *, progress: bool
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield each batch: its texts' indices (B,) and ``finish`` of its hidden states, in host memory."""
+        """Yield each batch: its texts' indices (B,) and ``finish`` of its hidden states, in host memory.
+
+        Where a batch does not fit in memory, the budget is halved once.
+        """
         device = mx.default_device().type
-        streams = _STREAMS[device]
         budget = _BATCH_TOKENS[device] if batch_tokens is None else batch_tokens
         if not isinstance(budget, int) or budget < 1:
             raise InputError(
@@ -208,31 +191,65 @@ class Embedder:
                 f"must be a whole number of at least 1, got {budget!r}",
                 mend="leave it out for the default",
             )
-        lengths = tokens.lengths
-        batches = token_batches(lengths, budget)
+        lengths, side_by_side = tokens.lengths, len(_STREAMS[device])
+        pending = deque(token_batches(lengths, budget))
+        halved = False
         with tqdm(total=int(lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:
-            while group := list(islice(batches, len(streams))):
-                outputs = []
-                for rows, stream in zip(group, streams, strict=False):
-                    with mx.stream(stream):
-                        ids = mx.array(pad([tokens.ids[row] for row in rows]))
-                        real = mx.array(lengths[rows].astype(np.int32))
-                        outputs.append(finish(self.model(ids, real), real))
-                mx.eval(outputs)  # together: MLX then interleaves the streams' operations
+            while pending:
+                group = [pending.popleft() for _ in range(min(side_by_side, len(pending)))]
+                try:
+                    outputs = self._forward(tokens, group, finish)
+                except (MemoryError, RuntimeError) as error:
+                    if not _is_out_of_memory(error):
+                        raise
+                    size = f"{len(group)} batches of up to {len(group[0])} x {lengths[group[0][0]]} tokens"
+                    if halved:
+                        raise OutOfMemory(
+                            self.name,
+                            f"{size} (budget {budget}) do not fit in memory ({error})",
+                            mend="set batch_tokens lower, or cut the texts",
+                        ) from error
+                    halved, budget = True, max(1, budget // 2)
+                    message = f"{size} do not fit in memory ({error}): going on with a budget of {budget}"
+                    warnings.warn(MemoryWarning(message), stacklevel=3)
+                    left = np.concatenate([*group, *pending])
+                    pending = deque(left[batch] for batch in token_batches(lengths[left], budget))
+                    continue
                 for rows, output in zip(group, outputs, strict=True):
-                    yield rows, np.array(output)
+                    yield rows, output
                     bar.update(int(lengths[rows].sum()))
+
+    def _forward(
+        self, tokens: TokenizedTexts, group: Sequence[NDArray[np.int64]], finish: Finish
+    ) -> list[NDArray[np.float32]]:
+        """Compute some batches side by side."""
+        lengths, outputs = tokens.lengths, []
+        for rows, stream in zip(group, _STREAMS[mx.default_device().type], strict=False):
+            with mx.stream(stream):
+                ids = mx.array(pad([tokens.ids[row] for row in rows]))
+                real = mx.array(lengths[rows].astype(np.int32))
+                outputs.append(finish(self.model(ids, real).astype(mx.float32), real))
+        mx.eval(outputs)  # together: MLX then interleaves the streams' operations
+        return [np.array(output) for output in outputs]
 
     def _checked_width(self, dimensions: int | None) -> int:
         if dimensions is None:
             return self.dimension
-        if not isinstance(dimensions, int) or not 1 <= dimensions <= self.dimension:
+        least = self.recipe.least_dimensions
+        if not isinstance(dimensions, int) or not least <= dimensions <= self.dimension:
             raise InputError(
                 "dimensions",
-                f"must be a whole number from 1 to {self.dimension}, got {dimensions!r}",
+                f"must be a whole number from {least} to {self.dimension}, got {dimensions!r}",
                 mend="leave it out for all of them",
             )
         return dimensions
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell by the words of MLX's allocators; it has no error of its own for this."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("malloc", "out of memory", "bad_alloc", "maximum allowed buffer")
+    )
 
 
 def _in_host_memory(weight: mx.array) -> NDArray[Any]:

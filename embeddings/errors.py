@@ -7,10 +7,12 @@ EmbeddingsError
 │   ├── HashMismatch          a file is not the one that the catalog pins
 │   ├── UnsupportedModel      the folder declares something that this library does not do
 │   └── WeightMismatch        a weight is missing, left over, or of another shape
+├── OutOfMemory           a batch does not fit, not at half its size either
 ├── InputError            a text or an option of a call is not acceptable (also a ValueError)
 └── FixtureError          a file of the gate (texts, goldens, thresholds) is missing or malformed
 
-and one warning, TruncationWarning: texts were longer than the model reads, and were cut.
+and two warnings: TruncationWarning, texts were longer than the model reads, and were cut; MemoryWarning, a
+batch did not fit, and smaller ones are used.
 """
 
 import re
@@ -46,6 +48,14 @@ class UnsupportedModel(ModelError):
 
 class WeightMismatch(ModelError):
     """A weight is missing, left over, or of another shape than the configuration says."""
+
+
+class OutOfMemory(EmbeddingsError):
+    """A batch does not fit in the device's memory, not at half its size either."""
+
+
+class MemoryWarning(UserWarning):
+    """A batch did not fit in the device's memory; the rest of the call uses batches of half its size."""
 
 
 class InputError(EmbeddingsError, ValueError):

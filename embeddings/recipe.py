@@ -8,18 +8,22 @@ sentence-transformers, which most of these folders were written for:
   ``tokenizer.json`` says of truncation and padding is switched off.
 - upper and lower case, accents: the normalizer inside ``tokenizer.json``. The ``do_lower_case`` of
   ``tokenizer_config.json`` configures a slow tokenizer that nobody runs, and is ignored.
-- pooling: ``1_Pooling/config.json``, found through ``modules.json``. It is never guessed.
+- pooling: ``1_Pooling/config.json``, found through ``modules.json``; where there is none, the catalog's
+  recipe of a model of that name. It is never guessed.
 - prompts: ``config_sentence_transformers.json``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import sys
+from dataclasses import replace
 from typing import Any
 
-from embeddings.errors import DamagedModel, UnsupportedModel
+from embeddings.catalog import CATALOG, RECIPES, Recipe
+from embeddings.errors import DamagedModel, InputError, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
 
-__all__ = ["Recipe", "read_recipe"]
+__all__ = ["DECLARED", "read_recipe"]
+
+DECLARED = "declared"  # the name of whatever recipe a folder's own files declare
 
 _POOLING_FLAGS = {
     "pooling_mode_cls_token": "first",
@@ -43,36 +47,71 @@ _TOKENIZER_HARMLESS = frozenset(  # tokenizer.json holds what these once configu
 _PROMPT_FILE_HARMLESS = frozenset({"__version__", "similarity_fn_name", "model_type"})
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How texts become vectors.
+def read_recipe(
+    folder: ModelFolder,
+    name: str = DECLARED,
+    *,
+    family: str,
+    hidden_size: int,
+    max_positions: int,
+    max_tokens: int | None = None,
+) -> Recipe:
+    """Return the recipe of that name, or the one that a folder declares, for a model of those sizes.
 
-    pooling: "mean", "first" or "last" (token).
-    max_tokens: longest text in tokens, special tokens included; the rest is cut off and counted.
-    prompts: prompt name -> text set before each input.
-    default_prompt: the name of the prompt for a caller who names none, or None for no prompt.
-    """
-
-    pooling: str
-    max_tokens: int
-    prompts: Mapping[str, str] = field(default_factory=dict)
-    default_prompt: str | None = None
-
-
-def read_recipe(folder: ModelFolder, *, hidden_size: int, max_positions: int) -> Recipe:
-    """Read the recipe that a folder declares, for a model of that width and number of positions.
+    max_tokens: a lower limit of the caller's.
 
     Raises:
         DamagedModel: a file is missing or malformed.
         UnsupportedModel: a module, a pooling or a key that this library does not do.
+        InputError: no recipe has that name, or the limit is none.
 
     """
+    if name not in (DECLARED, *RECIPES):
+        raise InputError(
+            f"recipe {name!r}",
+            "no recipe has that name",
+            mend=f"take {' or '.join((DECLARED, *RECIPES))}",
+        )
+    limit = _max_tokens(folder, max_positions)
+    if max_tokens is not None:
+        if not isinstance(max_tokens, int) or not 1 <= max_tokens <= limit:
+            raise InputError(
+                "max_tokens",
+                f"must be a whole number from 1 to {limit}, got {max_tokens!r}",
+                mend="leave it out for the model's own",
+            )
+        limit = max_tokens
+    if name != DECLARED:
+        recipe = RECIPES[name]
+    elif (folder.path / "modules.json").exists():
+        recipe = _declared(folder, family, hidden_size)
+    elif (entry := CATALOG.get(folder.name)) and entry.recipe:
+        recipe = RECIPES[entry.recipe]
+    else:
+        raise DamagedModel(
+            folder.path / "modules.json",
+            "no such file, so nothing says how to pool, and it is never guessed",
+            mend=f"copy the model's whole folder, or name a recipe: {', '.join(RECIPES)}",
+        )
+    if not recipe.causal and family == "bert":
+        raise UnsupportedModel(folder.path, f"recipe {name} is for decoders", mend="leave it out")
+    return replace(recipe, max_tokens=min(limit, recipe.max_tokens))
+
+
+def _declared(folder: ModelFolder, family: str, hidden_size: int) -> Recipe:
+    pooling = _pooling(folder, hidden_size)
     prompts, default = _prompts(folder)
-    return Recipe(
-        pooling=_pooling(folder, hidden_size),
-        max_tokens=_max_tokens(folder, max_positions),
-        prompts=prompts,
-        default_prompt=default,
+    declared = Recipe(pooling, sys.maxsize, prompts, default)
+    if (family, pooling) != ("qwen3", "last"):
+        return declared
+    # A Qwen3 that pools its last token is a Qwen3-Embedding or was tuned from one. What no file of such a
+    # folder says is as there; some early conversions lack the end token in their tokenizer's template.
+    official = RECIPES["qwen3-embedding"]
+    return replace(
+        declared,
+        instruction=official.instruction,
+        end_token=official.end_token,
+        least_dimensions=min(official.least_dimensions, hidden_size),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, processors
 
 from embeddings.errors import DamagedModel, InputError
 
@@ -31,15 +31,20 @@ class TokenizedTexts:
 
 
 class TextTokenizer:
-    """The tokenizer of a model's folder, cutting texts at ``max_tokens`` special tokens included."""
+    """The tokenizer of a model's folder, cutting texts at ``max_tokens`` special tokens included.
 
-    def __init__(self, path: Path, *, max_tokens: int) -> None:
+    end_token: what every text must end in; appended where the tokenizer as shipped does not.
+    """
+
+    def __init__(self, path: Path, *, max_tokens: int, end_token: str | None = None) -> None:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:
             raise DamagedModel(
                 path, f"not a readable tokenizer ({error})", mend="fetch the file again"
             ) from error
+        if end_token is not None:
+            self._end_in(path, end_token)
         self._special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         if max_tokens <= self._special:
             raise DamagedModel(
@@ -50,6 +55,17 @@ class TextTokenizer:
             )
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
+
+    def _end_in(self, path: Path, token: str) -> None:
+        """Let every text end in that token, exactly once: the templates of some early conversions lack it."""
+        number = self._tokenizer.token_to_id(token)
+        if number is None:
+            raise DamagedModel(path, f"has no {token}, which texts must end in", mend="fetch the file again")
+        if self._tokenizer.encode("").ids[-1:] == [number]:
+            return
+        template = processors.TemplateProcessing(single=f"$A {token}", special_tokens=[(token, number)])
+        shipped = self._tokenizer.post_processor
+        self._tokenizer.post_processor = processors.Sequence([shipped, template]) if shipped else template
 
     @property
     def vocabulary_size(self) -> int:

@@ -6,6 +6,7 @@ the account of config.json, the two ways to attend, and the quantized linear lay
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +20,10 @@ __all__ = ["FAMILIES", "Decoder", "DecoderConfig"]
 # model_type -> module of mlx-lm. Those that parity was proved for (tests/unit/test_decoder.py), and whose
 # trunk embeds, runs its layers and normalises, and nothing else.
 FAMILIES: Mapping[str, str] = {"qwen3": "qwen3"}
+
+# MLX's attention on a CPU keeps the scores of every token beside every other. So a longer text goes through
+# in steps of so many tokens, as mlx-lm reads a prompt, and memory grows with its length, not its square.
+STEP = 512
 
 _FIXED: dict[str, Any] = {  # what these trunks implement, and nothing else
     "hidden_act": "silu",
@@ -115,7 +120,10 @@ class Decoder:
     ) -> None:
         self.config = config
         self.causal = causal
-        self.trunk = _build(config)
+        make_prompt_cache = import_module("mlx_lm.models.cache").make_prompt_cache
+        whole = _build(config)
+        self.trunk = whole.model
+        self._new_cache = partial(make_prompt_cache, whole)
         self.trunk.load_weights(list(weights.items()), strict=True)
         for_many_rows(self.trunk)
 
@@ -127,24 +135,30 @@ class Decoder:
     @staticmethod
     def described(config: DecoderConfig) -> tuple[dict[str, tuple[int, ...]], set[str]]:
         """Return name -> shape of every weight of the trunk, and which names are packed integers."""
-        weights = _flat(_build(config).parameters())  # never evaluated, so nothing is computed
+        weights = _flat(_build(config).model.parameters())  # never evaluated, so nothing is computed
         packed = {name for name, weight in weights.items() if weight.dtype == mx.uint32}
         return {name: tuple(weight.shape) for name, weight in weights.items()}, packed
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
-        """Token ids (B, T), right-padded, and lengths (B,) -> hidden states (B, T, D) in float32.
+        """Token ids (B, T), right-padded, and lengths (B,) -> hidden states (B, T, D).
 
         Under the causal mask a real token never sees the padding after it, so no other mask is needed.
         """
-        if self.causal:
-            hidden: mx.array = self.trunk(ids)
-        else:
-            real = (mx.arange(ids.shape[1])[None, :] < lengths[:, None])[:, None, None, :]
-            hidden = self.trunk.embed_tokens(ids)
-            for layer in self.trunk.layers:
-                hidden = layer(hidden, real, None)
-            hidden = self.trunk.norm(hidden)
-        return hidden.astype(mx.float32)
+        if not self.causal:
+            return self._both_ways(ids, lengths)
+        longest = ids.shape[1]
+        if longest <= STEP or mx.default_device().type != mx.DeviceType.cpu:
+            return self.trunk(ids)
+        cache = self._new_cache()
+        steps = [self.trunk(ids[:, start : start + STEP], cache=cache) for start in range(0, longest, STEP)]
+        return mx.concatenate(steps, axis=1)
+
+    def _both_ways(self, ids: mx.array, lengths: mx.array) -> mx.array:
+        real = (mx.arange(ids.shape[1])[None, :] < lengths[:, None])[:, None, None, :]
+        hidden = self.trunk.embed_tokens(ids)
+        for layer in self.trunk.layers:
+            hidden = layer(hidden, real, None)
+        return self.trunk.norm(hidden)
 
 
 def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
@@ -160,11 +174,11 @@ def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
 
 
 def _build(config: DecoderConfig) -> Any:
-    """Build the trunk with weights that are described and never computed."""
+    """Build mlx-lm's model with weights that are described and never computed."""
     module = import_module(f"mlx_lm.models.{config.module}")
-    trunk = module.Model(module.ModelArgs(**config.arguments)).model
+    model = module.Model(module.ModelArgs(**config.arguments))
     if config.quantization:
         chosen = config.quantization
-        nn.layers.quantized.quantize(trunk, group_size=chosen.group_size, bits=chosen.bits)
-    trunk.eval()
-    return trunk
+        nn.layers.quantized.quantize(model.model, group_size=chosen.group_size, bits=chosen.bits)
+    model.eval()
+    return model

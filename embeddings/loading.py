@@ -1,0 +1,95 @@
+"""A name or a folder to a loaded model."""
+
+from pathlib import Path
+
+from embeddings.blas import mx
+from embeddings.catalog import DEFAULT_MODEL, Recipe
+from embeddings.embedder import Embedder
+from embeddings.errors import InputError, UnsupportedModel
+from embeddings.folder import ModelFolder, find_folder, typed
+from embeddings.models import FAMILIES, Bert, BertConfig, Decoder, DecoderConfig
+from embeddings.recipe import DECLARED, read_recipe
+from embeddings.tokens import TextTokenizer
+from embeddings.weights import read_weights, weight_files
+
+__all__ = ["PRECISIONS", "load"]
+
+PRECISIONS = {"float32": mx.float32, "float16": mx.float16, "bfloat16": mx.bfloat16}
+
+
+def load(
+    name_or_folder: str | Path = DEFAULT_MODEL,
+    *,
+    recipe: str = DECLARED,
+    max_tokens: int | None = None,
+    precision: str | None = None,
+) -> Embedder:
+    """Load a model by its catalog name or from its folder.
+
+    recipe: "declared" by the folder, or the name of one of the catalog's.
+    max_tokens: a lower limit on a text's length than the model's own.
+    precision: "float32", "float16" or "bfloat16" to compute in. Left out: float32 on a CPU, which multiplies
+        nothing else fast, and for encoders; the checkpoint's own for a decoder on a GPU.
+
+    Raises:
+        ModelNotFound, DamagedModel, HashMismatch, UnsupportedModel, WeightMismatch, InputError: see
+            embeddings.errors.
+
+    """
+    if precision is not None and precision not in PRECISIONS:
+        raise InputError(
+            "precision", f"must be one of {', '.join(PRECISIONS)}, got {precision!r}", mend="leave it out"
+        )
+    folder = find_folder(name_or_folder)
+    config = _read_config(folder)
+    chosen = read_recipe(
+        folder,
+        recipe,
+        family="bert" if isinstance(config, BertConfig) else config.module,
+        hidden_size=config.hidden_size,
+        max_positions=config.max_position_embeddings,
+        max_tokens=max_tokens,
+    )
+    tokenizer = TextTokenizer(
+        folder.file("tokenizer.json"), max_tokens=chosen.max_tokens, end_token=chosen.end_token
+    )
+    if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads past a table's end without an error
+        raise UnsupportedModel(
+            folder.path / "tokenizer.json",
+            f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
+            mend="use the tokenizer of this very model",
+        )
+    return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen)
+
+
+def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:
+    where = folder.path / "config.json"
+    kind = typed(where, folder.mapping("config.json"), "model_type", str)
+    if kind not in ("bert", *FAMILIES):
+        raise UnsupportedModel(
+            where,
+            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}",
+            mend="use another model, or add its architecture beside models/bert.py",
+        )
+    return BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)
+
+
+def _read_model(
+    folder: ModelFolder, config: BertConfig | DecoderConfig, recipe: Recipe, precision: str | None
+) -> Bert | Decoder:
+    files = weight_files(folder)
+    if isinstance(config, BertConfig):
+        kept = PRECISIONS[precision or "float32"]
+        return Bert(config, read_weights(files, Bert.shapes(config), Bert.unused, precision=kept))
+    shapes, packed = Decoder.described(config)
+    on_cpu = mx.default_device().type == mx.DeviceType.cpu
+    chosen = precision or ("float32" if on_cpu else None)
+    weights = read_weights(
+        files,
+        shapes,
+        Decoder.unused,
+        packed=packed,
+        optional_prefix="model.",
+        precision=PRECISIONS[chosen] if chosen else None,
+    )
+    return Decoder(config, weights, causal=recipe.causal)
