@@ -1,4 +1,4 @@
-"""Texts to vectors: the one place that evaluates MLX arrays."""
+"""Texts to vectors: the one place that evaluates MLX arrays, but for a decoder's steps of a long text."""
 
 import warnings
 from collections import deque

@@ -149,8 +149,10 @@ class Decoder:
         longest = ids.shape[1]
         if longest <= STEP or mx.default_device().type != mx.DeviceType.cpu:
             return self.trunk(ids)
-        cache = self._new_cache()
-        steps = [self.trunk(ids[:, start : start + STEP], cache=cache) for start in range(0, longest, STEP)]
+        cache, steps = self._new_cache(), []
+        for start in range(0, longest, STEP):
+            steps.append(self.trunk(ids[:, start : start + STEP], cache=cache))
+            mx.eval(steps[-1])  # or MLX works ahead, and holds the scores of many steps at once
         return mx.concatenate(steps, axis=1)
 
     def _both_ways(self, ids: mx.array, lengths: mx.array) -> mx.array:

@@ -63,6 +63,80 @@ def test_a_vector_does_not_depend_on_its_batch(folder: Path) -> None:
         np.testing.assert_allclose(model.encode(TEXTS, batch_tokens=budget), alone, atol=2e-6)
 
 
+def test_memory_grows_with_the_length_not_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long text goes through in steps: twice the length takes twice the memory, and gives the same."""
+    model = embeddings.load(FLOAT).model
+    ids = mx.array(np.random.default_rng(0).integers(256, size=(1, 2048)).astype(np.int32))
+
+    def run(length: int, step: int) -> tuple[np.ndarray, int]:
+        monkeypatch.setattr("embeddings.models.decoder.STEP", step)
+        mx.clear_cache()
+        mx.reset_peak_memory()
+        hidden = model(ids[:, :length], mx.array([length]))
+        mx.eval(hidden)
+        return np.array(hidden), mx.get_peak_memory() - held
+
+    held = mx.get_active_memory()
+    half, whole = run(1024, 128), run(2048, 128)
+    at_once = run(2048, 2048)
+    assert whole[1] < 2.4 * half[1]  # measured 2.0; in one step it is 4
+    assert at_once[1] > 4 * whole[1]  # measured 8: the scores of all beside all
+    np.testing.assert_allclose(whole[0], at_once[0], atol=2e-5)  # measured 3.1e-6 at 4,096; states reach 5
+
+
+def test_out_of_memory_halves_the_budget_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit is tried at half the budget, with a warning; then it is an error with the numbers."""
+    model = embeddings.load(FLOAT)
+    expected = model.encode(TEXTS)
+    forward, room = Decoder.__call__, [0]
+
+    def cramped(self: Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
+        if ids.size > room[0]:
+            raise RuntimeError("[malloc] Unable to allocate 123 bytes.")
+        return forward(self, ids, lengths)
+
+    monkeypatch.setattr(Decoder, "__call__", cramped)
+    room[0] = 100
+    with pytest.warns(embeddings.MemoryWarning, match="going on with a budget of 100"):
+        np.testing.assert_allclose(model.encode(TEXTS, batch_tokens=200), expected, atol=2e-6)
+    room[0] = 50
+    with (
+        pytest.warns(embeddings.MemoryWarning),
+        pytest.raises(embeddings.OutOfMemory, match=r"1 x 71 tokens \(budget 100\).*123 bytes.*batch_tokens"),
+    ):
+        model.encode(TEXTS, batch_tokens=200)
+    monkeypatch.setattr(Decoder, "__call__", lambda *_: mx.array([1]) @ mx.array([[1, 2], [3, 4]]))
+    with pytest.raises(ValueError, match="matmul"):  # any other error passes through
+        model.encode(TEXTS)
+
+
+def test_left_and_right_padding_agree() -> None:
+    """Padded on the left, with mlx-lm's own cache for that, a text's last state is the same."""
+    cache = pytest.importorskip("mlx_lm.models.cache")
+    model = embeddings.load(FLOAT)
+    assert isinstance(model.model, Decoder)
+    ids = model.tokenize(TEXTS).ids
+    longest = max(map(len, ids))
+    gaps = [longest - len(row) for row in ids]
+    padded = mx.array([[0] * gap + row.tolist() for gap, row in zip(gaps, ids, strict=True)])
+    caches = [cache.BatchKVCache(gaps) for _ in model.model.trunk.layers]
+    hidden = np.array(model.model.trunk(padded, cache=caches)[:, -1])
+    expected = np.array([states[-1] for states in model.hidden_states(TEXTS)])
+    np.testing.assert_allclose(hidden, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("folder", [FLOAT, FOUR_BITS], ids=["float32", "4 bits"])
+def test_more_than_32768_rows_in_one_batch(folder: Path) -> None:
+    """Kernels have gone wrong past 2^15 rows: a batch of 36,000 tokens gives what each text gives alone."""
+    model = embeddings.load(folder)
+    some = ["x" * 59, "a text of some words", "y" * 50]
+    many = [some[row % 3] for row in range(600)]
+    assert model.count_tokens(many).max() * len(many) > 32_768
+    alone = np.concatenate([model.encode([text]) for text in some])
+    found = model.encode(many, batch_tokens=1 << 20)
+    np.testing.assert_allclose(found, np.tile(alone, (200, 1)), atol=2e-6)
+
+
 def test_causality() -> None:
     """No token sees what follows it; without the causal mask each sees all, and no padding."""
     model = embeddings.load(FLOAT)
@@ -144,6 +218,86 @@ def test_a_limit_that_the_gate_has_no_room_for(tmp_path: Path) -> None:
     (folder / "tokenizer_config.json").write_text('{"model_max_length": 32768}')
     with pytest.raises(FixtureError, match="reads texts of 32768 tokens"):
         harness.open_subject(str(folder))
+
+
+def without(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).unlink()
+
+
+def test_an_end_token_is_appended_where_the_template_lacks_it(tmp_path: Path) -> None:
+    folder = copy_of(FLOAT, tmp_path / "model")
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    shipped = embeddings.load(folder)
+    for lacking in (None, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False}):
+        path.write_text(json.dumps({**content, "post_processor": lacking}))
+        old = embeddings.load(folder)
+        long = [*TEXTS, "z" * 600]
+        for one, other in zip(old.tokenize(long).ids, shipped.tokenize(long).ids, strict=True):
+            np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(old.tokenize(long).dropped, shipped.tokenize(long).dropped)
+    path.write_text(path.read_text().replace("<|endoftext|>", "<|other|>"))
+    with pytest.raises(embeddings.DamagedModel, match=r"has no <\|endoftext\|>"):
+        embeddings.load(folder)
+
+
+def test_a_task_of_the_callers() -> None:
+    model = embeddings.load(FLOAT)
+    own = "Instruct: Find a rhyme\nQuery:a"
+    found = model.encode(["a"], prompt="query", task="Find a rhyme")
+    np.testing.assert_allclose(found, model.encode([own]), atol=1e-6)
+    assert model.count_tokens(["a"], prompt="query", task="Find a rhyme")[0] == len(own) + 1
+    with pytest.raises(embeddings.InputError, match="takes none with prompt 'document'"):
+        model.encode(["a"], prompt="document", task="x")
+    with pytest.raises(embeddings.InputError, match="task: all-MiniLM-L6-v2 takes none; leave it out"):
+        embeddings.load().encode(["a"], task="x")
+
+
+def test_dimensions_outside_what_the_model_allows() -> None:
+    model = embeddings.load(FLOAT)
+    assert model.encode(["a"], dimensions=32).shape == (1, 32)
+    for width in (31, 65):
+        with pytest.raises(embeddings.InputError, match="whole number from 32 to 64"):
+            model.encode(["a"], dimensions=width)
+
+
+def test_a_recipe_where_the_folder_declares_none(tmp_path: Path) -> None:
+    """Nothing is guessed: the catalog knows the name, or the caller names a recipe."""
+    known = copy_of(FLOAT, tmp_path / "Qwen3-Embedding-0.6B-4bit-DWQ")
+    unknown = copy_of(FLOAT, tmp_path / "mine")
+    for folder in (known, unknown):
+        without(folder, "modules.json", "config_sentence_transformers.json")
+    expected = embeddings.load(FLOAT).encode(TEXTS, prompt="query")
+    np.testing.assert_array_equal(embeddings.load(known).encode(TEXTS, prompt="query"), expected)
+    with pytest.raises(embeddings.DamagedModel, match=r"nothing says how to pool.*qwen3-embedding"):
+        embeddings.load(unknown)
+    named = embeddings.load(unknown, recipe="qwen3-embedding")
+    np.testing.assert_array_equal(named.encode(TEXTS, prompt="query"), expected)
+    with pytest.raises(embeddings.InputError, match="no recipe has that name; take declared or"):
+        embeddings.load(unknown, recipe="surprise")
+
+
+def test_reference_recipe() -> None:
+    """The mean over all tokens, each of which reads the whole text: as the published figures were made."""
+    model = embeddings.load(FLOAT, recipe="reference-2025")
+    for vector, states in zip(model.encode(TEXTS), model.hidden_states(TEXTS), strict=True):
+        mean = states.mean(axis=0)
+        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
+    first = [states[0] for states in model.hidden_states(["a text", "a tent"])]
+    assert np.abs(first[0] - first[1]).max() > 0.01
+    with pytest.raises(embeddings.UnsupportedModel, match="recipe reference-2025 is for decoders"):
+        embeddings.load(recipe="reference-2025")
+
+
+def test_limit_and_precision() -> None:
+    short = embeddings.load(FLOAT, max_tokens=16)
+    assert short.count_tokens(["x" * 50])[0] == short.max_tokens == 16
+    for limit in (0, 513, -1):
+        with pytest.raises(embeddings.InputError, match="max_tokens: must be a whole number from 1 to 512"):
+            embeddings.load(FLOAT, max_tokens=limit)
+    with pytest.raises(embeddings.InputError, match="precision: must be one of"):
+        embeddings.load(FLOAT, precision="fp8")
 
 
 def test_shards(tmp_path: Path) -> None:
