@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: quality test lint golden peers collapse bars spread lock clean
+.PHONY: quality test lint golden reference peers collapse bars spread lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -29,13 +29,20 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
-golden:  ## goldens of the default model, by sentence-transformers in an environment of its own
-	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
+golden: .venv-reference  ## goldens of the fixtures' models, by other implementations in an environment of their own
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
+	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3
 
-peers: $(READY)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
-	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
+reference: $(READY) .venv-reference  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity
+	@test -d "$(MODEL)" || { echo "make: name the model's folder, as in make reference MODEL=/path/to/model" >&2; exit 1; }
+	.venv-reference/bin/python -m tests.reference.make_golden --model "$(MODEL)" --max-tokens 512
+	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
+
+.venv-reference: tests/reference/requirements.txt
+	tests/reference/environment.sh $@ $<
+
+peers: $(READY) .venv-reference  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
 	$(BIN)/python -m benchmarks.peers
 
 collapse: $(READY)  ## what a harness of the usual kind rewards

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         UnsupportedModel,
         WeightMismatch,
     )
-    from embeddings.loading import load
+    from embeddings.loading import load, use_device
     from embeddings.tokens import TokenizedTexts
 
 __all__ = [
@@ -46,9 +46,10 @@ __all__ = [
     "UnsupportedModel",
     "WeightMismatch",
     "load",
+    "use_device",
 ]
 
-_HOME = {"Embedder": "embedder", "load": "loading", "TokenizedTexts": "tokens"}
+_HOME = {"Embedder": "embedder", "load": "loading", "use_device": "loading", "TokenizedTexts": "tokens"}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,9 +12,24 @@ from embeddings.recipe import DECLARED, read_recipe
 from embeddings.tokens import TextTokenizer
 from embeddings.weights import read_weights, weight_files
 
-__all__ = ["PRECISIONS", "load"]
+__all__ = ["PRECISIONS", "load", "use_device"]
 
 PRECISIONS = {"float32": mx.float32, "float16": mx.float16, "bfloat16": mx.bfloat16}
+
+
+def use_device(name: str | None) -> None:
+    """Compute on "cpu" or "gpu" from here on; None leaves MLX's own choice, a GPU where there is one.
+
+    Raises:
+        InputError: no such device here.
+
+    """
+    if name is None:
+        return
+    devices = {"cpu": mx.cpu, "gpu": mx.gpu}
+    if name not in devices or not mx.is_available(devices[name]):
+        raise InputError(f"device {name!r}", "there is none here", mend="leave it out, or take cpu")
+    mx.set_default_device(devices[name])
 
 
 def load(

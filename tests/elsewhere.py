@@ -1,4 +1,4 @@
-"""A new process that encodes: ``python -m tests.elsewhere MODEL [FAULT]``, JSON in, .npy out."""
+"""A new process that encodes: ``python -m tests.elsewhere``, JSON in, .npy out."""
 
 import importlib
 import json
@@ -17,11 +17,13 @@ def injected(fault: str) -> AbstractContextManager[object]:
 
 
 def main() -> None:
-    """Encode the texts on stdin with the model, with the fault of that name injected if there is one."""
-    model, fault = sys.argv[1], sys.argv[2]
+    """Encode the texts that stdin names, by the model, recipe, limit and device that it names."""
+    asked = json.load(sys.stdin)
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
-    with injected(fault):
-        vectors = embeddings.load(model).encode(json.load(sys.stdin))
+    embeddings.use_device(asked["device"])
+    with injected(asked["fault"]):
+        model = embeddings.load(asked["model"], recipe=asked["recipe"], max_tokens=asked["max_tokens"])
+        vectors = model.encode(asked["texts"])
     np.save(sys.stdout.buffer, vectors, allow_pickle=False)
 
 

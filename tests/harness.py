@@ -37,11 +37,12 @@ from embeddings.evaluation.subject import Sets, Subject
 from embeddings.evaluation.thresholds import Fixtures, Threshold, read_own_thresholds, read_thresholds
 from embeddings.folder import find_folder
 from embeddings.projector import projector_name, write_projector
+from embeddings.recipe import DECLARED
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 
-LONGEST = 2048  # tokens: attention over nine such texts takes some 2 GB, and MLX dies where memory ends
+LONGEST = 512  # tokens of a text that the gate gives a model: what reads more is judged cut off there
 GateTest = Callable[..., None]
 
 
@@ -54,6 +55,8 @@ class Options:
     retrieval: Path = FIXTURES / "retrieval"
     thresholds: Path | None = None
     baseline: str | None = DEFAULT_MODEL
+    recipe: str = DECLARED
+    device: str | None = None
 
 
 OWN = Options()
@@ -85,12 +88,19 @@ def slice_of_sets() -> Sets:
 
 def name_of(model: str) -> str:
     """Name a model by what was asked for and by its files; what the library calls it does not matter."""
-    return model if model in CATALOG else identify(Path(model), FIXTURES / "golden")
+    if model in CATALOG or is_synthetic(model):
+        return model
+    return identify(find_folder(model).path, FIXTURES / "golden")
 
 
 def source_of(model: str) -> str:
     """Tell where a model comes from, as a process that starts elsewhere can find it."""
-    return model if model in CATALOG else str(Path(model).resolve())
+    return model if model in CATALOG or is_synthetic(model) else str(find_folder(model).path.resolve())
+
+
+def is_synthetic(model: str) -> bool:
+    """Whether a model is asked for that has the shapes of a real one and random weights."""
+    return model.startswith("synthetic:")
 
 
 def open_baseline(model: str | None) -> Baseline | None:
@@ -126,20 +136,26 @@ def open_baseline(model: str | None) -> Baseline | None:
 def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Subject:
     """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
     labelled = sets(options)
-    encoder = embeddings.load(model)
+    encoder = embeddings.load(model, recipe=options.recipe)
+    notes = []
     if encoder.max_tokens > LONGEST:
-        raise FixtureError(
-            model,
-            f"reads texts of {encoder.max_tokens} tokens; the gate has room for {LONGEST}",
-            mend="judge a copy of the folder whose tokenizer_config.json says model_max_length 512",
-        )
-    name = name_of(model)
-    source = source_of(model)
+        notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
+        encoder = embeddings.load(model, recipe=options.recipe, max_tokens=LONGEST)
+    name, source, known = name_of(model), source_of(model), golden(name_of(model))
+    if known is not None and known.recipe != options.recipe:
+        known = None
+    asked = {
+        "model": source,
+        "fault": variant,
+        "recipe": options.recipe,
+        "max_tokens": encoder.max_tokens,
+        "device": options.device,
+    }
 
     def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.elsewhere", source, variant],
-            input=json.dumps(some).encode(),
+            [sys.executable, "-m", "tests.elsewhere"],
+            input=json.dumps({**asked, "texts": some}).encode(),
             capture_output=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -151,7 +167,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         return vectors
 
     baseline = open_baseline(options.baseline)
-    notes = [baseline.note] if baseline else []
+    notes += [baseline.note] if baseline else []
     gates = sets()
     notes += [
         f"  {name}: SHA-256 {of.sha256}"
@@ -162,7 +178,19 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         )
         if of.sha256 != usual.sha256
     ]
-    return Subject(name, source, encoder, texts(), golden(name), encode_elsewhere, labelled, baseline, notes)
+    return Subject(
+        name,
+        source,
+        encoder,
+        texts(),
+        known,
+        encode_elsewhere,
+        labelled,
+        baseline,
+        recipe=options.recipe,
+        random=is_synthetic(model) or (known is not None and known.random),
+        notes=notes,
+    )
 
 
 def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
@@ -174,7 +202,7 @@ def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
     known = golden(name)
     embedded = Embedded(
         topics,
-        [vectors],
+        lambda: [vectors],
         baseline,
         "--baseline none",
         known.sets.get(topics.sha256) if known else None,

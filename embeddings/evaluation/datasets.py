@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from safetensors.numpy import load
 
 from embeddings.errors import FixtureError
 
-__all__ = ["Golden", "Texts", "identify", "read_golden", "read_texts", "sha256_of"]
+__all__ = ["Golden", "Prompted", "Texts", "identify", "read_golden", "read_texts", "sha256_of"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Golden:
     hidden_states: the last layer's states (T, D) of the texts numbered ``hidden_rows``.
     files: the model's files that it used, name -> SHA-256.
     sets: SHA-256 of a labelled set -> the vectors (n, D) of each of its parts.
+    prompts: name of a prompt -> what it makes of the first of the texts.
+    recipe: by which they were made.
+    random: whether the model's weights are random numbers.
     """
 
     vectors: NDArray[np.float32]
@@ -47,6 +51,17 @@ class Golden:
     hidden_states: list[NDArray[np.float32]]
     files: dict[str, str]
     sets: Mapping[str, list[NDArray[np.float32]]] = field(default_factory=dict)
+    prompts: Mapping[str, "Prompted"] = field(default_factory=dict)
+    recipe: str = "declared"
+    random: bool = False
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """The first of the texts with a prompt before each. token_ids: n arrays (T,). vectors: (n, D)."""
+
+    token_ids: list[NDArray[np.int32]]
+    vectors: NDArray[np.float32]
 
 
 def read_texts(path: Path) -> Texts:
@@ -101,6 +116,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
         path = folder / origin["golden"]["file"]
         expected, of_texts = origin["golden"]["sha256"], origin["texts"]["sha256"]
         files, sets = dict(origin["files"]), dict(origin["sets"])
+        prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])
     except (ValueError, KeyError, TypeError) as error:
         raise FixtureError(origin_path, f"malformed ({error!r})", mend=mend) from error
     if of_texts != texts.sha256:
@@ -124,6 +140,9 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             hidden_states=np.split(tensors["hidden_states"], hidden_ends),
             files=files,
             sets={sha256: [tensors[name] for name in names] for sha256, names in sets.items()},
+            prompts={name: _prompted(tensors, name) for name in prompts},
+            recipe=recipe,
+            random=random,
         )
     except (SafetensorError, KeyError, IndexError, ValueError) as error:
         raise FixtureError(path, f"malformed ({error!r})", mend=mend) from error
@@ -132,6 +151,12 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             path, f"holds {len(golden.vectors)} vectors for {len(texts.texts)} texts", mend=mend
         )
     return golden
+
+
+def _prompted(tensors: Mapping[str, NDArray[Any]], name: str) -> Prompted:
+    lengths = tensors[f"prompt.{name}.lengths"]
+    ids = np.split(tensors[f"prompt.{name}.token_ids"], np.cumsum(lengths)[:-1])
+    return Prompted(ids, tensors[f"prompt.{name}.vectors"])
 
 
 def identify(folder: Path, goldens: Path) -> str:

@@ -95,8 +95,9 @@ class Baseline:
 
 @dataclass
 class Embedded(Generic[L]):
-    """A set and its vectors, with the baseline's beside them. vectors: (n, D) for each part.
+    """A set and its vectors, with the baseline's beside them.
 
+    encode: gives the vectors of each part, (n, D); asked when they are first looked at.
     no_baseline: why there is no comparison, where there is none.
     golden: what an independent implementation of the judged model gave, or None.
     tokenize: gives the ids of texts, so that texts which are the same to a model count as the same;
@@ -104,11 +105,16 @@ class Embedded(Generic[L]):
     """
 
     labelled: L
-    vectors: list[Vectors]
+    encode: Callable[[], list[Vectors]]
     baseline: Baseline | None
     no_baseline: str = ""
     golden: list[Vectors] | None = None
     tokenize: Callable[[Sequence[str]], Tokenized] | None = None
+
+    @cached_property
+    def vectors(self) -> list[Vectors]:
+        """The vectors of each part: (n, D)."""
+        return self.encode()
 
     @property
     def proven(self) -> bool:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embeddings.errors import FixtureError
+from embeddings.errors import FixtureError, InputError
 from embeddings.evaluation.datasets import Golden, Texts
 from embeddings.evaluation.embed import Baseline, Embedded, L, embed
 from embeddings.evaluation.encoder import Encoder
@@ -18,6 +18,7 @@ from embeddings.evaluation.retrieval import Retrieval
 __all__ = ["Sets", "Subject"]
 
 ENCODERS = frozenset({"bert"})  # model types whose tokens read both ways
+BOTH_WAYS = frozenset({"reference-2025"})  # recipes that let a decoder's tokens do so
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Subject:
     golden: an independent implementation's results on ``texts``, or None where there are none.
     encode_elsewhere: encodes texts in a new Python process.
     baseline: what it must not be worse than, or None for no such comparison.
+    recipe: the name of the way from texts to vectors that was asked for.
+    random: whether its weights are random numbers, so that what its vectors say of texts means nothing.
     notes: what the reader of the table must know besides.
     """
 
@@ -50,17 +53,21 @@ class Subject:
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False)
     sets: Sets
     baseline: Baseline | None
+    recipe: str = "declared"
+    random: bool = False
     notes: list[str] = field(default_factory=list)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def causal(self) -> bool:
-        """Whether config.json declares an architecture that reads from left to right alone.
+        """Whether the model reads from left to right alone, as config.json and the recipe have it.
 
         Raises:
             FixtureError: config.json is not as the library has read it.
 
         """
+        if self.recipe in BOTH_WAYS:
+            return False
         path = self.encoder.path / "config.json"
         try:
             return json.loads(path.read_text(encoding="utf-8"))["model_type"] not in ENCODERS
@@ -88,12 +95,16 @@ class Subject:
         return self._embedded(self.sets.retrieval)
 
     def _embedded(self, labelled: L) -> Embedded[L]:
-        vectors = embed(self.encoder, labelled, self.notes.append)
+        def encode() -> list[NDArray[np.float32]]:
+            if self.random:
+                raise InputError(self.name, "its weights are random: no meaning to judge", mend="take others")
+            return embed(self.encoder, labelled, self.notes.append)
+
         baseline, why = self.baseline, "--baseline none"
         if baseline and baseline.source == self.source and labelled.sha256 not in baseline.sets:
             baseline, why = None, "the model is the baseline"
         golden = self.golden.sets.get(labelled.sha256) if self.golden else None
-        return Embedded(labelled, vectors, baseline, why, golden, self.encoder.tokenize)
+        return Embedded(labelled, encode, baseline, why, golden, self.encoder.tokenize)
 
     @cached_property
     def hidden_states(self) -> list[NDArray[np.float32]]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embeddings import batching, embedder, folder, pooling, tokens, weights
+from embeddings import batching, embedder, folder, loading, pooling, tokens, weights
 from embeddings.blas import mx
 from embeddings.models import bert, decoder, layers
 
@@ -312,7 +312,7 @@ def _from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
         change(copy)
         return folder.ModelFolder(copy, found.name)
 
-    patch.setattr(embedder, "find_folder", find)
+    patch.setattr(loading, "find_folder", find)
 
 
 def other_tokenizer(patch: Patch) -> None:
@@ -334,28 +334,28 @@ def renamed_folder(patch: Patch) -> None:
         copy.symlink_to(right(name_or_folder).path, target_is_directory=True)
         return right(copy)
 
-    patch.setattr(embedder, "find_folder", find)
+    patch.setattr(loading, "find_folder", find)
 
 
 def weights_not_loaded(patch: Patch) -> None:
     right = weights.read_weights
 
-    def read(files: Any, shapes: Any, unused: Any) -> dict[str, mx.array]:
-        loaded = right(files, shapes, unused)
+    def read(files: Any, shapes: Any, unused: Any, **options: Any) -> dict[str, mx.array]:
+        loaded = right(files, shapes, unused, **options)
         for name, shape in shapes.items():
             if name.startswith("encoder.layer.3.") and name.endswith("dense.weight"):
                 loaded[name] = 0.02 * mx.random.normal(shape, key=mx.random.key(0))
         mx.eval(loaded)
         return loaded
 
-    patch.setattr(embedder, "read_weights", read)
+    patch.setattr(loading, "read_weights", read)
 
 
 def two_bits(patch: Patch) -> None:
     right = weights.read_weights
 
-    def read(files: Any, shapes: Any, unused: Any) -> dict[str, mx.array]:
-        loaded = right(files, shapes, unused)
+    def read(files: Any, shapes: Any, unused: Any, **options: Any) -> dict[str, mx.array]:
+        loaded = right(files, shapes, unused, **options)
         for name, weight in loaded.items():
             if weight.ndim == 2:
                 packed = mx.quantize(weight, group_size=64, bits=2)
@@ -363,7 +363,7 @@ def two_bits(patch: Patch) -> None:
         mx.eval(loaded)
         return loaded
 
-    patch.setattr(embedder, "read_weights", read)
+    patch.setattr(loading, "read_weights", read)
 
 
 def no_causal_mask(patch: Patch) -> None:

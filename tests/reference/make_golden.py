@@ -1,8 +1,8 @@
-"""Make the golden vectors, hidden states and token ids of the default model: ``make golden``.
+"""Make the golden vectors, hidden states and token ids of a model: ``make golden``, ``make reference``.
 
-They come from sentence-transformers, which shares no code with this project but for the tokenizers
-library. It runs in float64, so that a difference from the goldens is the library's own error and not
-the reference's rounding; how far the reference's own float32 strays is written down beside them.
+They come from sentence-transformers and transformers, which share no code with this project but for the
+tokenizers library. They run in float64, so that a difference from the goldens is the library's own error and
+not the reference's rounding; how far the reference's own float32 strays is written down beside them.
 Of ``embeddings`` only the judge's readers of fixtures are imported here.
 """
 
@@ -10,8 +10,12 @@ import argparse
 import hashlib
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -19,6 +23,7 @@ from sentence_transformers import SentenceTransformer
 
 from embeddings.evaluation.labelled import read_pairs, read_topics
 from embeddings.evaluation.retrieval import read_retrieval
+from tests.reference import plain_folder
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
@@ -27,6 +32,8 @@ HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "prefix":
 
 
 HIDDEN_IDS = ("length-64", "length-129", "length-256")  # and these
+LARGE = 2_000_000_000  # bytes of weights above which float64 would not fit, and float32 has to do
+PROMPTED = 10  # texts that each prompt is set before
 
 
 def sha256(data: bytes) -> str:
@@ -56,69 +63,115 @@ def hidden_of(model: SentenceTransformer, text: str) -> np.ndarray:
     return output.numpy().astype(np.float32)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=FIXTURES / "golden")
-    out = parser.parse_args().out
+@contextmanager
+def opened(folder: Path, limit: int | None) -> Iterator[tuple[SentenceTransformer, list[str]]]:
+    """Load a model's folder into sentence-transformers, a decoder's by way of a plain copy; name its prompts."""
+    encoder = json.loads((folder / "config.json").read_text())["model_type"] == "bert"
+    with TemporaryDirectory() as scratch:
+        plain = folder if encoder else plain_folder.make(folder, Path(scratch) / "plain")
+        model = SentenceTransformer(str(plain), device="cpu").eval()
+        model.max_seq_length = min(limit or model.max_seq_length, model.max_seq_length)
+        declared = plain / "config_sentence_transformers.json"
+        yield (
+            model,
+            sorted(json.loads(declared.read_text()).get("prompts") or {} if declared.exists() else {}),
+        )
+
+
+def tokens_of(model: SentenceTransformer, texts: list[str]) -> tuple[list[list[int]], list[int]]:
+    """Return the ids of each text, and how many were cut off."""
+    ids = [
+        model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"] for text in texts
+    ]
+    whole = [len(model.tokenizer(text, truncation=False, verbose=False)["input_ids"]) for text in texts]
+    return ids, [all_ - len(kept) for all_, kept in zip(whole, ids, strict=True)]
+
+
+def prompted(model: SentenceTransformer, names: list[str], texts: list[str]) -> dict[str, np.ndarray]:
+    """Return the ids and vectors of some texts with each of the model's prompts."""
+    found = {}
+    for name in names:
+        ids, _ = tokens_of(model, [model.prompts[name] + text for text in texts])
+        found[f"prompt.{name}.token_ids"] = np.concatenate(ids).astype(np.int32)
+        found[f"prompt.{name}.lengths"] = np.array([len(row) for row in ids], dtype=np.int64)
+        vectors = [model.encode([text], prompt_name=name, show_progress_bar=False) for text in texts]
+        found[f"prompt.{name}.vectors"] = np.concatenate(vectors).astype(np.float32)
+    return found
+
+
+def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, Any]]:
+    """Return a model's goldens, and what is to be known of their origin."""
     source = (FIXTURES / "texts.jsonl").read_bytes()
     rows = [json.loads(line) for line in source.decode().splitlines()]
     texts = [row["text"] for row in rows]
-    folder = Path(str(metadata.distribution(DISTRIBUTION).locate_file(FOLDER)))
-
-    model = SentenceTransformer(str(folder), device="cpu").eval()
-    tokenizer, limit = model.tokenizer, model.max_seq_length
-    ids = [tokenizer(text, truncation=True, max_length=limit)["input_ids"] for text in texts]
-    whole = [len(tokenizer(text, truncation=False, verbose=False)["input_ids"]) for text in texts]
-    single = vectors_of(model, texts)
-    model = model.double()
-    exact = vectors_of(model, texts)
+    weights = sorted(folder.glob("model*.safetensors"))
+    exact = sum(path.stat().st_size for path in weights) < LARGE
     sets = {
         "topics": read_topics(FIXTURES / "topics.jsonl"),
         "pairs": read_pairs(FIXTURES / "pairs.jsonl"),
         "retrieval": read_retrieval(FIXTURES / "retrieval"),
     }
-    of_sets = {
-        f"{name}.{number}": vectors_of(model, list(part.texts)).astype(np.float32)
-        for name, labelled in sets.items()
-        for number, part in enumerate(labelled.parts)
-    }
-    chosen = hidden_rows(rows)
-    hidden = [hidden_of(model, texts[index]) for index in chosen]
-
-    tensors = {
-        "vectors": exact.astype(np.float32),
-        "token_ids": np.concatenate(ids).astype(np.int32),
-        "lengths": np.array([len(row) for row in ids], dtype=np.int64),
-        "dropped": np.array([all_ - len(row) for all_, row in zip(whole, ids, strict=True)], dtype=np.int64),
-        "hidden_rows": np.array(chosen, dtype=np.int64),
-        "hidden_states": np.concatenate(hidden),
-        **of_sets,
-    }
+    with opened(folder, limit) as (model, prompts):
+        ids, dropped = tokens_of(model, texts)
+        single = vectors_of(model, texts)
+        model = model.double() if exact else model
+        vectors = vectors_of(model, texts) if exact else single
+        of_sets = {
+            f"{name}.{number}": vectors_of(model, list(part.texts)).astype(np.float32)
+            for name, labelled in sets.items()
+            for number, part in enumerate(labelled.parts)
+        }
+        chosen = hidden_rows(rows)
+        tensors = {
+            "vectors": vectors.astype(np.float32),
+            "token_ids": np.concatenate(ids).astype(np.int32),
+            "lengths": np.array([len(row) for row in ids], dtype=np.int64),
+            "dropped": np.array(dropped, dtype=np.int64),
+            "hidden_rows": np.array(chosen, dtype=np.int64),
+            "hidden_states": np.concatenate([hidden_of(model, texts[index]) for index in chosen]),
+            **of_sets,
+            **prompted(model, prompts, texts[:PROMPTED]),
+        }
     data = save(tensors)
-    origin = {
-        "model": MODEL,
-        "made_by": "make golden (tests/reference/make_golden.py)",
-        "implementation": {
-            name: metadata.version(name)
-            for name in ("sentence-transformers", "transformers", "torch", "tokenizers")
-        },
+    packages = ("sentence-transformers", "transformers", "torch", "tokenizers")
+    return data, {
+        "model": name,
+        "made_by": "tests/reference/make_golden.py",
+        "implementation": {package: metadata.version(package) for package in packages},
         "python": platform.python_version(),
-        "precision": "float64, stored as float32",
-        "reference_float32_strays_by": float(np.abs(exact - single).max()),
+        "precision": "float64, stored as float32" if exact else "float32",
+        "reference_float32_strays_by": float(np.abs(vectors - single).max()) if exact else None,
+        "recipe": "declared",
+        "random": folder.parent == FIXTURES,
+        "prompts": prompts,
         "texts": {"file": "texts.jsonl", "count": len(texts), "sha256": sha256(source)},
         "sets": {
-            labelled.sha256: [tensor for tensor in of_sets if tensor.startswith(f"{name}.")]
-            for name, labelled in sets.items()
+            labelled.sha256: [tensor for tensor in of_sets if tensor.startswith(f"{set_name}.")]
+            for set_name, labelled in sets.items()
         },
         "files": {
-            name: sha256((folder / name).read_bytes())
-            for name in ("model.safetensors", "tokenizer.json", "config.json")
+            path.name: sha256(path.read_bytes())
+            for path in (folder / "config.json", folder / "tokenizer.json", *weights)
         },
-        "golden": {"file": f"{MODEL}.safetensors", "sha256": sha256(data)},
+        "golden": {"file": f"{name}.safetensors", "sha256": sha256(data)},
     }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{MODEL}.safetensors").write_bytes(data)
-    (out / f"{MODEL}.json").write_text(json.dumps(origin, indent=2) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, help="a model's folder; left out, the embedded model")
+    parser.add_argument("--max-tokens", type=int, help="cut texts at so many tokens, as the gate does")
+    parser.add_argument("--out", type=Path, default=FIXTURES / "golden")
+    options = parser.parse_args()
+    if options.model:
+        folder = options.model.resolve()
+        name = folder.name
+    else:
+        folder, name = Path(str(metadata.distribution(DISTRIBUTION).locate_file(FOLDER))), MODEL
+    data, origin = make(folder, name, options.max_tokens)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / f"{name}.safetensors").write_bytes(data)
+    (options.out / f"{name}.json").write_text(json.dumps(origin, indent=2) + "\n")
     print(json.dumps(origin, indent=2))
 
 

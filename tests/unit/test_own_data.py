@@ -108,7 +108,7 @@ def test_a_text_that_a_tokenizer_takes_for_another() -> None:
     topics = Topics(tuple("abcdef"), tuple("xxyyzz"), texts, "")
     model = embeddings.load()
     gate = harness.open_gate("all-MiniLM-L6-v2")
-    embedded = Embedded(topics, [model.encode(texts)], None, tokenize=model.tokenize)
+    embedded = Embedded(topics, lambda: [model.encode(texts)], None, tokenize=model.tokenize)
     with gate.claim("test_distinctness"):
         test_topics.test_distinctness(embedded, gate)
     embedded.vectors[0][5] = embedded.vectors[0][4]

@@ -1,0 +1,27 @@
+"""A query carries its instruction and a document none, or whatever else the model was trained with."""
+
+import numpy as np
+import pytest
+
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.metrics import differences
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+
+def test_prompts(subject: Subject, gate: Gate) -> None:
+    """With each of the model's prompts, texts give the golden token ids and vectors."""
+    if subject.golden is None or not subject.golden.prompts:
+        return gate.uncalibrated("no goldens with prompts")
+    worst = {}
+    for name, golden in subject.golden.prompts.items():
+        texts = subject.texts.texts[: len(golden.vectors)]
+        if name not in subject.encoder.prompts:
+            worst[name] = np.inf
+        elif differences(subject.encoder.tokenize(texts, prompt=name).ids, golden.token_ids).any():
+            worst[name] = np.inf
+        else:
+            worst[name] = differences(subject.encoder.encode(texts, prompt=name), golden.vectors).max()
+    name = max(worst, key=lambda name: (np.isnan(worst[name]), worst[name]))
+    return gate.require(worst[name], evidence=f"prompt {name!r}; infinite where its token ids differ")

@@ -1,0 +1,99 @@
+"""A decoder's folder as transformers can read it: matrices unpacked in NumPy, names and files made official.
+
+Runs in the reference environment. Of ``embeddings`` nothing is imported: that the library unpacks a weight as
+is done here, appends the end token where the template lacks it, and pools as is written here, is what the
+goldens prove.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+END = "<|endoftext|>"
+MODULES = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
+]
+TASK = "Given a web search query, retrieve relevant passages that answer the query"
+PROMPTS = {"prompts": {"query": f"Instruct: {TASK}\nQuery:", "document": ""}, "default_prompt_name": None}
+
+
+def unpacked(words: np.ndarray, scales: np.ndarray, biases: np.ndarray, bits: int) -> np.ndarray:
+    """Undo MLX's affine quantization: words (R, C * bits / 32) uint32, scales and biases (R, C / group).
+
+    Number i of a word is its bits i * bits and up: https://ml-explore.github.io/mlx, mx.quantize.
+    """
+    if bits not in (2, 4, 8):
+        raise SystemExit(f"{bits} bits do not divide a word: no unpacking for them here")
+    shifts = np.arange(0, 32, bits, dtype=np.uint32)
+    numbers = (words[..., None] >> shifts) & np.uint32(2**bits - 1)
+    numbers = numbers.reshape(*scales.shape, -1).astype(np.float32)
+    return (numbers * scales[..., None] + biases[..., None]).reshape(len(words), -1)
+
+
+def plain_weights(folder: Path, bits: int | None) -> dict[str, torch.Tensor]:
+    """Return every weight in float32 under its official name, without "model." and without a head."""
+    found: dict[str, torch.Tensor] = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        found |= {name.removeprefix("model."): tensor for name, tensor in load_file(path).items()}
+    plain = {}
+    for name, tensor in found.items():
+        module = name.rpartition(".")[0]
+        if name.startswith("lm_head") or name.endswith((".scales", ".biases")):
+            continue
+        if f"{module}.scales" in found:
+            parts = (found[f"{module}.{part}"].float().numpy() for part in ("scales", "biases"))
+            words = tensor.numpy().view(np.uint32)
+            plain[name] = torch.from_numpy(unpacked(words, *parts, bits=bits or 0))
+        else:
+            plain[name] = tensor.float().contiguous()
+    return plain
+
+
+def with_end_token(tokenizer: dict[str, Any]) -> dict[str, Any]:
+    """Let the template append the end token, where it does not."""
+    number = next((token["id"] for token in tokenizer["added_tokens"] if token["content"] == END), None)
+    if number is None or END in json.dumps(tokenizer["post_processor"]):
+        return tokenizer
+    special = {END: {"id": END, "ids": [number], "tokens": [END]}}
+    template = {
+        "type": "TemplateProcessing",
+        "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": END, "type_id": 0}}],
+        "pair": [],
+        "special_tokens": special,
+    }
+    before = tokenizer["post_processor"]
+    both = {"type": "Sequence", "processors": [before, template]} if before else template
+    return {**tokenizer, "post_processor": both}
+
+
+def make(folder: Path, to: Path) -> Path:
+    """Write the plain copy of a decoder's folder."""
+    shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.safetensors*"))
+    config = json.loads((folder / "config.json").read_text())
+    quantization = config.pop("quantization", None)
+    config.pop("quantization_config", None)
+    save_file(plain_weights(folder, quantization and quantization["bits"]), to / "model.safetensors")
+    written: dict[str, Any] = {"config.json": config}
+    if not (folder / "modules.json").exists():  # Qwen3-Embedding's, which mlx-lm's conversions leave out
+        (to / "1_Pooling").mkdir()
+        written["modules.json"] = MODULES
+        written["1_Pooling/config.json"] = {
+            "word_embedding_dimension": config["hidden_size"],
+            "pooling_mode_mean_tokens": False,
+            "pooling_mode_lasttoken": True,
+        }
+        written["config_sentence_transformers.json"] = PROMPTS
+    written["tokenizer.json"] = with_end_token(json.loads((folder / "tokenizer.json").read_text()))
+    declared = json.loads((folder / "tokenizer_config.json").read_text())
+    # The plain class runs tokenizer.json as it is; others build the tokenizer anew from the vocabulary.
+    written["tokenizer_config.json"] = {**declared, "tokenizer_class": "PreTrainedTokenizerFast"}
+    for name, content in written.items():
+        (to / name).write_text(json.dumps(content))
+    return to
