@@ -85,12 +85,18 @@ def slice_of_sets() -> Sets:
 
 def name_of(model: str) -> str:
     """Name a model by what was asked for and by its files; what the library calls it does not matter."""
-    return model if model in CATALOG else identify(Path(model), FIXTURES / "golden")
+    if model in CATALOG:
+        return model
+    folder = find_folder(model).path
+    name = identify(folder, FIXTURES / "golden")
+    if name == folder.resolve().name and not Path(model).expanduser().is_dir():
+        return model.partition("@")[0].rpartition("/")[2]  # of the hub, where a folder has a commit's name
+    return name
 
 
 def source_of(model: str) -> str:
     """Tell where a model comes from, as a process that starts elsewhere can find it."""
-    return model if model in CATALOG else str(Path(model).resolve())
+    return model if model in CATALOG or not Path(model).is_dir() else str(Path(model).resolve())
 
 
 def open_baseline(model: str | None) -> Baseline | None:
