@@ -102,10 +102,10 @@ def fetch(repository: str, revision: str) -> Path:
 def _download(repository: str, revision: str, lacking: Collection[str]) -> None:
     import httpx2  # noqa: PLC0415  (see above)
     from huggingface_hub import HfApi, constants  # noqa: PLC0415
-    from huggingface_hub.errors import XetDownloadError  # noqa: PLC0415
     from huggingface_hub.hf_api import RepoFile  # noqa: PLC0415
 
     constants.HF_HUB_DISABLE_TELEMETRY = True  # else each request tells what software runs here
+    constants.HF_HUB_DISABLE_XET = True  # it neither takes up a broken file nor says what went wrong
     hub = HfApi(library_name="embedding-gate")
     get = partial(hub.hf_hub_download, repository, revision=revision)
     try:
@@ -115,7 +115,7 @@ def _download(repository: str, revision: str, lacking: Collection[str]) -> None:
             warnings.filterwarnings("ignore", "Not enough free disk space")  # an error of ours says so
             # One after another in this thread: its own loop would hold Ctrl-C until a file is whole.
             _get_files(repository, snapshot(repository, revision), listed, get)
-    except (httpx2.HTTPError, OSError, XetDownloadError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         what, mend = _explained(error, repository, revision)
         raise ModelNotFound(
             repository, f"{what}, and the cache lacks {', '.join(lacking)} of {revision}", mend=mend

@@ -34,6 +34,8 @@ class FakeHub:
     interrupts: bool = False  # Ctrl-C when the weights are halfway
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, "tree" or a file, range
 
+    agents: set[str] = field(default_factory=set)  # what those who asked said of themselves
+
     def counts(self) -> Counter[str]:
         """Count the files that were asked for by GET."""
         return Counter(what for method, what, _ in self.asked if method == "GET")
@@ -58,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_tree = path == f"/api/models/{NAME}/tree/{COMMIT}"
         what = "tree" if is_tree else path.removeprefix(f"/{NAME}/resolve/{COMMIT}/")
         fake.asked.append((self.command, what, self.headers.get("Range", "")))
+        fake.agents.add(self.headers.get("User-Agent", ""))
         if what in fake.fails:
             status, code = fake.fails[what]
             self.answer(status, b"", {"X-Error-Code": code} if code else {})
@@ -74,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         fake = self.server.fake
         start = int((re.findall(r"bytes=(\d+)-", self.headers.get("Range", "")) or ["0"])[0])
         headers = {"ETag": f'"{sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        if what == WEIGHTS:  # as the real hub: they can be had over another protocol, which nobody serves
+            headers |= {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": "http://127.0.0.1:1/"}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         halfway = what == WEIGHTS and self.command == "GET" and (fake.breaks > 0 or fake.interrupts)

@@ -42,6 +42,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 65_536)
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.delenv("HF_TOKEN", raising=False)
@@ -76,7 +78,7 @@ def point_at(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
         ("mlx-community/Qwen3-Embedding-0.6B-4bit-DWQ", ("mlx-community/Qwen3-Embedding-0.6B-4bit-DWQ", "")),
         *(
             (name, None)
-            for name in ("", "name", "/a/b", "~/a", "./a", "../a", "a/b/c", "a/", "a/b c", "a/.b", "ä/b")
+            for name in ("", "name", "/a/b", "~/a", "./a", "../a", "a/b/c", "a/", "a/b c", "a/.b", "a/bä")
         ),
     ],
 )
@@ -166,6 +168,13 @@ def test_download(served: FakeHub) -> None:
     served.asked.clear()
     assert hub.fetch(NAME, COMMIT) == folder
     assert not served.asked
+
+
+def test_nothing_is_told_of_this_machine(served: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the versions of huggingface_hub and of Python, which it always tells."""
+    monkeypatch.setattr("huggingface_hub.utils._headers.detect_agent", lambda: "an-agent")
+    hub.fetch(NAME, COMMIT)
+    assert not any("agent" in agent or "torch" in agent for agent in served.agents)
 
 
 def test_download_of_shards(served: FakeHub) -> None:
