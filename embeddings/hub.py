@@ -1,0 +1,206 @@
+"""Models of the Hugging Face hub at a pinned commit, from its cache or downloaded into it.
+
+Only data is fetched: JSON files, and the safetensors files that will be read. The weights come last, so a
+download that broke off never looks like a model. huggingface_hub is imported by the functions that need it:
+a model in a folder does not wait for it.
+"""
+
+import json
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from errno import ENOSPC
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from embeddings.errors import DamagedModel, ModelNotFound
+
+__all__ = ["fetch", "missing", "parse", "snapshot"]
+
+_REQUIRED = ("config.json", "tokenizer.json")
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_PART = r"[A-Za-z0-9][\w.-]*"
+_NAME = re.compile(rf"({_PART}/{_PART})(?:@(.*))?", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def parse(name: str) -> tuple[str, str] | None:
+    """Split "owner/name" or "owner/name@COMMIT"; the commit is "" where none is named. None: no hub name.
+
+    Whether "owner/name" is a folder here is the caller's to see first.
+    """
+    match = _NAME.fullmatch(name)
+    return (match[1], match[2] or "") if match else None
+
+
+def snapshot(repository: str, revision: str) -> Path:
+    """Return the folder of the cache where a repository lies at a commit, whether or not it does.
+
+    The cache is huggingface_hub's: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub.
+
+    Raises:
+        ModelNotFound: the revision is not a full commit.
+
+    """
+    from huggingface_hub import constants  # noqa: PLC0415  (see above)
+
+    if not _COMMIT.fullmatch(revision):
+        raise ModelNotFound(
+            repository,
+            "no such folder here; and of the hub only a pinned commit is taken, because any other name can "
+            f"change under the gate: got {revision or 'none'}",
+            mend=f"add @COMMIT (40 hex digits), as shown on https://huggingface.co/{repository} under "
+            '"Files and versions"',
+        )
+    return Path(constants.HF_HUB_CACHE, "models--" + repository.replace("/", "--"), "snapshots", revision)
+
+
+def missing(repository: str, revision: str) -> list[str]:
+    """Name the files that the cache lacks of a model; none: it is complete. The network is never used.
+
+    Needed are config.json, tokenizer.json and the weights, and every JSON file of the repository where the
+    cache knows its list of files: a snapshot that other software made may lack those that say how to pool.
+
+    Raises:
+        ModelNotFound: the revision is not a full commit.
+        DamagedModel: the index of the weights is malformed.
+
+    """
+    from huggingface_hub import get_cached_repo_tree  # noqa: PLC0415  (see above)
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError  # noqa: PLC0415
+
+    folder = snapshot(repository, revision)
+    try:
+        listed = [file.path for file in get_cached_repo_tree(repository, revision=revision)]
+    except CachedRepoTreeNotFoundError:
+        listed = []
+    one_file = (folder / _WEIGHTS).is_file() or not (folder / _INDEX).is_file()
+    needed = [*_REQUIRED, *([_WEIGHTS] if one_file else _shards(folder)), *filter(_is_json, listed)]
+    return [name for name in dict.fromkeys(needed) if not (folder / name).is_file()]
+
+
+def fetch(repository: str, revision: str) -> Path:
+    """Return a model's folder in the cache; what is missing is downloaded first, with progress bars.
+
+    A complete model is returned without any use of the network. HF_HUB_OFFLINE and a token that was stored
+    with ``hf auth login`` are honoured; nothing is ever asked for at the terminal. A connection that breaks
+    is taken up where it broke; after an interrupt (Ctrl-C), files that were complete are kept.
+
+    Raises:
+        ModelNotFound: the revision is not a full commit, or the model cannot be had; says why.
+        DamagedModel: the index of the weights is malformed.
+
+    """
+    lacking = missing(repository, revision)
+    if lacking:
+        _download(repository, revision, lacking)
+    return snapshot(repository, revision)
+
+
+def _download(repository: str, revision: str, lacking: Collection[str]) -> None:
+    import httpx2  # noqa: PLC0415  (see above)
+    from huggingface_hub import HfApi, constants  # noqa: PLC0415
+    from huggingface_hub.hf_api import RepoFile  # noqa: PLC0415
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # else each request tells what software runs here
+    constants.HF_HUB_DISABLE_XET = True  # it neither takes up a broken file nor says what went wrong
+    hub = HfApi(library_name="embedding-gate")
+    get = partial(hub.hf_hub_download, repository, revision=revision)
+    try:
+        tree = hub.list_repo_tree(repository, recursive=True, revision=revision)
+        listed = {file.path: file.size for file in tree if isinstance(file, RepoFile)}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Not enough free disk space")  # an error of ours says so
+            # One after another in this thread: its own loop would hold Ctrl-C until a file is whole.
+            _get_files(repository, snapshot(repository, revision), listed, get)
+    except (httpx2.HTTPError, OSError) as error:
+        what, mend = _explained(error, repository, revision)
+        raise ModelNotFound(
+            repository, f"{what}, and the cache lacks {', '.join(lacking)} of {revision}", mend=mend
+        ) from error
+
+
+def _get_files(
+    repository: str, folder: Path, listed: Mapping[str, int], get: Callable[[str], object]
+) -> None:
+    """Get the JSON files, then the weights that they name."""
+    for name in filter(_is_json, listed):
+        get(name)
+    weights = [_WEIGHTS] if _WEIGHTS in listed or _INDEX not in listed else _shards(folder)
+    if absent := [name for name in (*_REQUIRED, *weights) if name not in listed]:
+        raise ModelNotFound(
+            repository,
+            f"the repository has no {', '.join(absent)}",
+            mend="use a conversion of the model that has safetensors and tokenizer.json",
+        )
+    wanted = [name for name in weights if not (folder / name).is_file()]
+    size, free = sum(listed[name] for name in wanted), shutil.disk_usage(folder).free
+    if size > free:
+        raise OSError(ENOSPC, f"{size / 1e9:.2f} GB are to be had and {free / 1e9:.2f} GB free")
+    for name in wanted:
+        get(name)
+
+
+def _explained(error: Exception, repository: str, revision: str) -> tuple[str, str]:
+    """Return what went wrong with a download, and how to mend it."""
+    from huggingface_hub import constants, errors  # noqa: PLC0415  (see above)
+
+    while isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # it says no more than that the file is not in the cache
+    page = f"https://huggingface.co/{repository}"
+    carry = (
+        f"run `hf download {repository} --revision {revision}` on a machine with network and copy its cache, "
+        "or put the model's folder anywhere and name it with --model=FOLDER"
+    )
+    access = f"ask for access on {page}, then `hf auth login` or set HF_TOKEN"
+    status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else 0
+    gated = isinstance(error, errors.GatedRepoError) or status == 403
+    unknown = isinstance(error, errors.RepositoryNotFoundError) or status == 401
+    full = isinstance(error, OSError) and error.errno == ENOSPC
+    table = (  # the first line that holds; a gated repository is also an unknown one to huggingface_hub
+        (isinstance(error, errors.OfflineModeIsEnabled), "HF_HUB_OFFLINE is set", f"unset it, or {carry}"),
+        (
+            isinstance(error, errors.RevisionNotFoundError),
+            f"the hub knows no commit {revision} of it",
+            f'take one that {page} shows under "Files and versions"',
+        ),
+        (gated, f"the hub gives it only to those who have access ({status})", access),
+        (
+            unknown,
+            f"the hub knows no such repository, or it is private ({status})",
+            f"correct the name, or {access}",
+        ),
+        (
+            full,
+            f"the disk of {constants.HF_HUB_CACHE} is full ({error})",
+            "make room there, or set HF_HUB_CACHE to a folder on another disk",
+        ),
+        (bool(status), f"{constants.ENDPOINT} answered {status}", f"try again later, or {carry}"),
+        (
+            True,
+            f"the download from {constants.ENDPOINT} failed ({type(error).__name__}: {error})",
+            f"run it again, or {carry}",
+        ),
+    )
+    return next((what, mend) for holds, what, mend in table if holds)
+
+
+def _is_json(name: str) -> bool:
+    return name.endswith(".json")
+
+
+def _shards(folder: Path) -> list[str]:
+    """Name the files that the index of a snapshot says the weights are in."""
+    where = folder / _INDEX
+    try:
+        index: Any = json.loads(where.read_text(encoding="utf-8"))
+        names = set(index["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedModel(where, f"malformed ({error!r})", mend="delete the snapshot's folder") from error
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise DamagedModel(
+            where, "weight_map must name files of this folder", mend="delete the snapshot's folder"
+        )
+    return sorted(names)
