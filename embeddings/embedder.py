@@ -19,6 +19,7 @@ from embeddings.models import FAMILIES, Bert, BertConfig, Decoder, DecoderConfig
 from embeddings.pooling import POOLINGS
 from embeddings.pooling import normalize as to_unit_length
 from embeddings.recipe import Recipe, read_recipe
+from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
 from embeddings.tokens import TextTokenizer, TokenizedTexts, checked_texts
 from embeddings.weights import read_weights, weight_files
 
@@ -38,13 +39,14 @@ _STREAMS: dict[mx.DeviceType, list[Any]] = {
 
 
 def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
-    """Load a model by its catalog name or from its folder.
+    """Load a model by its catalog name, from its folder, or a synthetic one (see embeddings.synthetic).
 
     Raises:
         ModelNotFound, DamagedModel, HashMismatch, UnsupportedModel, WeightMismatch: see embeddings.errors.
 
     """
-    folder = find_folder(name_or_folder)
+    name = str(name_or_folder)
+    folder = make_folder(name) if name.startswith(PREFIX) else find_folder(name_or_folder)
     kind = typed(folder.path / "config.json", folder.mapping("config.json"), "model_type", str)
     if kind not in ("bert", *FAMILIES):
         raise UnsupportedModel(
@@ -61,22 +63,28 @@ def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
             f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
             mend="use the tokenizer of this very model",
         )
-    files = weight_files(folder)
     model: Bert | Decoder
     if isinstance(config, BertConfig):
-        model = Bert(config, read_weights(files, Bert.shapes(config), Bert.unused))
+        model = Bert(config, read_weights(weight_files(folder), Bert.shapes(config), Bert.unused))
     else:
-        shapes, packed = Decoder.described(config)
-        weights = read_weights(
-            files,
-            shapes,
-            Decoder.unused,
-            packed=packed,
-            optional_prefix="model.",
-            precision=mx.float32 if mx.default_device().type == mx.DeviceType.cpu else None,
-        )
-        model = Decoder(config, weights)
+        model = Decoder(config, _decoder_weights(folder, config))
     return Embedder(folder, model, tokenizer, recipe)
+
+
+def _decoder_weights(folder: ModelFolder, config: DecoderConfig) -> dict[str, mx.array]:
+    """Read a decoder's weights, or make those of a synthetic one; a CPU computes in float32."""
+    shapes, packed = Decoder.described(config)
+    precision = mx.float32 if mx.default_device().type == mx.DeviceType.cpu else None
+    if isinstance(folder, SyntheticFolder):
+        return random_weights(folder.name, shapes, packed, config.quantization, precision=precision)
+    return read_weights(
+        weight_files(folder),
+        shapes,
+        Decoder.unused,
+        packed=packed,
+        optional_prefix="model.",
+        precision=precision,
+    )
 
 
 class Embedder:
