@@ -30,7 +30,7 @@ from embeddings.folder import ModelFolder
 from embeddings.models.quantized import Quantization
 from embeddings.qwen_tokenizer import END, find_ranks, make_tokenizer, read_ranks
 
-__all__ = ["PREFIX", "SHAPES", "SyntheticFolder", "make_folder", "random_weights"]
+__all__ = ["PREFIX", "SHAPES", "SyntheticFolder", "config_of", "make_folder", "random_weights"]
 
 PREFIX = "synthetic:"
 
@@ -82,7 +82,7 @@ def make_folder(name: str) -> SyntheticFolder:
         DamagedModel: Qwen's vocabulary cannot be read.
 
     """
-    config = _config(name)
+    config = config_of(name)
     tokenizer = make_tokenizer(read_ranks(find_ranks()), config["vocab_size"])
     path = Path(tempfile.mkdtemp(prefix="synthetic-"))
     folder = SyntheticFolder(path, name)
@@ -104,8 +104,13 @@ def make_folder(name: str) -> SyntheticFolder:
     return folder
 
 
-def _config(name: str) -> dict[str, Any]:
-    """Return what config.json says of the model of that name."""
+def config_of(name: str) -> dict[str, Any]:
+    """Return what config.json says of the model of that name.
+
+    Raises:
+        ModelNotFound: no such synthetic model.
+
+    """
     for shape, sizes in SHAPES.items():
         for ending, bits in _BITS.items():
             if name == f"{PREFIX}{shape}{ending}":

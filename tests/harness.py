@@ -37,6 +37,7 @@ from embeddings.evaluation.subject import Sets, Subject
 from embeddings.evaluation.thresholds import Fixtures, Threshold, read_own_thresholds, read_thresholds
 from embeddings.folder import find_folder
 from embeddings.projector import projector_name, write_projector
+from embeddings.synthetic import PREFIX
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
@@ -90,7 +91,8 @@ def name_of(model: str) -> str:
 
 def source_of(model: str) -> str:
     """Tell where a model comes from, as a process that starts elsewhere can find it."""
-    return model if model in CATALOG else str(Path(model).resolve())
+    known = model in CATALOG or model.startswith(PREFIX)
+    return model if known else str(Path(model).resolve())
 
 
 def open_baseline(model: str | None) -> Baseline | None:
