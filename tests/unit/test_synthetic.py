@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import regex
 from tokenizers import Tokenizer
+from tokenizers.pre_tokenizers import ByteLevel
 
 import embeddings
 from embeddings import synthetic
@@ -21,7 +23,7 @@ from embeddings.blas import mx
 from embeddings.folder import ModelFolder
 from embeddings.models import Decoder, DecoderConfig
 from embeddings.models.quantized import Quantization
-from embeddings.qwen_tokenizer import find_ranks, make_tokenizer, merge_of, read_ranks
+from embeddings.qwen_tokenizer import byte_alphabet, find_ranks, make_tokenizer, merge_of, read_ranks
 from embeddings.synthetic import config_of, random_weights
 from tests import harness
 
@@ -73,6 +75,7 @@ def test_the_vocabulary(ranks: dict[bytes, int], tokenizer: Tokenizer) -> None:
     }.items():
         assert tokenizer.token_to_id(token) == expected
     assert make_tokenizer(ranks, 151_665).get_vocab_size() == 151_665
+    assert {chr(code) for code in byte_alphabet().values()} == set(ByteLevel.alphabet())
     assert "qwen_tokenizer" not in sys.modules  # its data is read, its code is not run
 
 
@@ -133,10 +136,13 @@ def test_known_ids(tokenizer: Tokenizer) -> None:
 
 def test_ranks_that_make_no_tokenizer(tmp_path: Path, ranks: dict[bytes, int]) -> None:
     path = tmp_path / "qwen.tiktoken"
+    whole = find_ranks().read_bytes().splitlines(keepends=True)
     for content, words in (
         (b"IQ== 0\nIg==", "not a readable rank file"),
         (b"IQ== 0\nIg== x", "not a readable rank file"),
+        (b"I!Q== 0", "not a readable rank file"),
         (b"IQ== 0\nIg== 1", "its ranks are not 0, 1, 2"),
+        (b"".join(whole[:300] + whole[301:]), "its ranks are not 0, 1, 2"),
     ):
         path.write_bytes(content)
         with pytest.raises(embeddings.DamagedModel, match=words):
@@ -201,13 +207,13 @@ def test_statistics(bits: int | None) -> None:
     for owner, deviation in ((MATRIX, 1 / 32), ("embed_tokens", 1.0)):
         matrix = unpacked(weights, owner, bits) / deviation
         assert matrix.shape == (512, 1024)
-        assert abs(matrix.mean()) < 0.02
-        assert abs(matrix.std() - 1) < 0.02
-        assert np.abs(np.corrcoef(matrix[:64]) - np.eye(64)).max() < 0.2
-        assert matrix.max() == pytest.approx(math.sqrt(3), abs=0.2)
+        assert abs(matrix.mean()) < 0.01  # measured 2.8e-3: scale and bias are rounded to bf16
+        assert abs(matrix.std() - 1) < 0.006  # measured 1.5e-3
+        assert np.abs(np.corrcoef(matrix[:64]) - np.eye(64)).max() < 0.2  # of rows; measured 0.14
+        assert matrix.max() == pytest.approx(math.sqrt(3), abs=0.2)  # uniform; measured 0.11 at 4 bits
     norm = np.array(weights["norm.weight"])
-    assert abs(norm.mean() - 1) < 0.01
-    assert abs(norm.std() - 0.1) < 0.005
+    assert abs(norm.mean() - 1) < 0.005  # measured 1.1e-3
+    assert abs(norm.std() - 0.1) < 0.004  # measured 9e-4
 
 
 @pytest.mark.parametrize("bits", [4, None])
@@ -228,12 +234,16 @@ def test_weights_depend_on_the_name_alone(bits: int | None) -> None:
         assert first[0, :2].tolist() == [43_497_427, 2_949_242_119]  # for good, on every machine
 
 
-def test_more_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "synthetic:qwen3-embedding-8b-bf16"
-    shapes, packed = described(name, tmp_path)
-    monkeypatch.setattr(synthetic, "memory_bytes", lambda: 16 * 10**9)
-    with pytest.raises(embeddings.ModelError, match=r"30\.3 GB with floats of 32 bits.* has 16\.0 GB"):
-        random_weights(name, shapes, packed, None, precision=mx.float32)
+def test_more_than_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "memory_bytes", lambda: 5 * 10**8)
+    table = {"embed_tokens.weight": (151_669, 1024)}
+    random_weights("synthetic:table", table, (), None, precision=None)  # 0.3 GB in bf16
+    with pytest.raises(
+        embeddings.ModelError, match=r"0\.6 GB with floats of 32 bits, this machine has 0\.5 GB; .*-4bit"
+    ):
+        random_weights("synthetic:table", table, (), None, precision=mx.float32)
+    monkeypatch.undo()
+    assert 10**9 < synthetic.memory_bytes() < 10**14
 
 
 # The model
@@ -254,8 +264,8 @@ def test_activations_through_36_layers(model: embeddings.Embedder) -> None:
     texts = ["a", "the sea", "né 日本", "word " * 100]
     vectors = model.encode(texts)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    assert (vectors @ vectors.T - np.eye(len(texts))).max() < 0.9
-    np.testing.assert_allclose(vectors[1:2], model.encode(texts[1:2]), atol=2e-6)
+    assert (vectors @ vectors.T - np.eye(len(texts))).max() < 0.9  # measured 0.27
+    np.testing.assert_allclose(vectors[1:2], model.encode(texts[1:2]), atol=2e-6)  # measured 2.7e-7
 
 
 def test_the_folder_goes_with_the_model(patched: pytest.MonkeyPatch) -> None:
@@ -270,7 +280,7 @@ def test_the_folder_goes_with_the_model(patched: pytest.MonkeyPatch) -> None:
 def test_a_real_folder_of_such_a_name_is_read(tmp_path: Path) -> None:
     """Random weights stand in for nobody's own."""
     folder = tmp_path / "synthetic:qwen3-embedding-0.6b"
-    folder.symlink_to(harness.FIXTURES / "tiny-qwen3")
+    shutil.copytree(harness.FIXTURES / "tiny-qwen3", folder)
     own = embeddings.load(harness.FIXTURES / "tiny-qwen3").encode(["a"])
     np.testing.assert_array_equal(embeddings.load(folder).encode(["a"]), own)
 
