@@ -4,9 +4,11 @@ For speed, memory and invariance: none of these depends on what the weights say.
 A synthetic model is a real folder that lacks nothing but the weights, so the ordinary way loads it.
 
 Where the shapes are from: the config.json of Qwen/Qwen3-Embedding-0.6B, as public code repeats it key by
-key. For 4B and 8B such code repeats the sizes, and a published llama.cpp log of the 8B model shows 151,665
-tokens and 151,387 merges (https://github.com/gpustack/gpustack/issues/4344). Whether the embedding table is
-tied to the head is, for these two, that of the base models Qwen3-4B and Qwen3-8B; a trunk has no head.
+key. For 4B and 8B such code repeats the sizes; a published llama.cpp log of the 8B model shows 151,665
+tokens and 151,387 merges (https://github.com/gpustack/gpustack/issues/4344); and the parameters of all
+three add up to what https://github.com/embeddings-benchmark/mteb counts in the checkpoints. Whether the
+embedding table is tied to the head is, for these two, that of the base models Qwen3-4B and Qwen3-8B: a
+trunk has no head, so nothing depends on it.
 """
 
 import hashlib

@@ -161,7 +161,7 @@ def described(name: str, folder: Path) -> tuple[dict[str, tuple[int, ...]], set[
 
 @pytest.mark.parametrize(
     ("size", "parameters", "packed_gb"),
-    # Parameters as the published checkpoints count them; gigabytes of 4.5 and 8.5 bits each.
+    # Parameters as mteb's model metadata counts them in the checkpoints; gigabytes of 4.5 and 8.5 bits each.
     [("0.6b", 595_776_512, 0.335), ("4b", 4_021_774_336, 2.263), ("8b", 7_567_295_488, 4.257)],
 )
 def test_shapes(size: str, parameters: int, packed_gb: float, tmp_path: Path) -> None:
