@@ -103,8 +103,9 @@ def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -
 def find_folder(name_or_folder: str | Path) -> ModelFolder:
     """Find a model by its catalog name, its folder or its name on the Hugging Face hub; check its hashes.
 
-    A folder that holds a catalogued model's very files gets that model's name, wherever it lies. One
-    with a catalogued model's weights beside other files is refused: it can only be a mix-up. A hub name is
+    A folder that holds a catalogued model's weights gets that model's name, wherever it lies. Other files
+    beside the weights of a model that came in a package are refused: it can only be a mix-up; on the hub,
+    tokenizers are mended under weights that stay. A hub name is
     "owner/name@COMMIT", or "owner/name" where the catalog knows the commit; what its cache lacks is
     downloaded.
 
@@ -123,7 +124,7 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
         weights = sha256(one_file) if one_file.is_file() else None  # in shards it is no catalogued model's
         for entry in CATALOG.values():
             if weights and weights == entry.sha256.get(WEIGHTS_FILE):
-                return _checked(entry, path)
+                return _checked(entry, path) if entry.distribution else ModelFolder(path, entry.name)
         return ModelFolder(path, path.resolve().name)
     if on_hub := parse(name):
         repository, revision = on_hub

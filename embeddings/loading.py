@@ -9,6 +9,7 @@ from embeddings.errors import InputError, UnsupportedModel
 from embeddings.folder import ModelFolder, find_folder, typed
 from embeddings.models import FAMILIES, Bert, BertConfig, Decoder, DecoderConfig
 from embeddings.recipe import DECLARED, read_recipe
+from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
 from embeddings.tokens import TextTokenizer
 from embeddings.weights import read_weights, weight_files
 
@@ -39,8 +40,9 @@ def load(
     max_tokens: int | None = None,
     precision: str | None = None,
 ) -> Embedder:
-    """Load a model by its catalog name or from its folder.
+    """Load a model by its catalog name, its name on the hub, its folder, or as a synthetic one.
 
+    name_or_folder: see embeddings.folder.find_folder and embeddings.synthetic.
     recipe: "declared" by the folder, or the name of one of the catalog's.
     max_tokens: a lower limit on a text's length than the model's own.
     precision: "float32", "float16" or "bfloat16" to compute in. Left out: float32 on a CPU, which multiplies
@@ -55,7 +57,8 @@ def load(
         raise InputError(
             "precision", f"must be one of {', '.join(PRECISIONS)}, got {precision!r}", mend="leave it out"
         )
-    folder = find_folder(name_or_folder)
+    name = str(name_or_folder)
+    folder = make_folder(name) if name.startswith(PREFIX) else find_folder(name_or_folder)
     config = _read_config(folder)
     chosen = read_recipe(
         folder,
@@ -92,19 +95,23 @@ def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:
 def _read_model(
     folder: ModelFolder, config: BertConfig | DecoderConfig, recipe: Recipe, precision: str | None
 ) -> Bert | Decoder:
-    files = weight_files(folder)
     if isinstance(config, BertConfig):
         kept = PRECISIONS[precision or "float32"]
-        return Bert(config, read_weights(files, Bert.shapes(config), Bert.unused, precision=kept))
+        weights = read_weights(weight_files(folder), Bert.shapes(config), Bert.unused, precision=kept)
+        return Bert(config, weights)
     shapes, packed = Decoder.described(config)
     on_cpu = mx.default_device().type == mx.DeviceType.cpu
     chosen = precision or ("float32" if on_cpu else None)
-    weights = read_weights(
-        files,
-        shapes,
-        Decoder.unused,
-        packed=packed,
-        optional_prefix="model.",
-        precision=PRECISIONS[chosen] if chosen else None,
-    )
+    dtype = PRECISIONS[chosen] if chosen else None
+    if isinstance(folder, SyntheticFolder):
+        weights = random_weights(folder.name, shapes, packed, config.quantization, precision=dtype)
+    else:
+        weights = read_weights(
+            weight_files(folder),
+            shapes,
+            Decoder.unused,
+            packed=packed,
+            optional_prefix="model.",
+            precision=dtype,
+        )
     return Decoder(config, weights, causal=recipe.causal)

@@ -38,6 +38,7 @@ from embeddings.evaluation.thresholds import Fixtures, Threshold, read_own_thres
 from embeddings.folder import find_folder
 from embeddings.projector import projector_name, write_projector
 from embeddings.recipe import DECLARED
+from embeddings.synthetic import PREFIX
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
@@ -105,7 +106,7 @@ def source_of(model: str) -> str:
 
 def is_synthetic(model: str) -> bool:
     """Whether a model is asked for that has the shapes of a real one and random weights."""
-    return model.startswith("synthetic:")
+    return model.startswith(PREFIX)
 
 
 def open_baseline(model: str | None) -> Baseline | None:
