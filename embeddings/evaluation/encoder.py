@@ -30,6 +30,10 @@ class Encoder(Protocol):
         """D."""
 
     @property
+    def least_dimensions(self) -> int:
+        """To how few a vector may be cut."""
+
+    @property
     def max_tokens(self) -> int:
         """The longest text in tokens, special tokens included."""
 

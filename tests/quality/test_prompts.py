@@ -14,14 +14,11 @@ def test_prompts(subject: Subject, gate: Gate) -> None:
     """With each of the model's prompts, texts give the golden token ids and vectors."""
     if subject.golden is None or not subject.golden.prompts:
         return gate.uncalibrated("no goldens with prompts")
-    worst = {}
-    for name, golden in subject.golden.prompts.items():
+    worst = dict.fromkeys(subject.golden.prompts, np.inf)
+    for name in worst.keys() & set(subject.encoder.prompts):
+        golden = subject.golden.prompts[name]
         texts = subject.texts.texts[: len(golden.vectors)]
-        if name not in subject.encoder.prompts:
-            worst[name] = np.inf
-        elif differences(subject.encoder.tokenize(texts, prompt=name).ids, golden.token_ids).any():
-            worst[name] = np.inf
-        else:
+        if not differences(subject.encoder.tokenize(texts, prompt=name).ids, golden.token_ids).any():
             worst[name] = differences(subject.encoder.encode(texts, prompt=name), golden.vectors).max()
     name = max(worst, key=lambda name: (np.isnan(worst[name]), worst[name]))
     return gate.require(worst[name], evidence=f"prompt {name!r}; infinite where its token ids differ")

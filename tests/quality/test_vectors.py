@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from embeddings.errors import InputError
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.metrics import count_non_finite, norm_error, worst_rows
 from embeddings.evaluation.subject import Subject
@@ -23,12 +24,16 @@ def test_norm(subject: Subject, gate: Gate) -> None:
 
 
 def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
-    """Fewer dimensions are the first components of the whole vector, scaled to length 1 again."""
+    """Fewer dimensions are the first components of the whole vector, scaled to length 1 again, or refused."""
     texts = subject.texts.of_kind("word")[:10]
     whole = subject.encoder.encode(texts).astype(np.float64)
     worst = 0.0
-    width = subject.encoder.dimension
-    for dimensions in sorted({1, 2, width // 3, width // 3 + 1, 2 * width // 3, width - 2, width - 1, width}):
+    width, least = subject.encoder.dimension, subject.encoder.least_dimensions
+    for dimensions in (least - 1, width + 1):
+        with pytest.raises(InputError):
+            subject.encoder.encode(texts, dimensions=dimensions)
+    some = {least, 2, width // 3, width // 3 + 1, 2 * width // 3, width - 2, width - 1, width}
+    for dimensions in sorted(one for one in some if one >= least):
         kept = whole[:, :dimensions]
         expected = kept / np.linalg.norm(kept, axis=1, keepdims=True)
         got = subject.encoder.encode(texts, dimensions=dimensions)

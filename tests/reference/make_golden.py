@@ -65,7 +65,7 @@ def hidden_of(model: SentenceTransformer, text: str) -> np.ndarray:
 
 @contextmanager
 def opened(folder: Path, limit: int | None) -> Iterator[tuple[SentenceTransformer, list[str]]]:
-    """Load a model's folder into sentence-transformers, a decoder's by way of a plain copy; name its prompts."""
+    """Load a model's folder into sentence-transformers, a decoder's through a plain copy; name its prompts."""
     encoder = json.loads((folder / "config.json").read_text())["model_type"] == "bert"
     with TemporaryDirectory() as scratch:
         plain = folder if encoder else plain_folder.make(folder, Path(scratch) / "plain")
@@ -114,7 +114,8 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
     with opened(folder, limit) as (model, prompts):
         ids, dropped = tokens_of(model, texts)
         single = vectors_of(model, texts)
-        model = model.double() if exact else model
+        if exact:
+            model.double()
         vectors = vectors_of(model, texts) if exact else single
         of_sets = {
             f"{name}.{number}": vectors_of(model, list(part.texts)).astype(np.float32)

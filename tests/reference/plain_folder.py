@@ -48,9 +48,9 @@ def plain_weights(folder: Path, bits: int | None) -> dict[str, torch.Tensor]:
         if name.startswith("lm_head") or name.endswith((".scales", ".biases")):
             continue
         if f"{module}.scales" in found:
-            parts = (found[f"{module}.{part}"].float().numpy() for part in ("scales", "biases"))
+            scales, biases = (found[f"{module}.{part}"].float().numpy() for part in ("scales", "biases"))
             words = tensor.numpy().view(np.uint32)
-            plain[name] = torch.from_numpy(unpacked(words, *parts, bits=bits or 0))
+            plain[name] = torch.from_numpy(unpacked(words, scales, biases, bits or 0))
         else:
             plain[name] = tensor.float().contiguous()
     return plain
