@@ -50,6 +50,7 @@ class Threshold:
     at_least, at_most: what a measurement must lie between; one of them may be infinite.
     measured, source: what was measured when the bar was set, and how.
     fixture: SHA-256 of the texts that it was measured on, or "" where it holds for all texts.
+    precision: what the model must compute in for it to bind ("float32", "bfloat16" ...), or "" for any.
     band: the middle 95 % of the measurement when the texts are drawn anew, or None where nothing was drawn.
     own: whether it is the user's, and not the gate's.
     """
@@ -62,6 +63,7 @@ class Threshold:
     at_most: float = math.inf
     fixture: str = ""
     recipe: str = "declared"
+    precision: str = ""
     band: tuple[float, float] | None = None
     own: bool = False
 
@@ -76,6 +78,11 @@ class Threshold:
         if math.isinf(self.at_most):
             return f">= {self.at_least:g}"
         return f"{self.at_least:g} to {self.at_most:g}"
+
+    def binds(self, model: str, recipe: str, precision: str) -> bool:
+        """Whether it is a bar of that model, used by that recipe and computing in that precision."""
+        who = self.model == ANY_MODEL or (self.model, self.recipe) == (model, recipe)
+        return who and self.precision in ("", precision)
 
     def judge(self, measured: float, evidence: str = "") -> Verdict:
         """Compare; a NaN fails, whatever the bar."""
@@ -111,11 +118,17 @@ class Fixtures:
 
 
 def read_thresholds(
-    path: Path, *, model: str, fixtures: Fixtures, recipe: str = "declared", own: Path | None = None
+    path: Path,
+    *,
+    model: str,
+    fixtures: Fixtures,
+    recipe: str = "declared",
+    precision: str = "float32",
+    own: Path | None = None,
 ) -> dict[str, Threshold]:
-    """Read the bars that bind a model and recipe on those texts: check -> bar.
+    """Read the bars that bind a model, recipe and precision on those texts: check -> bar.
 
-    A bar of the model itself goes before one of ANY_MODEL. ``own``: a file of the user's, whose bars go
+    A bar of the model itself goes before one of ANY_MODEL, which binds whatever the recipe. ``own``: a file of the user's, whose bars go
     before all of these, but only where they ask for no less.
 
     Raises:
@@ -126,7 +139,7 @@ def read_thresholds(
     """
     chosen: dict[str, Threshold] = {}
     for bar in _all_thresholds(path):
-        if bar.model not in (model, ANY_MODEL) or bar.recipe != recipe or bar.fixture in fixtures.unused:
+        if not bar.binds(model, recipe, precision) or bar.fixture in fixtures.unused:
             continue
         if bar.fixture and bar.fixture not in fixtures.used:
             raise FixtureError(
@@ -137,7 +150,7 @@ def read_thresholds(
         if bar.check not in chosen or chosen[bar.check].model == ANY_MODEL:
             chosen[bar.check] = bar
     for bar in read_own_thresholds(own) if own else ():
-        if (bar.model, bar.recipe) != (model, recipe) or bar.fixture not in fixtures.used:
+        if not bar.binds(model, recipe, precision) or bar.fixture not in fixtures.used:
             continue
         gates = chosen.get(bar.check)
         if gates and (bar.at_least < gates.at_least or bar.at_most > gates.at_most):
@@ -186,9 +199,9 @@ def _all_thresholds(path: Path) -> list[Threshold]:
     if not all(isinstance(entry, dict) for entry in entries["bar"]):
         raise FixtureError(path, "every bar must be a [[bar]] table", mend="correct the file")
     bars = [_threshold(path, number, entry) for number, entry in enumerate(entries["bar"], start=1)]
-    seen: set[tuple[str, str, str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for number, bar in enumerate(bars, start=1):
-        key = (bar.check, bar.model, bar.recipe, bar.fixture)
+        key = (bar.check, bar.model, bar.recipe, bar.precision, bar.fixture)
         if key in seen:
             raise FixtureError(path, f"bar {number} ({bar.check}) is there twice", mend="remove one")
         seen.add(key)
@@ -229,7 +242,7 @@ def _checked(where: str, entry: dict[str, Any]) -> dict[str, Any]:
     bounds = {"at_most", "at_least"} & entry.keys()
     if not bounds:
         raise FixtureError(where, "must have at_most, at_least, or both", mend="correct the bar")
-    optional = {"fixture", "recipe", "band"}
+    optional = {"fixture", "recipe", "precision", "band"}
     if wrong := (entry.keys() - texts - numbers - bounds - optional) | ((texts | numbers) - entry.keys()):
         raise FixtureError(
             where, f"keys unknown or missing: {', '.join(sorted(wrong))}", mend="correct the bar"

@@ -65,7 +65,7 @@ def hidden_of(model: SentenceTransformer, text: str) -> np.ndarray:
 
 @contextmanager
 def opened(folder: Path, limit: int | None) -> Iterator[tuple[SentenceTransformer, list[str]]]:
-    """Load a model's folder into sentence-transformers, a decoder's through a plain copy; name its prompts."""
+    """Load a model's folder into sentence-transformers, a decoder's from a plain copy; name its prompts."""
     encoder = json.loads((folder / "config.json").read_text())["model_type"] == "bert"
     with TemporaryDirectory() as scratch:
         plain = folder if encoder else plain_folder.make(folder, Path(scratch) / "plain")
