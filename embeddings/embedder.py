@@ -15,7 +15,7 @@ from embeddings.blas import mx, usable_cores
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.errors import InputError, TruncationWarning, UnsupportedModel
 from embeddings.folder import ModelFolder, find_folder, typed
-from embeddings.models import FAMILIES, Bert, BertConfig, Decoder, DecoderConfig
+from embeddings.models import FAMILIES, REFUSED, Bert, BertConfig, Decoder, DecoderConfig
 from embeddings.pooling import POOLINGS
 from embeddings.pooling import normalize as to_unit_length
 from embeddings.recipe import Recipe, read_recipe
@@ -47,9 +47,10 @@ def load(name_or_folder: str | Path = DEFAULT_MODEL) -> "Embedder":
     folder = find_folder(name_or_folder)
     kind = typed(folder.path / "config.json", folder.mapping("config.json"), "model_type", str)
     if kind not in ("bert", *FAMILIES):
+        why = f" ({REFUSED[kind]})" if kind in REFUSED else ""
         raise UnsupportedModel(
             folder.path / "config.json",
-            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}",
+            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}{why}",
             mend="use another model, or add its architecture beside models/bert.py",
         )
     config = BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)
