@@ -34,6 +34,7 @@ golden:  ## goldens of the default model, by sentence-transformers in an environ
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
 	.venv-reference/bin/python -m tests.reference.make_family_golden
+	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
 peers: $(READY)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
 	tests/reference/environment.sh .venv-reference tests/reference/requirements.txt
