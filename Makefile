@@ -33,6 +33,8 @@ golden: .venv-reference  ## goldens of the fixtures' models, by other implementa
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
 	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3
+	.venv-reference/bin/python -m tests.reference.make_family_golden
+	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
 reference: $(READY) .venv-reference  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity
 	@test -d "$(MODEL)" || { echo "make: name the model's folder, as in make reference MODEL=/path/to/model" >&2; exit 1; }
@@ -56,7 +58,7 @@ spread: $(READY)  ## how far right implementations stray: what the bars of the g
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
-	  --extra default-model --extra gate --extra oracle --extra lint pyproject.toml -o requirements.lock
+	  --extra default-model --extra synthetic --extra trained-decoder --extra gate --extra oracle --extra lint pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv .venv-reference .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -7,7 +7,7 @@ from embeddings.catalog import DEFAULT_MODEL, Recipe
 from embeddings.embedder import Embedder
 from embeddings.errors import InputError, UnsupportedModel
 from embeddings.folder import ModelFolder, find_folder, typed
-from embeddings.models import FAMILIES, Bert, BertConfig, Decoder, DecoderConfig
+from embeddings.models import FAMILIES, REFUSED, Bert, BertConfig, Decoder, DecoderConfig
 from embeddings.recipe import DECLARED, read_recipe
 from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
 from embeddings.tokens import TextTokenizer
@@ -63,7 +63,7 @@ def load(
     chosen = read_recipe(
         folder,
         recipe,
-        family="bert" if isinstance(config, BertConfig) else config.module,
+        family="bert" if isinstance(config, BertConfig) else config.family.module,
         hidden_size=config.hidden_size,
         max_positions=config.max_position_embeddings,
         max_tokens=max_tokens,
@@ -84,9 +84,10 @@ def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:
     where = folder.path / "config.json"
     kind = typed(where, folder.mapping("config.json"), "model_type", str)
     if kind not in ("bert", *FAMILIES):
+        why = f" ({REFUSED[kind]})" if kind in REFUSED else ""
         raise UnsupportedModel(
             where,
-            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}",
+            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}{why}",
             mend="use another model, or add its architecture beside models/bert.py",
         )
     return BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)

@@ -13,27 +13,18 @@ from typing import Any
 from embeddings.blas import mx, nn
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
+from embeddings.models.families import FAMILIES, Family
 from embeddings.models.quantized import Quantization, for_many_rows
 
-__all__ = ["FAMILIES", "Decoder", "DecoderConfig"]
-
-# model_type -> module of mlx-lm. Those that parity was proved for (tests/unit/test_decoder.py), and whose
-# trunk embeds, runs its layers and normalises, and nothing else.
-FAMILIES: Mapping[str, str] = {"qwen3": "qwen3"}
+__all__ = ["Decoder", "DecoderConfig"]
 
 # MLX's attention on a CPU keeps the scores of every token beside every other. So a longer text goes through
 # in steps of so many tokens, as mlx-lm reads a prompt, and memory grows with its length, not its square.
 STEP = 512
 
-_FIXED: dict[str, Any] = {  # what these trunks implement, and nothing else
-    "hidden_act": "silu",
-    "use_sliding_window": False,
-    "attention_dropout": 0.0,
-    "pretraining_tp": 1,
-    "is_decoder": True,
-    "rope_interleaved": False,
-}
-_CHECKED = ("quantization", "rope_parameters", "layer_types", "sliding_window", "attention_bias", "mlp_bias")
+_OURS = frozenset(  # of what mlx-lm's modules know, not passed on as declared
+    "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()
+)
 _HARMLESS = frozenset(  # bookkeeping, generation, what quantization_config says again
     "_name_or_path architectures bos_token_id dtype eos_token_id initializer_range max_window_layers "
     "pad_token_id quantization_config torch_dtype transformers_version use_cache is_llama_config "
@@ -45,7 +36,7 @@ _HARMLESS = frozenset(  # bookkeeping, generation, what quantization_config says
 class DecoderConfig:
     """config.json as mlx-lm takes it, and what shapes the vectors."""
 
-    module: str
+    family: Family
     arguments: Mapping[str, Any]
     quantization: Quantization | None
     vocab_size: int
@@ -62,52 +53,34 @@ class DecoderConfig:
 
         """
         where, declared = folder.path / "config.json", folder.mapping("config.json")
-        module = FAMILIES[typed(where, declared, "model_type", str)]
-        arguments = import_module(f"mlx_lm.models.{module}").ModelArgs
+        family = FAMILIES[typed(where, declared, "model_type", str)]
+        arguments = import_module(f"mlx_lm.models.{family.module}").ModelArgs
         known = {field.name for field in fields(arguments)}
-        _check_values(where, declared, known)
         account(
             where,
             declared,
-            handled={*known, *_CHECKED},
-            harmless=_HARMLESS,
-            fixed=_FIXED,
+            handled={*known, *_OURS, "max_position_embeddings", "quantization"},
+            harmless=_HARMLESS | family.harmless,
+            fixed=family.fixed,
         )
-        given = {key: value for key, value in declared.items() if key in known}
-        given.setdefault("rope_theta", (declared.get("rope_parameters") or {}).get("rope_theta", 10_000.0))
-        try:
-            made = arguments(**given)
-        except (TypeError, ValueError) as error:
-            raise DamagedModel(where, f"mlx-lm refuses it ({error})", mend="fetch the file again") from error
         sizes = {
             name: typed(where, declared, name, int)
             for name in ("vocab_size", "hidden_size", "max_position_embeddings")
         }
+        for key in sorted(family.required):
+            typed(where, declared, key, float)
+        family.check_window(where, declared, sizes["max_position_embeddings"])
+        rope = family.rope(where, declared)
+        given = {key: value for key, value in declared.items() if key in known - _OURS}
+        given |= {key: value for key, value in rope.items() if key in known}
+        try:
+            made = arguments(**given)
+        except (TypeError, ValueError) as error:
+            raise DamagedModel(where, f"mlx-lm refuses it ({error})", mend="fetch the file again") from error
         for name, value in {**sizes, "num_hidden_layers": made.num_hidden_layers}.items():
             if value < 1:
                 raise DamagedModel(where, f"{name} must be at least 1, got {value}", mend="correct the file")
-        return cls(module, given, Quantization.read(where, declared.get("quantization")), **sizes)
-
-
-def _check_values(where: object, declared: Mapping[str, Any], known: set[str]) -> None:
-    """Refuse what config.json can say and the trunk would pass over or has not been proved on."""
-    for key in ("rope_scaling", "rope_parameters"):
-        rope = declared.get(key) or {}
-        kind = rope.get("rope_type", rope.get("type", "default"))
-        if kind != "default" or not rope.keys() <= {"rope_type", "type", "rope_theta"}:
-            raise UnsupportedModel(
-                where, f"{key} {rope!r} is not supported", mend="use a model without it, or add parity for it"
-            )
-    sliding = [layer for layer in declared.get("layer_types") or [] if layer != "full_attention"]
-    if sliding or (declared.get("sliding_window") and declared.get("use_sliding_window", True)):
-        raise UnsupportedModel(
-            where, "sliding windows are not supported", mend="use a model whose every layer attends to all"
-        )
-    for key in ("attention_bias", "mlp_bias"):
-        if declared.get(key) and key not in known:
-            raise UnsupportedModel(
-                where, f"{key} must be False, got {declared[key]!r}", mend="use another model"
-            )
+        return cls(family, given, Quantization.read(where, declared.get("quantization")), **sizes)
 
 
 class Decoder:
@@ -118,6 +91,10 @@ class Decoder:
     def __init__(
         self, config: DecoderConfig, weights: Mapping[str, mx.array], *, causal: bool = True
     ) -> None:
+        if not (causal or config.family.both_ways):
+            raise UnsupportedModel(
+                config.family.module, "is not run without its causal mask", mend="use a recipe that keeps it"
+            )
         self.config = config
         self.causal = causal
         make_prompt_cache = import_module("mlx_lm.models.cache").make_prompt_cache
@@ -177,7 +154,7 @@ def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
 
 def _build(config: DecoderConfig) -> Any:
     """Build mlx-lm's model with weights that are described and never computed."""
-    module = import_module(f"mlx_lm.models.{config.module}")
+    module = import_module(f"mlx_lm.models.{config.family.module}")
     model = module.Model(module.ModelArgs(**config.arguments))
     if config.quantization:
         chosen = config.quantization
