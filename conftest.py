@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from embeddings.catalog import DEFAULT_MODEL
+from embeddings.catalog import DEFAULT_MODEL, RECIPES
 from embeddings.errors import EmbeddingsError
 from embeddings.evaluation.embed import Embedded
 from embeddings.evaluation.gate import CheckFailed, Gate
@@ -45,6 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for option, text in files.items():
         group.addoption(option, type=Path, metavar="PATH", help=f"{text}; as {option}=PATH")
     group.addoption(
+        "--recipe",
+        choices=("declared", *RECIPES),
+        default="declared",
+        help="the way from texts to vectors (default: what the model's folder declares)",
+    )
+    group.addoption(
+        "--device", choices=("cpu", "gpu"), help="compute on it (default: a GPU where there is one)"
+    )
+    group.addoption(
         "--baseline",
         metavar="NAME|PATH|none",
         default=DEFAULT_MODEL,
@@ -61,10 +70,18 @@ def pytest_configure(config: pytest.Config) -> None:
     given = {name: config.getoption(option) for option, name in own.items() if config.getoption(option)}
     if not (baseline := config.getoption("baseline")):
         raise pytest.UsageError("--baseline: must be a name, a folder, or none")
-    config.stash[OPTIONS] = harness.Options(**given, baseline=None if baseline == "none" else baseline)
+    recipe, device = config.getoption("recipe"), config.getoption("device")
+    config.stash[OPTIONS] = harness.Options(
+        **given, baseline=None if baseline == "none" else baseline, recipe=recipe, device=device
+    )
+    if device:
+        with one_error():
+            harness.use_device(device)
     if folder := config.getoption("recorded"):
         clash = [
-            name for name in ("model", "topics", "sts", "retrieval", "projector") if config.getoption(name)
+            name
+            for name in ("model", "topics", "sts", "retrieval", "projector", "device")
+            if config.getoption(name)
         ]
         if clash:
             raise pytest.UsageError(f"--recorded brings its own texts and vectors: leave out --{clash[0]}")
@@ -135,9 +152,11 @@ def gate(request: pytest.FixtureRequest, judged: Subject | Recorded) -> Gate:
     if name not in gates:
         with one_error():
             gates[name] = (
-                harness.open_recorded_gate(judged, options.thresholds)
+                harness.open_recorded_gate(judged, options)
                 if isinstance(judged, Recorded)
-                else harness.open_gate(judged.name, harness.sets(options), options.thresholds)
+                else harness.open_gate(
+                    judged.name, judged.sets, options, precision=harness.precision_of(judged.source)
+                )
             )
     return gates[name]
 

@@ -2,14 +2,17 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["read_checkpoint"]
+__all__ = ["float_type", "read_checkpoint"]
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
+_FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _PREFIX = "model."  # before the names of some decoders' weights, and not of others
 
 
@@ -26,11 +29,26 @@ def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
     return found
 
 
+def float_type(folder: Path) -> str:
+    """Name the type that a model's folder stores most of its float tensors in: "float32", "bfloat16" ..."""
+    types: Counter[str] = Counter()
+    for path in folder.glob("model*.safetensors"):
+        with path.open("rb") as file:
+            header = _header(file.read(int.from_bytes(file.read(8), "little")))
+        types.update(tensor["dtype"] for tensor in header.values() if tensor["dtype"] in _FLOATS)
+    return _FLOATS[types.most_common(1)[0][0]]
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    header: dict[str, Any] = json.loads(data)
+    header.pop("__metadata__", None)
+    return header
+
+
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])
-    header.pop("__metadata__", None)
+    header = _header(data[8:start])
     found: dict[str, NDArray[np.generic]] = {}
     for name, tensor in header.items():
         count, offset = math.prod(tensor["shape"]), start + tensor["data_offsets"][0]

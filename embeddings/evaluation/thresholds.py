@@ -128,8 +128,8 @@ def read_thresholds(
 ) -> dict[str, Threshold]:
     """Read the bars that bind a model, recipe and precision on those texts: check -> bar.
 
-    A bar of the model itself goes before one of ANY_MODEL, which binds whatever the recipe. ``own``: a file of the user's, whose bars go
-    before all of these, but only where they ask for no less.
+    A bar of the model itself goes before one of ANY_MODEL, which binds whatever the recipe. ``own``: a file
+    of the user's, whose bars go before all of these, but only where they ask for no less.
 
     Raises:
         FixtureError: a file is missing or malformed, a bar would fail its own measurement, a bar of the
@@ -249,7 +249,7 @@ def _checked(where: str, entry: dict[str, Any]) -> dict[str, Any]:
         )
     checked: dict[str, Any] = {}
     for key, value in entry.items():
-        kind = texts if key in texts | {"fixture", "recipe"} else numbers
+        kind = texts if key in texts | {"fixture", "recipe", "precision"} else numbers
         if key == "band" and not (isinstance(value, list) and len(value) == 2):
             raise FixtureError(where, f"band must be [low, high], got {value!r}", mend="correct the bar")
         values = value if key == "band" else [value]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import embeddings
 from embeddings import batching, embedder, folder, loading, pooling, tokens, weights
 from embeddings.blas import mx
 from embeddings.models import bert, decoder, layers
@@ -366,6 +367,9 @@ def two_bits(patch: Patch) -> None:
     patch.setattr(loading, "read_weights", read)
 
 
+# --- decoders ---
+
+
 def no_causal_mask(patch: Patch) -> None:
     right = decoder.Decoder.__init__
 
@@ -373,3 +377,181 @@ def no_causal_mask(patch: Patch) -> None:
         right(self, config, weights, causal=not causal)
 
     patch.setattr(decoder.Decoder, "__init__", init)
+
+
+def _pool_last_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:
+    patch.setattr(embedder, "POOLINGS", {"last": pool})
+
+
+def first_token_on_a_decoder(patch: Patch) -> None:
+    _pool_last_with(patch, pooling.first_token)
+
+
+def mean_on_a_decoder(patch: Patch) -> None:
+    _pool_last_with(patch, pooling.mean)
+
+
+def last_slot_on_a_decoder(patch: Patch) -> None:
+    _pool_last_with(patch, lambda hidden, _: hidden[:, -1])
+
+
+def left_padded(patch: Patch) -> None:
+    """Pad to the left, where the last token is found as if to the right, and positions count the padding."""
+
+    def pad(ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        right = batching.pad(ids)
+        return np.stack([np.roll(row, len(row) - len(real)) for row, real in zip(right, ids, strict=True)])
+
+    patch.setattr(embedder, "pad", pad)
+
+
+def mask_left_out_for_equal_lengths(patch: Patch) -> None:
+    right = decoder.Decoder.__call__
+
+    def call(self: decoder.Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
+        several = ids.shape[0] > 1 and bool((lengths == ids.shape[1]).all())
+        hidden: mx.array = self._both_ways(ids, lengths) if several else right(self, ids, lengths)
+        return hidden
+
+    patch.setattr(decoder.Decoder, "__call__", call)
+
+
+def _change_tokens(patch: Patch, change: Callable[[NDArray[np.int32]], Sequence[int] | Any]) -> None:
+    right = tokens.TextTokenizer.__call__
+
+    def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
+        found = right(self, texts)
+        return tokens.TokenizedTexts(
+            [np.array(change(ids), dtype=np.int32) for ids in found.ids], found.dropped
+        )
+
+    patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+def no_end_token(patch: Patch) -> None:
+    _change_tokens(patch, lambda ids: ids[:-1] if len(ids) > 1 else ids)
+
+
+def wrong_end_token(patch: Patch) -> None:
+    _change_tokens(patch, lambda ids: [*ids[:-1], 10])
+
+
+def end_token_twice(patch: Patch) -> None:
+    _change_tokens(patch, lambda ids: [*ids, ids[-1]])
+
+
+def _before_with(patch: Patch, choose: Callable[[Any, str | None], str | None]) -> None:
+    right = embedder.Embedder._before
+
+    def before(self: embedder.Embedder, prompt: str | None, task: str | None) -> str:
+        return right(self, choose(self, prompt), task)
+
+    patch.setattr(embedder.Embedder, "_before", before)
+
+
+def prompt_on_documents(patch: Patch) -> None:
+    _before_with(patch, lambda _, prompt: "query" if prompt == "document" else prompt)
+
+
+def prompt_on_neither(patch: Patch) -> None:
+    _before_with(patch, lambda *_: None)
+
+
+def prompt_on_everything(patch: Patch) -> None:
+    _before_with(patch, lambda self, prompt: prompt or ("query" if "query" in self.recipe.prompts else None))
+
+
+def _changed_trunk(patch: Patch, change: Callable[[Any], None]) -> None:
+    right = decoder.Decoder.__init__
+
+    def init(self: Any, config: Any, weights: Any, *, causal: bool = True) -> None:
+        right(self, config, weights, causal=causal)
+        change(self.trunk)
+
+    patch.setattr(decoder.Decoder, "__init__", init)
+
+
+def theta_ignored(patch: Patch) -> None:
+    def change(trunk: Any) -> None:
+        for layer in trunk.layers:
+            layer.self_attn.rope.base = 10_000.0
+
+    _changed_trunk(patch, change)
+
+
+def _positions_from(offset: int) -> Callable[[Any], None]:
+    def change(trunk: Any) -> None:
+        for layer in trunk.layers:
+            # Only relative positions count: keys and queries must disagree for it to show.
+            layer.self_attn.rope = _Shifted(layer.self_attn.rope, offset)
+
+    return change
+
+
+class _Shifted:
+    """A rotary embedding whose every second call, that of the keys, counts from another position."""
+
+    def __init__(self, rope: Any, offset: int) -> None:
+        self.rope, self.offset, self.keys = rope, offset, False
+
+    def __call__(self, x: mx.array, offset: Any = 0) -> mx.array:
+        shift = self.offset if self.keys else 0
+        self.keys = not self.keys
+        turned: mx.array = self.rope(x, offset=offset + shift)
+        return turned
+
+
+def position_off_by_one(patch: Patch) -> None:
+    _changed_trunk(patch, _positions_from(1))
+
+
+def final_norm_skipped(patch: Patch) -> None:
+    def change(trunk: Any) -> None:
+        trunk.norm = lambda hidden: hidden
+
+    _changed_trunk(patch, change)
+
+
+def state_between_batches(patch: Patch) -> None:
+    """The end of the last batch of as many texts is still attended to, as from a cache that was not emptied."""
+    right, kept = decoder.Decoder.__call__, dict[int, mx.array]()
+
+    def call(self: decoder.Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
+        before = kept.get(ids.shape[0], ids[:, :0])
+        kept[ids.shape[0]] = ids[:, -8:]
+        return right(self, mx.concatenate([before, ids], axis=1), lengths)[:, before.shape[1] :]
+
+    patch.setattr(decoder.Decoder, "__call__", call)
+
+
+def grouped_heads_swapped(patch: Patch) -> None:
+    """Queries attend to the keys of another group."""
+
+    def change(trunk: Any) -> None:
+        for layer in trunk.layers:
+            weight = layer.self_attn.k_proj.weight
+            layer.self_attn.k_proj.weight = mx.concatenate([weight[32:], weight[:32]])
+
+    _changed_trunk(patch, change)
+
+
+def query_norm_skipped(patch: Patch) -> None:
+    def change(trunk: Any) -> None:
+        for layer in trunk.layers:
+            layer.self_attn.q_norm = lambda x: x
+
+    _changed_trunk(patch, change)
+
+
+def computed_in(precision: str) -> Callable[[Patch], None]:
+    """Return an injection that computes in another precision than the default."""
+
+    def change(patch: Patch) -> None:
+        right = loading.load
+
+        def load(name: str, **options: Any) -> embedder.Embedder:
+            return right(name, **{**options, "precision": precision})
+
+        patch.setattr(embeddings, "load", load)
+
+    return change

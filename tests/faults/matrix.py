@@ -14,7 +14,7 @@ from hypothesis import Phase, settings
 from numpy.typing import NDArray
 
 from embeddings.blas import usable_cores
-from embeddings.evaluation.datasets import Golden, Texts
+from embeddings.evaluation.datasets import Golden, Prompted, Texts
 from embeddings.evaluation.embed import Baseline
 from embeddings.evaluation.gate import check_name
 from embeddings.evaluation.subject import Subject
@@ -125,7 +125,16 @@ def golden_of(model: str) -> Golden | None:
         hidden_states=[states for _, states in kept],
         files=golden.files,
         sets=_golden_sets(golden),
+        prompts={name: _first(prompted) for name, prompted in golden.prompts.items()},
+        recipe=golden.recipe,
+        random=golden.random,
     )
+
+
+def _first(prompted: Prompted) -> Prompted:
+    """Return those of the prompted texts that are in the slice; they come first there too."""
+    rows = [row for row in _rows() if row < len(prompted.vectors)]
+    return Prompted([prompted.token_ids[row] for row in rows], prompted.vectors[rows])
 
 
 def _golden_sets(golden: Golden) -> dict[str, list[NDArray[np.float32]]]:

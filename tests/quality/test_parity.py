@@ -34,10 +34,12 @@ def test_parity(subject: Subject, gate: Gate) -> None:
 
 
 def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
-    """No component of any token's hidden state strays from the golden states."""
+    """No component of any token's hidden state strays from the golden states, on their own scale."""
     if subject.golden is None:
         return gate.uncalibrated(NO_GOLDENS)
-    worst = differences(subject.hidden_states, subject.golden.hidden_states)
+    golden = subject.golden.hidden_states
+    scale = np.sqrt(np.mean(np.square(np.concatenate(golden).astype(np.float64))))
+    worst = differences(subject.hidden_states, golden) / scale
     rows = np.zeros(len(subject.texts.ids), dtype=bool)
     rows[subject.hidden_rows] = worst_rows(worst)
     return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(rows)}")
