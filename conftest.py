@@ -51,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the way from texts to vectors (default: what the model's folder declares)",
     )
     group.addoption(
+        "--precision",
+        choices=("float32", "float16", "bfloat16"),
+        help="compute in it (default: float32, but the checkpoint's own for a decoder on a GPU)",
+    )
+    group.addoption(
         "--device", choices=("cpu", "gpu"), help="compute on it (default: a GPU where there is one)"
     )
     group.addoption(
@@ -72,7 +77,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--baseline: must be a name, a folder, or none")
     recipe, device = config.getoption("recipe"), config.getoption("device")
     config.stash[OPTIONS] = harness.Options(
-        **given, baseline=None if baseline == "none" else baseline, recipe=recipe, device=device
+        **given,
+        baseline=None if baseline == "none" else baseline,
+        recipe=recipe,
+        device=device,
+        precision=config.getoption("precision"),
     )
     if device:
         with one_error():
@@ -154,9 +163,7 @@ def gate(request: pytest.FixtureRequest, judged: Subject | Recorded) -> Gate:
             gates[name] = (
                 harness.open_recorded_gate(judged, options)
                 if isinstance(judged, Recorded)
-                else harness.open_gate(
-                    judged.name, judged.sets, options, precision=harness.precision_of(judged.source)
-                )
+                else harness.open_gate(judged, options)
             )
     return gates[name]
 

@@ -95,8 +95,10 @@ def make_folder(name: str) -> SyntheticFolder:
     for file, content in {
         "config.json": config,
         "modules.json": [
-            {"type": f"sentence_transformers.models.{kind}"}
-            for kind in ("Transformer", "Pooling", "Normalize")
+            {"idx": row, "name": str(row), "path": where, "type": f"sentence_transformers.models.{kind}"}
+            for row, (where, kind) in enumerate(
+                (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
+            )
         ],
         "1_Pooling/config.json": pooling,
         "config_sentence_transformers.json": {"prompts": _PROMPTS, "default_prompt_name": None},

@@ -22,7 +22,12 @@ def main() -> None:
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
     embeddings.use_device(asked["device"])
     with injected(asked["fault"]):
-        model = embeddings.load(asked["model"], recipe=asked["recipe"], max_tokens=asked["max_tokens"])
+        model = embeddings.load(
+            asked["model"],
+            recipe=asked["recipe"],
+            max_tokens=asked["max_tokens"],
+            precision=asked["precision"],
+        )
         vectors = model.encode(asked["texts"])
     np.save(sys.stdout.buffer, vectors, allow_pickle=False)
 

@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,7 @@ class Options:
     baseline: str | None = DEFAULT_MODEL
     recipe: str = DECLARED
     device: str | None = None
+    precision: str | None = None
 
 
 OWN = Options()
@@ -139,7 +140,7 @@ def open_baseline(model: str | None) -> Baseline | None:
             rows = [row for row, kind in enumerate(texts().kinds) if kind in ("word", "sentence")]
             found = encoder.encode([texts().texts[row] for row in rows])
             stray = differences(list(found), list(known.vectors[rows])).max()
-            bar = open_gate(name).thresholds["parity"]
+            bar = _bars(name, live_tests(), _hashes(sets()), OWN, precision_of(model))["parity"]
             if bar.judge(stray).red:
                 raise FixtureError(
                     f"--baseline {model}",
@@ -154,11 +155,12 @@ def open_baseline(model: str | None) -> Baseline | None:
 def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Subject:
     """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
     labelled = sets(options)
-    encoder = embeddings.load(model, recipe=options.recipe)
+    load = partial(embeddings.load, model, recipe=options.recipe, precision=options.precision)
+    encoder = load()
     notes = []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
-        encoder = embeddings.load(model, recipe=options.recipe, max_tokens=LONGEST)
+        encoder = load(max_tokens=LONGEST)
     name, source, known = name_of(model), source_of(model), golden(name_of(model))
     if known is not None and known.recipe != options.recipe:
         known = None
@@ -168,6 +170,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         "recipe": options.recipe,
         "max_tokens": encoder.max_tokens,
         "device": options.device,
+        "precision": options.precision,
     }
 
     def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
@@ -206,6 +209,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         labelled,
         baseline,
         recipe=options.recipe,
+        precision=precision_of(model, options),
         random=is_synthetic(model) or (known is not None and known.random),
         notes=notes,
     )
@@ -262,15 +266,16 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
     return lines
 
 
-def open_gate(
-    model: str, labelled: Sets | None = None, options: Options = OWN, *, precision: str = "float32"
-) -> Gate:
-    """Make a gate with the bars that bind a model on those texts."""
-    return Gate(model, _bars(model, live_tests(), _hashes(labelled or sets()), options, precision))
+def open_gate(subject: Subject, options: Options = OWN) -> Gate:
+    """Make a gate with the bars that bind a model on its texts."""
+    bars = _bars(subject.name, live_tests(), _hashes(subject.sets), options, subject.precision)
+    return Gate(subject.name, bars)
 
 
-def precision_of(model: str) -> str:
-    """Name what a model is computed in on the default device: what embeddings.load promises."""
+def precision_of(model: str, options: Options = OWN) -> str:
+    """Name what a model is computed in: what was asked for, or what embeddings.load promises."""
+    if options.precision:
+        return options.precision
     if mx.default_device().type == mx.DeviceType.cpu:
         return "float32"
     if is_synthetic(model):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["float_type", "read_checkpoint"]
+__all__ = ["float_type", "read_checkpoint", "rounded"]
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
 _FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -37,6 +37,17 @@ def float_type(folder: Path) -> str:
             header = _header(file.read(int.from_bytes(file.read(8), "little")))
         types.update(tensor["dtype"] for tensor in header.values() if tensor["dtype"] in _FLOATS)
     return _FLOATS[types.most_common(1)[0][0]]
+
+
+def rounded(tensor: NDArray[np.generic], precision: str) -> NDArray[np.generic]:
+    """Round floats to "float16" or "bfloat16", ties to even; whole numbers stay as they are."""
+    if precision == "float32" or tensor.dtype != np.float32:
+        return tensor
+    if precision == "float16":
+        return tensor.astype(np.float16).astype(np.float32)
+    bits = tensor.view(np.uint32)
+    odd = (bits >> np.uint32(16)) & np.uint32(1)
+    return ((bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 def _header(data: bytes) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Subject:
     encode_elsewhere: encodes texts in a new Python process.
     baseline: what it must not be worse than, or None for no such comparison.
     recipe: the name of the way from texts to vectors that was asked for.
+    precision: what it is computed in.
     random: whether its weights are random numbers, so that what its vectors say of texts means nothing.
     notes: what the reader of the table must know besides.
     """
@@ -54,6 +55,7 @@ class Subject:
     sets: Sets
     baseline: Baseline | None
     recipe: str = "declared"
+    precision: str = "float32"
     random: bool = False
     notes: list[str] = field(default_factory=list)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)

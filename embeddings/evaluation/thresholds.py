@@ -198,14 +198,23 @@ def _all_thresholds(path: Path) -> list[Threshold]:
         )
     if not all(isinstance(entry, dict) for entry in entries["bar"]):
         raise FixtureError(path, "every bar must be a [[bar]] table", mend="correct the file")
-    bars = [_threshold(path, number, entry) for number, entry in enumerate(entries["bar"], start=1)]
+    bars = [
+        _threshold(path, number, {**entry, "check": check} if check else entry)
+        for number, entry in enumerate(entries["bar"], start=1)
+        for check in _several(entry.get("check"))
+    ]
     seen: set[tuple[str, ...]] = set()
-    for number, bar in enumerate(bars, start=1):
+    for bar in bars:
         key = (bar.check, bar.model, bar.recipe, bar.precision, bar.fixture)
         if key in seen:
-            raise FixtureError(path, f"bar {number} ({bar.check}) is there twice", mend="remove one")
+            raise FixtureError(path, f"a bar of {bar.check} is there twice", mend="remove one")
         seen.add(key)
     return bars
+
+
+def _several(check: Any) -> list[Any]:
+    """A bar may name several checks that it is the bar of."""
+    return check if isinstance(check, list) and check else [check]
 
 
 def _threshold(path: Path, number: int, entry: dict[str, Any]) -> Threshold:

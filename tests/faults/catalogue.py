@@ -483,6 +483,9 @@ BENIGN = (
 )
 
 
+PRECISIONS = {"a decoder in bfloat16": "bfloat16", "a decoder in float16": "float16"}  # in place of float32
+
+
 @contextmanager
 def injected(name: str) -> Iterator[pytest.MonkeyPatch]:
     """Inject the fault or benign variant of that name for a while; "" injects nothing."""

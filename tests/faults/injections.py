@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import embeddings
 from embeddings import batching, embedder, folder, loading, pooling, tokens, weights
 from embeddings.blas import mx
 from embeddings.models import bert, decoder, layers
@@ -513,7 +512,7 @@ def final_norm_skipped(patch: Patch) -> None:
 
 
 def state_between_batches(patch: Patch) -> None:
-    """The end of the last batch of as many texts is still attended to, as from a cache that was not emptied."""
+    """The end of the last batch of as many texts is still attended to: a cache that was not emptied."""
     right, kept = decoder.Decoder.__call__, dict[int, mx.array]()
 
     def call(self: decoder.Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
@@ -541,17 +540,3 @@ def query_norm_skipped(patch: Patch) -> None:
             layer.self_attn.q_norm = lambda x: x
 
     _changed_trunk(patch, change)
-
-
-def computed_in(precision: str) -> Callable[[Patch], None]:
-    """Return an injection that computes in another precision than the default."""
-
-    def change(patch: Patch) -> None:
-        right = loading.load
-
-        def load(name: str, **options: Any) -> embedder.Embedder:
-            return right(name, **{**options, "precision": precision})
-
-        patch.setattr(embeddings, "load", load)
-
-    return change

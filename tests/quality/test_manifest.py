@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from embeddings.evaluation.checkpoint import read_checkpoint
+from embeddings.evaluation.checkpoint import read_checkpoint, rounded
 from embeddings.evaluation.datasets import sha256_of
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.subject import Subject
@@ -32,6 +32,8 @@ def test_weights(subject: Subject, gate: Gate) -> None:
     used = checkpoint.keys() - subject.encoder.unused_weights
     wrong = used ^ parameters.keys()
     wrong |= {
-        name for name in used & parameters.keys() if not np.array_equal(parameters[name], checkpoint[name])
+        name
+        for name in used & parameters.keys()
+        if not np.array_equal(parameters[name], rounded(checkpoint[name], subject.precision))
     }
     return gate.require(len(wrong), evidence=f"not as in the file: {', '.join(sorted(wrong)[:3])}")

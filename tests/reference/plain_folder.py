@@ -79,6 +79,7 @@ def make(folder: Path, to: Path) -> Path:
     config = json.loads((folder / "config.json").read_text())
     quantization = config.pop("quantization", None)
     config.pop("quantization_config", None)
+    config |= {"torch_dtype": "float32"}  # or transformers rounds what it reads to what the file says
     save_file(plain_weights(folder, quantization and quantization["bits"]), to / "model.safetensors")
     written: dict[str, Any] = {"config.json": config}
     if not (folder / "modules.json").exists():  # Qwen3-Embedding's, which mlx-lm's conversions leave out
@@ -93,7 +94,11 @@ def make(folder: Path, to: Path) -> Path:
     written["tokenizer.json"] = with_end_token(json.loads((folder / "tokenizer.json").read_text()))
     declared = json.loads((folder / "tokenizer_config.json").read_text())
     # The plain class runs tokenizer.json as it is; others build the tokenizer anew from the vocabulary.
-    written["tokenizer_config.json"] = {**declared, "tokenizer_class": "PreTrainedTokenizerFast"}
+    written["tokenizer_config.json"] = {
+        **declared,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": declared.get("pad_token") or declared.get("eos_token") or END,
+    }
     for name, content in written.items():
         (to / name).write_text(json.dumps(content))
     return to

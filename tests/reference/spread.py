@@ -31,7 +31,7 @@ def measure() -> None:
     """Run the gate in this process, on the matrix's slice of texts, and print what it measured."""
     warnings.simplefilter("ignore")
     subject = slice_of(harness.open_subject(DEFAULT_MODEL))
-    gate = harness.open_gate(DEFAULT_MODEL)
+    gate = harness.open_gate(subject)
     harness.run_gate(subject, gate)
     print(json.dumps({verdict.check: verdict.measured for verdict in gate.verdicts}))
 

@@ -107,7 +107,7 @@ def test_a_text_that_a_tokenizer_takes_for_another() -> None:
     texts = ("my pet is a 🐶", "my pet is a 🐱", "word " * 300 + "one", "word " * 300 + "two", "tea", "milk")
     topics = Topics(tuple("abcdef"), tuple("xxyyzz"), texts, "")
     model = embeddings.load()
-    gate = harness.open_gate("all-MiniLM-L6-v2")
+    gate = harness.open_gate(harness.open_subject("all-MiniLM-L6-v2"))
     embedded = Embedded(topics, lambda: [model.encode(texts)], None, tokenize=model.tokenize)
     with gate.claim("test_distinctness"):
         test_topics.test_distinctness(embedded, gate)
