@@ -17,7 +17,7 @@ import pytest
 from embeddings.catalog import DEFAULT_MODEL
 from tests.faults import injections as inject
 
-__all__ = ["BENIGN", "FAULTS", "Fault", "injected"]
+__all__ = ["BENIGN", "BY_NAME", "FAULTS", "Fault", "injected"]
 
 GITHUB = "https://github.com/"
 TINY_DECODER = str(Path(__file__).resolve().parents[2] / "fixtures" / "tiny-qwen3")
@@ -31,6 +31,7 @@ class Fault:
     killers: checks that must be red; none for a benign variant, on which every check must stay green.
     source: a public thread where it was found, or "" where it was thought of.
     model: what it is injected into; a decoder where an encoder does not have it.
+    precision: what is computed in, and whose bars bind; None for the default.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Fault:
     inject: Callable[[pytest.MonkeyPatch], None]
     source: str = ""
     model: str = DEFAULT_MODEL
+    precision: str | None = None
 
 
 FAULTS = (
@@ -474,7 +476,9 @@ BENIGN = (
     Fault("normalised twice", "out", "vectors of length 1 are scaled once more", (), inject.normalised_twice),
     Fault("another thread", "out", "each call runs in a thread of its own", (), inject.another_thread),
     Fault("reversed batches", "out", "shortest texts first", (), inject.shortest_first),
-    Fault("a decoder", "out", "nothing is changed", (), lambda _: None, "", TINY_DECODER),
+    Fault("a decoder", "out", "nothing is changed", (), inject.nothing, "", TINY_DECODER),
+    Fault("a decoder in bfloat16", "fwd", "", (), inject.nothing, "", TINY_DECODER, "bfloat16"),
+    Fault("a decoder in float16", "fwd", "", (), inject.nothing, "", TINY_DECODER, "float16"),
     Fault(
         "a decoder in small batches", "out", "a budget of 64", (), inject.batch_budget(64), "", TINY_DECODER
     ),
@@ -483,7 +487,7 @@ BENIGN = (
 )
 
 
-PRECISIONS = {"a decoder in bfloat16": "bfloat16", "a decoder in float16": "float16"}  # in place of float32
+BY_NAME = {fault.name: fault for fault in (*FAULTS, *BENIGN)}
 
 
 @contextmanager
@@ -492,5 +496,5 @@ def injected(name: str) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="embedding-gate-") as scratch:
         patch.setattr(inject, "SCRATCH", Path(scratch))
         if name:
-            {fault.name: fault for fault in (*FAULTS, *BENIGN)}[name].inject(patch)
+            BY_NAME[name].inject(patch)
         yield patch

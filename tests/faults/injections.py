@@ -21,6 +21,10 @@ Patch = pytest.MonkeyPatch
 SCRATCH = Path()  # a folder for the time that a fault is injected, set by catalogue.injected
 
 
+def nothing(patch: Patch) -> None:
+    """Change nothing."""
+
+
 # --- pooling and what follows it ---
 
 

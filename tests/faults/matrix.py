@@ -20,7 +20,7 @@ from embeddings.evaluation.gate import check_name
 from embeddings.evaluation.subject import Subject
 from embeddings.evaluation.thresholds import Verdict
 from tests import harness
-from tests.faults.catalogue import BENIGN, PRECISIONS, injected
+from tests.faults.catalogue import BENIGN, BY_NAME, injected
 from tests.quality import test_batching, test_determinism, test_hostile
 
 __all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
@@ -59,7 +59,7 @@ def judge(name: str, model: str) -> Outcome:
         patch.setattr(test_batching, "MANY", 128)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
         patch.setattr(test_determinism, "ROUNDS", 1)
-        options = harness.Options(precision=PRECISIONS.get(name))
+        options = harness.Options(precision=BY_NAME[name].precision)
         subject = slice_of(harness.open_subject(model, options, variant=name))
         gate = harness.open_gate(subject, options)
         harness.run_gate(subject, gate)
