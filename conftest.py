@@ -1,6 +1,6 @@
 """The pytest adapter: options, fixtures, the table, and which runs are whole. It judges nothing."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -11,17 +11,20 @@ from embeddings.errors import EmbeddingsError
 from embeddings.evaluation.embed import Embedded
 from embeddings.evaluation.gate import CheckFailed, Gate
 from embeddings.evaluation.labelled import Topics
+from embeddings.evaluation.published import Comparison
 from embeddings.evaluation.recorded import Recorded, recorded_names
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
 from embeddings.projector import check_writable
 from tests import harness
+from tests.calibrate import calibrate
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()
 OPTIONS = pytest.StashKey[harness.Options]()
 PARTIAL = pytest.StashKey[bool]()
 EXPORTED = pytest.StashKey[list[str]]()
+CALIBRATED = pytest.StashKey[list[str]]()
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
@@ -49,6 +52,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("declared", *RECIPES),
         default="declared",
         help="the way from texts to vectors (default: what the model's folder declares)",
+    )
+    group.addoption(
+        "--calibrate",
+        action="store_true",
+        help="write the semantic bars of a model that passes parity; the run that does so is red",
     )
     group.addoption(
         "--precision",
@@ -86,6 +94,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if device:
         with one_error():
             harness.use_device(device)
+    if config.getoption("calibrate") and (
+        clash := [*given, *(["recorded"] if config.getoption("recorded") else [])]
+    ):
+        raise pytest.UsageError(
+            f"--calibrate is for live models on the gate's own texts: leave out --{clash[0]}"
+        )
     if folder := config.getoption("recorded"):
         clash = [
             name
@@ -114,8 +128,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    other = "subject" if config.getoption("recorded") else "recorded"  # not a part of this gate
-    items[:] = [item for item in items if other not in getattr(item, "fixturenames", ())]
+    part = gate_tests(config)
+    items[:] = [item for item in items if not is_gates(item) or item.name.partition("[")[0] in part]
+
+
+def is_gates(item: pytest.Item) -> bool:
+    return "judged" in getattr(item, "fixturenames", ())
+
+
+def gate_tests(config: pytest.Config) -> Collection[str]:
+    """Name the tests of this run's gate."""
+    if config.getoption("recorded"):
+        return harness.recorded_tests()
+    return harness.live_tests(config.getoption("recipe"))
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -141,9 +166,9 @@ def subject(judged: Subject) -> Subject:
 
 
 @pytest.fixture
-def recorded(judged: Recorded) -> Recorded:
-    """The recorded vectors under judgement."""
-    return judged
+def published(judged: Subject | Recorded) -> Sequence[Comparison]:
+    """The published figures of what is judged, beside its own."""
+    return harness.published_of(judged)
 
 
 @pytest.fixture
@@ -220,6 +245,24 @@ def idle_bars(config: pytest.Config) -> list[str]:
     return found
 
 
+def calibrated(config: pytest.Config) -> list[str]:
+    """Write the bars of each model judged, and return what the reader must see of it."""
+    lines = []
+    for name, gate in config.stash[GATES].items():
+        subject = config.stash[JUDGED][name]
+        assert isinstance(subject, Subject)
+        try:
+            diff = calibrate(subject, gate)
+        except EmbeddingsError as error:
+            lines.append(f"FAIL: {error}")
+            continue
+        lines += [
+            *diff,
+            f"FAIL: --calibrate wrote bars of {subject.name}: read the diff, commit it, run again",
+        ]
+    return lines
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
@@ -230,6 +273,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             config.stash[EXPORTED] = harness.export(live, folder)
         except EmbeddingsError as error:
             config.stash[EXPORTED], red = [f"FAIL: --projector: {error}"], True
+    if config.getoption("calibrate") and session.exitstatus in FINISHED:
+        config.stash[CALIBRATED], red = calibrated(config), True
     if session.exitstatus == pytest.ExitCode.OK and (red or idle_bars(config)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -238,13 +283,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     config = terminalreporter.config
     broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
     for model, gate in config.stash[GATES].items():
-        tests = harness.recorded_tests() if config.getoption("recorded") else harness.live_tests()
-        ran = f"{len(gate.claims)} of {len(tests)} checks"
+        ran = f"{len(gate.claims)} of {len(gate_tests(config))} checks"
         part = f", BROKEN OFF after {ran}" if broken_off else f", A PART: {ran}"
         terminalreporter.section("embedding gate" + (part if broken_off or config.stash[PARTIAL] else ""))
         for line in gate_table(gate, model, config.stash[JUDGED][model].notes):
             terminalreporter.line(line)
-    for line in config.stash.get(EXPORTED, []):
+    for line in (*config.stash.get(EXPORTED, []), *config.stash.get(CALIBRATED, [])):
         terminalreporter.line(line)
     if not broken_off:
         for bar in idle_bars(config):

@@ -32,8 +32,9 @@ from embeddings.evaluation.encoder import Encoder, Tokenized
 from embeddings.evaluation.gate import Gate, check_name
 from embeddings.evaluation.labelled import read_pairs, read_topics
 from embeddings.evaluation.metrics import differences
-from embeddings.evaluation.published import compare, measure, read_published
+from embeddings.evaluation.published import MARGIN, Comparison, compare, measure, read_published
 from embeddings.evaluation.recorded import Recorded, read_recorded
+from embeddings.evaluation.report import published_table
 from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.evaluation.subject import ENCODERS, Sets, Subject
 from embeddings.evaluation.thresholds import Fixtures, Threshold, read_own_thresholds, read_thresholds
@@ -46,6 +47,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 THRESHOLDS = FIXTURES / "thresholds.toml"
 
+REFERENCE = "reference-2025"  # the recipe of the published figures
 LONGEST = 512  # tokens of a text that the gate gives a model: what reads more is judged cut off there
 GateTest = Callable[..., None]
 
@@ -162,6 +164,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
         encoder = load(max_tokens=LONGEST)
     name, source, known = name_of(model), source_of(model), golden(name_of(model))
+    random = is_synthetic(model) or (known is not None and known.random)
     if known is not None and known.recipe != options.recipe:
         known = None
     asked = {
@@ -210,7 +213,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         baseline,
         recipe=options.recipe,
         precision=precision_of(model, options),
-        random=is_synthetic(model) or (known is not None and known.random),
+        random=random,
         notes=notes,
     )
 
@@ -242,6 +245,18 @@ def _tokenizer(baseline: Baseline | None) -> Callable[[Sequence[str]], Tokenized
     return tokenize if baseline else None
 
 
+def published_of(judged: Subject | Recorded) -> Sequence[Comparison]:
+    """Set the published figures of what is judged beside its own."""
+    if isinstance(judged, Recorded):
+        return judged.published
+    topics = judged.topics.labelled
+    measured = measure(judged.topics.vectors[0], topics)
+    published = read_published(FIXTURES / "published.toml")
+    found = compare(published, judged.name, measured, topics.sha256_of_texts, margin=MARGIN)
+    judged.notes += published_table(found)
+    return found
+
+
 def export(judged: Iterable[Subject], folder: Path) -> list[str]:
     """Write TensorFlow Projector files of each model's topics, read them back, and say what was written.
 
@@ -268,7 +283,8 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     """Make a gate with the bars that bind a model on its texts."""
-    bars = _bars(subject.name, live_tests(), _hashes(subject.sets), options, subject.precision)
+    tests_run = live_tests(options.recipe)
+    bars = _bars(subject.name, tests_run, _hashes(subject.sets), options, subject.precision)
     return Gate(subject.name, bars)
 
 
@@ -333,13 +349,13 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
 
 
 def needs(test: GateTest) -> str:
-    """Tell what a test judges: a live "subject", vectors of "topics", or "recorded" ones."""
+    """Tell what a test judges: a live "subject", vectors of "topics", or figures beside "published" ones."""
     return next(iter(inspect.signature(test).parameters))
 
 
-def live_tests() -> dict[str, GateTest]:
-    """Return the tests that judge a live model, by name."""
-    return {name: test for name, test in gate_tests() if needs(test) != "recorded"}
+def live_tests(recipe: str = DECLARED) -> dict[str, GateTest]:
+    """Return the tests that judge a live model, by name. Figures were published of one recipe alone."""
+    return {name: test for name, test in gate_tests() if needs(test) != "published" or recipe == REFERENCE}
 
 
 def recorded_tests() -> dict[str, GateTest]:

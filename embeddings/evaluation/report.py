@@ -22,10 +22,11 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
     rows = _aligned([_HEADER, *(_cells(verdict) for verdict in verdicts)])
     name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
     lines = [f"{name}: {_summary(gate)}"]
-    for row, verdict in zip(rows, [None, *verdicts], strict=True):
+    shown = ["", *("" if verdict.outcome == "pass" else verdict.evidence for verdict in verdicts)]
+    for row, evidence, below in zip(rows, shown, [*shown[1:], ""], strict=True):
         lines.append(row)
-        if verdict and verdict.evidence and verdict.outcome != "pass":
-            lines.append(f"      {verdict.evidence}")
+        if evidence and evidence != below:  # what several have in common stands once, beneath the last
+            lines.append(f"      {evidence}")
     if any(verdict.outcome == "uncalibrated" and not math.isnan(verdict.measured) for verdict in verdicts):
         lines.append("  uncalibrated: shown, not judged; thresholds hold no bar of this model on these texts")
     return [*lines, *notes]
