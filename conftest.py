@@ -1,11 +1,17 @@
 """The pytest adapter: options, fixtures, the table, and which runs are whole. It judges nothing."""
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+import os
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
+os.environ.setdefault(
+    "MLX_ENABLE_TF32", "0"
+)  # before MLX is imported: TF32 would fail a right model on a GPU
+
+import embeddings
 from embeddings.catalog import DEFAULT_MODEL, RECIPES
 from embeddings.errors import EmbeddingsError
 from embeddings.evaluation.embed import Embedded
@@ -83,38 +89,30 @@ def pytest_configure(config: pytest.Config) -> None:
     given = {name: config.getoption(option) for option, name in own.items() if config.getoption(option)}
     if not (baseline := config.getoption("baseline")):
         raise pytest.UsageError("--baseline: must be a name, a folder, or none")
-    recipe, device = config.getoption("recipe"), config.getoption("device")
-    config.stash[OPTIONS] = harness.Options(
+    config.stash[OPTIONS] = options = harness.Options(
         **given,
         baseline=None if baseline == "none" else baseline,
-        recipe=recipe,
-        device=device,
+        recipe=config.getoption("recipe"),
+        device=config.getoption("device"),
         precision=config.getoption("precision"),
     )
-    if device:
-        with one_error():
-            harness.use_device(device)
-    if config.getoption("calibrate") and (
-        clash := [*given, *(["recorded"] if config.getoption("recorded") else [])]
-    ):
-        raise pytest.UsageError(
-            f"--calibrate is for live models on the gate's own texts: leave out --{clash[0]}"
-        )
-    if folder := config.getoption("recorded"):
-        clash = [
-            name
-            for name in ("model", "topics", "sts", "retrieval", "projector", "device")
-            if config.getoption(name)
-        ]
-        if clash:
-            raise pytest.UsageError(f"--recorded brings its own texts and vectors: leave out --{clash[0]}")
-        with one_error():
-            options = config.stash[OPTIONS]
+    brought = ("model", "topics", "sts", "retrieval", "projector", "device", "precision", "calibrate")
+    refuse_beside(config, "recorded", brought, "brings its own texts and vectors")
+    refuse_beside(config, "calibrate", own, "is for the gate's own texts")
+    with one_error():
+        embeddings.use_device(options.device)
+        if folder := config.getoption("recorded"):
             for name in recorded_names(folder):
                 judged[name] = harness.open_recorded(folder, name, options)
-    if folder := config.getoption("projector"):
-        with one_error():
+        if folder := config.getoption("projector"):
             check_writable(folder)
+
+
+def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why: str) -> None:
+    """Refuse an option beside any of the others."""
+    clash = [name for name in others if config.getoption(name)] if config.getoption(option) else []
+    if clash:
+        raise pytest.UsageError(f"--{option} {why}: leave out --{clash[0]}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

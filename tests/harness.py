@@ -110,15 +110,6 @@ def source_of(model: str) -> str:
     return str(Path(model).expanduser().resolve()) if here else model
 
 
-def use_device(name: str) -> None:
-    """Compute on that device from here on.
-
-    A GPU that multiplies float32 with the mantissas of TF32 would fail a right model by its own rounding.
-    """
-    os.environ.setdefault("MLX_ENABLE_TF32", "0")
-    embeddings.use_device(name)
-
-
 def is_synthetic(model: str) -> bool:
     """Whether a model is asked for that has the shapes of a real one and random weights."""
     return model.startswith(PREFIX)

@@ -74,6 +74,49 @@ def test_a_missing_model_is_one_error() -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+NO_GPU = [] if mx.is_available(mx.gpu) else [(["--device=gpu"], "device 'gpu': there is none here; leave it")]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        *NO_GPU,
+        (["--recipe=guess"], "argument --recipe: invalid choice: 'guess'"),
+        (["--precision=int4"], "argument --precision: invalid choice: 'int4'"),
+        (["--calibrate", "--topics=a.csv"], "on the gate's own texts: leave out --topics"),
+        (["--calibrate", "--recorded=a"], "on the gate's own texts: leave out --recorded"),
+        (["--recorded=a", "--precision=float32"], "brings its own texts and vectors: leave out --precision"),
+        (["--model=synthetic:qwen3-embedding-7b"], "no such synthetic model; take one of synthetic:qwen3"),
+        (["--recipe=reference-2025"], "recipe reference-2025 is for decoders; leave it out"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_error(options: list[str], words: str) -> None:
+    done = pytest_run("tests/quality/test_vectors.py", *options)
+    assert done.returncode == 4, done.stdout
+    assert words in " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_part_of_the_gate_calibrates_nothing() -> None:
+    done = pytest_run("tests/quality/test_vectors.py", "--calibrate")
+    assert done.returncode == 1
+    assert (
+        "FAIL: --calibrate: all-MiniLM-L6-v2: was not shown to be right in this run: token ids" in done.stdout
+    )
+
+
+def test_a_synthetic_model() -> None:
+    """Invariances are judged, meaning is refused; every line that names the model says what it is."""
+    some = "test_equal_lengths or test_weights or test_cohesion or test_pairs_by_chance"
+    done = pytest_run(
+        "tests/quality", "-k", some, f"--model={harness.FIXTURES / 'tiny-qwen3'}", "--recipe=reference-2025"
+    )
+    assert done.returncode == 1
+    assert "2 of 4 checks red" in done.stdout
+    refused = r"cohesion .*ERROR\n +InputError: tiny-qwen3: its weights are random: no meaning to judge"
+    assert re.search(refused, done.stdout)
+    assert re.search(r"equal lengths .*pass", done.stdout)
+
+
 def test_doctor() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "embeddings", "doctor"],
