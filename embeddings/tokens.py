@@ -76,10 +76,13 @@ class TextTokenizer:
         """Tokenize texts.
 
         Raises:
-            InputError: not a sequence of strings, or a string that is not valid Unicode.
+            InputError: not a sequence of strings, or a string that is not valid Unicode or gives no token.
 
         """
         encodings = self._tokenizer.encode_batch_fast(checked_texts(texts))  # fast: no character offsets
+        for index, encoding in enumerate(encodings):
+            if not encoding.ids:  # only of a tokenizer that adds no special token
+                raise InputError(f"texts[{index}]", "gives no token at all", mend="leave it out")
         return TokenizedTexts(
             ids=[np.array(encoding.ids, dtype=np.int32) for encoding in encodings],
             dropped=np.array(

@@ -32,7 +32,7 @@ HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "prefix":
 
 
 HIDDEN_IDS = ("length-64", "length-129", "length-256")  # and these
-LARGE = 2_000_000_000  # bytes of weights above which float64 would not fit, and float32 has to do
+LARGE = 400_000_000  # parameters above which float64 would take hours, and float32 has to do
 PROMPTED = 10  # texts that each prompt is set before
 
 
@@ -105,13 +105,13 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
     rows = [json.loads(line) for line in source.decode().splitlines()]
     texts = [row["text"] for row in rows]
     weights = sorted(folder.glob("model*.safetensors"))
-    exact = sum(path.stat().st_size for path in weights) < LARGE
     sets = {
         "topics": read_topics(FIXTURES / "topics.jsonl"),
         "pairs": read_pairs(FIXTURES / "pairs.jsonl"),
         "retrieval": read_retrieval(FIXTURES / "retrieval"),
     }
     with opened(folder, limit) as (model, prompts):
+        exact = sum(weight.numel() for weight in model.parameters()) < LARGE
         ids, dropped = tokens_of(model, texts)
         single = vectors_of(model, texts)
         if exact:

@@ -91,7 +91,10 @@ def make(folder: Path, to: Path) -> Path:
             "pooling_mode_lasttoken": True,
         }
         written["config_sentence_transformers.json"] = PROMPTS
-    written["tokenizer.json"] = with_end_token(json.loads((folder / "tokenizer.json").read_text()))
+    elif len(modules := json.loads((folder / "modules.json").read_text())) == 2:
+        written["modules.json"] = [*modules, MODULES[2]]  # the library always scales to length 1
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    written["tokenizer.json"] = with_end_token(tokenizer) if config["model_type"] == "qwen3" else tokenizer
     declared = json.loads((folder / "tokenizer_config.json").read_text())
     # The plain class runs tokenizer.json as it is; others build the tokenizer anew from the vocabulary.
     written["tokenizer_config.json"] = {

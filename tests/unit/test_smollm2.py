@@ -95,3 +95,9 @@ def test_rows_left_as_llama_cpp_keeps_them_are_caught(
         [next_word(wrong, states[-1])] == [next_word(model, model.hidden_states([prompt])[0][-1])] == answer
     )
     assert strays("prefix-1a", prefix) > 1  # measured 4.6
+
+
+def test_a_text_without_a_token_is_refused(model: embeddings.Embedder) -> None:
+    """This tokenizer adds no special token, so an empty text has nothing to pool."""
+    with pytest.raises(embeddings.InputError, match=r"^texts\[1\]: gives no token at all; leave it out$"):
+        model.encode(["fine", ""])
