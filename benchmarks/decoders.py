@@ -4,7 +4,7 @@ Each engine runs in a process of its own (``decoder_worker.py``) on the same ran
 before; rounds are interleaved, so that a slow spell of the machine meets all of them. benchmarks/README.md
 says what each column means.
 
-On a CPU mlx-lm's model would take half an hour for a batch. There it is timed with one layer and with two, on
+On a CPU mlx-lm's model would take an hour for a batch. There it is timed with one layer and with two, on
 one text, and the rest is extrapolated; so is the gate once more, to show what extrapolating is worth.
 """
 
@@ -26,8 +26,7 @@ from benchmarks.workers import Worker
 from embeddings.blas import mx
 from embeddings.models.quantized import backend
 
-SHORT_TEXT, SHORT_TEXTS, WARM_UPS = 16, 21, 2
-SAME = 0.9  # cosine of two engines' vectors of a text; another position or mask gives about 0
+SHORT_TEXT = 16  # tokens
 
 
 def time_batch(engine: Engine, running: Worker, ids: Any, layers: int) -> tuple[float, Any]:
@@ -51,7 +50,8 @@ def measure(
         for engine, running in workers.items():
             mine = ids[: engine.texts].tolist()
             if number < 0:  # warm-up, not counted
-                running.ask({"ids": mine, "layers": 1 if engine.sampled else None})
+                short = [text[:SHORT_TEXT] for text in mine[:1]]
+                running.ask({"ids": short, "layers": 1} if engine.sampled else {"ids": mine})
                 continue
             seconds, vectors = time_batch(engine, running, mine, layers)
             measured[engine.name].rates.append(len(mine) * options.tokens / seconds)
@@ -60,7 +60,7 @@ def measure(
             measured[name].cosine = min(value, measured[name].cosine or 1.0)
         for precision, rate in next(iter(workers.values())).ask(options.matmul).items():
             matmul[precision] = max(rate, matmul.get(precision, 0.0))
-    for number in range(-options.warm_ups, SHORT_TEXTS):
+    for number in range(-options.warm_ups, options.short_texts):
         ids = fresh(1, SHORT_TEXT).tolist()
         for engine, running in workers.items():
             if not engine.sampled:
@@ -83,7 +83,7 @@ def run_size(size: str, options: argparse.Namespace) -> tuple[dict[str, Measured
     """Start the engines of one size, measure those that can run here, and end them.
 
     Raises:
-        SystemExit: an engine that was named cannot run here, or does other work than the gate.
+        SystemExit: an engine that was named cannot run here.
 
     """
     with ExitStack() as stack:
@@ -99,9 +99,6 @@ def run_size(size: str, options: argparse.Namespace) -> tuple[dict[str, Measured
                 continue
             workers[engine] = running
         measured, matmul = measure(workers, config_for(size), options)
-    strays = [name for name, one in measured.items() if one.cosine is not None and not one.cosine >= SAME]
-    if strays:
-        raise SystemExit(f"not the same work: {', '.join(strays)}")
     return measured, matmul
 
 
@@ -114,7 +111,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decoders", description=__doc__)
     names = [*SIZES, "tiny"]
     parser.add_argument("--sizes", help=f"of {','.join(names)} (default: all three; on a CPU 0.6b)")
-    parser.add_argument("--rows", type=int, help="texts of a batch (default: 128; on a CPU 4)")
+    parser.add_argument("--rows", type=int, help="texts of a batch (default: 128; on a CPU 8)")
     parser.add_argument("--tokens", type=int, default=128, help="of each text (default: 128)")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default: 7; on a CPU 3)")
     parser.add_argument(
@@ -131,10 +128,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.sizes = (options.sizes or ("0.6b" if on_cpu else ",".join(SIZES))).split(",")
     options.engines = options.engines.split(",") if options.engines else None
     options.rows, options.rounds = (
-        options.rows or (4 if on_cpu else 128),
+        options.rows or (8 if on_cpu else 128),
         options.rounds or (3 if on_cpu else 7),
     )
-    options.warm_ups = 1 if on_cpu else WARM_UPS
+    options.warm_ups, options.short_texts = (1, 3) if on_cpu else (2, 21)
     options.matmul = {"matmul": 2048, "times": 1} if on_cpu else {"matmul": 8192, "times": 10}
     if unknown := set(options.sizes) - set(names):
         parser.error(f"--sizes: must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")
@@ -145,11 +142,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def device_name(device: str) -> str:
+    """Return what the chip calls itself; ``device`` is "cpu" or "gpu"."""
+    return str(mx.device_info(mx.cpu if device == "cpu" else mx.gpu).get("device_name", device))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, judge; return 1 if a target was missed or a figure is impossible."""
+    """Measure, print, judge; return 1 if a target was missed, a figure is impossible or work differs."""
     options = parse(arguments)
     on_cpu = options.device == "cpu"
-    name = str(mx.device_info(mx.cpu if on_cpu else mx.gpu).get("device_name", options.device))
+    name = device_name(options.device)
     chip = device_class("cpu" if on_cpu else backend(), name)
     record: dict[str, Any] = {"device": name, "batch": [options.rows, options.tokens], "sizes": {}}
     print(

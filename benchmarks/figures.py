@@ -151,7 +151,7 @@ TARGETS: tuple[Target, ...] = (
     *_of_sizes("speed", (2, 3, 4), "mlx-lm"),
     *_of_sizes("speed", (1.2, 1.2, 1.2), "torch"),
     *_of_sizes("latency", (1.05, 1.05, 1.05), "mlx-lm"),
-    Target("0.6b", "speed", 30, "mlx-lm", device="CPU", batch=(4, 128)),
+    Target("0.6b", "speed", 30, "mlx-lm", device="CPU", batch=(8, 128)),
 )
 
 
