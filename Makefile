@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: quality test lint golden reference peers collapse bars spread lock clean
+.PHONY: quality test lint golden reference peers decoders crossover collapse bars spread lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -46,6 +46,12 @@ reference: $(READY) .venv-reference  ## MODEL=FOLDER: its goldens by transformer
 
 peers: $(READY) .venv-reference  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
 	$(BIN)/python -m benchmarks.peers
+
+decoders: $(READY)  ## a decoder's tokens/s, latency and MFU beside mlx-lm's own and torch's: benchmarks/README.md
+	$(BIN)/python -m benchmarks.decoders
+
+crossover: $(READY)  ## from how many rows a quantized layer had better be unpacked, on this device
+	$(BIN)/python -m benchmarks.crossover
 
 collapse: $(READY)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse

@@ -4,7 +4,6 @@ Runs under the interpreter of the engine's own environment, so it imports nothin
 covers tokenization and ends when the vectors are in host memory.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.workers import serve
 
 Encode = Callable[[list[str]], Any]
 Count = Callable[[list[str]], int]
@@ -105,21 +106,19 @@ def exported() -> Path:
     return path
 
 
-def main() -> None:
-    """Answer each line of stdin."""
-    answers = sys.stdout
-    sys.stdout = sys.stderr  # libraries print progress; the answers are ours alone
+def start() -> Callable[[Any], dict[str, Any]]:
+    """Load the engine that the command line names; return how it answers a list of texts."""
     engines = {"ours": ours, "sentence-transformers": sentence_transformers, "onnxruntime": onnxruntime}
     encode, count = engines[sys.argv[1]]()
-    for line in sys.stdin:
-        texts = json.loads(line)
+
+    def answer(texts: list[str]) -> dict[str, Any]:
         start = time.perf_counter()
         vectors = encode(texts)
         seconds = time.perf_counter() - start
-        answer = {"seconds": seconds, "tokens": count(texts), "vectors": vectors[:4].tolist()}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        return {"seconds": seconds, "tokens": count(texts), "vectors": vectors[:4].tolist()}
+
+    return answer
 
 
 if __name__ == "__main__":
-    main()
+    serve(start)

@@ -6,58 +6,26 @@ medians; absolute figures of a shared CPU are not worth quoting.
 """
 
 import json
-import os
 import random
 import statistics
-import subprocess
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.workers import ROOT, Worker
+
 REFERENCE = ROOT / ".venv-reference" / "bin" / "python"
 ROUNDS = 7
 SAME = 1e-4  # components; an engine that strays further does other work
 
 
-@dataclass
-class Engine:
-    """A worker process."""
-
-    name: str
-    python: str
-    engine: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def __enter__(self) -> "Engine":
-        self.process = subprocess.Popen(
-            [self.python, "-m", "benchmarks.peer_worker", self.engine],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def run(self, texts: list[str]) -> dict[str, Any]:
-        """Encode texts; return seconds, tokens and the first vectors."""
-        if self.process.stdin is None or self.process.stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        self.process.stdin.write(json.dumps(texts) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.name}: the worker stopped; its error is above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+def engine(
+    name: str, python: str, which: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> Worker:
+    """Name the worker of an engine of peer_worker.py."""
+    return Worker(name, "benchmarks.peer_worker", [which], python, environment)
 
 
 def unique_texts(count: int, seed: int) -> list[str]:
@@ -71,15 +39,15 @@ def unique_texts(count: int, seed: int) -> list[str]:
     return [" ".join(generator.choices(words, k=generator.randint(5, 40))) for _ in range(count)]
 
 
-def compare(engines: list[Engine], count: int, rounds: int) -> None:
+def compare(engines: list[Worker], count: int, rounds: int) -> None:
     """Print each engine's tokens/s as a ratio to the first engine's, and how far its vectors stray."""
-    rates: dict[str, list[float]] = {engine.name: [] for engine in engines}
+    rates: dict[str, list[float]] = {peer.name: [] for peer in engines}
     strays = dict.fromkeys(rates, 0.0)
-    for engine in engines:
-        engine.run(unique_texts(32, seed=-1))  # warm-up, not counted
+    for peer in engines:
+        peer.ask(unique_texts(32, seed=-1))  # warm-up, not counted
     for number in range(rounds):
         texts = unique_texts(count, seed=number)
-        answers = {engine.name: engine.run(texts) for engine in engines}
+        answers = {peer.name: peer.ask(texts) for peer in engines}
         ours = next(iter(answers.values()))
         for name, answer in answers.items():
             if answer["tokens"] != ours["tokens"]:
@@ -99,14 +67,14 @@ def compare(engines: list[Engine], count: int, rounds: int) -> None:
 
 def main() -> None:
     """Compare with the peers, then with this library on MLX's own BLAS."""
-    ours = Engine("embedding-gate", sys.executable, "ours")
+    ours = engine("embedding-gate", sys.executable, "ours")
     peers = [
-        Engine("sentence-transformers (torch, fp32)", str(REFERENCE), "sentence-transformers"),
-        Engine("ONNX Runtime (fp32)", str(REFERENCE), "onnxruntime"),
+        engine("sentence-transformers (torch, fp32)", str(REFERENCE), "sentence-transformers"),
+        engine("ONNX Runtime (fp32)", str(REFERENCE), "onnxruntime"),
     ]
     with ours, peers[0], peers[1]:
         compare([ours, *peers], 512, ROUNDS)
-    slow = Engine(
+    slow = engine(
         "embedding-gate on MLX's own BLAS", sys.executable, "ours", {"EMBEDDING_GATE_BLAS": "stock"}
     )
     with ours, slow:

@@ -1,0 +1,151 @@
+"""From how many rows a quantized layer had better be unpacked: ``make crossover``.
+
+For a layer of each size (hidden x intermediate) and 4 and 8 bits, embeddings/models/quantized.py's two ways
+are timed in interleaved rounds: mx.quantized_matmul, and dequantize with a product of floats. The last line
+is this backend's entry of CROSSOVER there: the least number of rows from which unpacking wins at every larger
+one, for all layers.
+
+Activations are bfloat16 on a GPU and float32 on a CPU, as ``embeddings.load`` computes. On a CPU the two
+differ: bfloat16 is so slow with packed weights that unpacking pays from fewer rows, but nobody should compute
+in it there, so float32 decides (``--precision bfloat16`` shows the other).
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from statistics import median
+from typing import Any
+
+from embeddings.blas import mx
+from embeddings.loading import PRECISIONS
+from embeddings.models.quantized import backend
+from embeddings.synthetic import SHAPES
+
+ROWS = tuple(2**power for power in range(13))
+BITS, GROUP_SIZE = (4, 8), 64
+# A model's layers do not stay in a cache between two calls, so packed weights of so many bytes are gone
+# through in turn: over twice the 50 MB of an H100. A CPU multiplies too slowly for that to matter.
+COLD_BYTES = {"cpu": 1, "cuda": 2**27, "metal": 2**27}
+LIMIT = 0.1  # seconds of one product; more rows than that are left out where unpacking has won clearly
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One quantized matrix (O, I)."""
+
+    weight: mx.array
+    scales: mx.array
+    biases: mx.array
+    bits: int
+
+
+def packed_product(x: mx.array, packed: Packed) -> mx.array:
+    """(B, I) -> (B, O), as mlx's quantized layer does it."""
+    return mx.quantized_matmul(
+        x,
+        packed.weight,
+        scales=packed.scales,
+        biases=packed.biases,
+        transpose=True,
+        group_size=GROUP_SIZE,
+        bits=packed.bits,
+    )
+
+
+def unpacked_product(x: mx.array, packed: Packed) -> mx.array:
+    """(B, I) -> (B, O), as ManyRowsLinear does it; a test holds them together."""
+    weight = mx.dequantize(
+        packed.weight, packed.scales, packed.biases, group_size=GROUP_SIZE, bits=packed.bits
+    ).astype(x.dtype)
+    return x @ weight.T
+
+
+def make_weights(hidden: int, out: int, bits: int, precision: mx.Dtype, cold: int) -> list[Packed]:
+    """Quantize so many random matrices (out, hidden) that together they exceed ``cold`` bytes."""
+    made = []
+    for _ in range(-(-cold // (hidden * out * bits // 8))):
+        parts = mx.quantize(mx.random.normal((out, hidden)).astype(precision), GROUP_SIZE, bits)
+        mx.eval(*parts)
+        made.append(Packed(*parts, bits))
+    return made
+
+
+def seconds(product: Callable[[mx.array, Packed], mx.array], x: mx.array, weights: Sequence[Packed]) -> float:
+    """Time one product, on average over all matrices, each of which is used once."""
+    start = time.perf_counter()
+    mx.eval([product(x, packed) for packed in weights])
+    return (time.perf_counter() - start) / len(weights)
+
+
+def ratio_at(rows: int, hidden: int, weights: Sequence[Packed], precision: mx.Dtype, rounds: int) -> Any:
+    """Return the median over interleaved rounds of packed over unpacked seconds, and of packed seconds."""
+    x = mx.random.normal((rows, hidden)).astype(precision)
+    mx.eval(x)
+    ways = (partial(seconds, packed_product), partial(seconds, unpacked_product))
+    pairs = [tuple(way(x, weights) for way in ways) for _ in range(rounds + 1)][1:]  # the first warms up
+    return median(packed / unpacked for packed, unpacked in pairs), median(packed for packed, _ in pairs)
+
+
+def measure_layer(
+    hidden: int, out: int, bits: int, precision: mx.Dtype, options: argparse.Namespace
+) -> dict[int, float]:
+    """Return rows -> ratio for one layer, up to the rows from which there is nothing more to learn."""
+    weights = make_weights(hidden, out, bits, precision, COLD_BYTES[options.backend])
+    ratios: dict[int, float] = {}
+    for rows in options.rows:
+        ratios[rows], taken = ratio_at(rows, hidden, weights, precision, options.rounds)
+        if taken > options.limit and ratios[rows] > 2:
+            break
+    return ratios
+
+
+def crossover(layers: Sequence[Mapping[int, float]]) -> int | None:
+    """Return the least rows from which every layer's ratio is above 1 there and at all larger; None is never.
+
+    layers: rows -> packed over unpacked seconds. Where larger ones were left out, unpacking had won clearly.
+    """
+    found = []
+    for ratios in layers:
+        won = list(takewhile(lambda row: row[1] > 1, sorted(ratios.items(), reverse=True)))
+        if not won:
+            return None
+        found.append(won[-1][0])
+    return max(found)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.crossover", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of the activations")
+    parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds of a product (default: {LIMIT})")
+    options = parser.parse_args(arguments)
+    options.backend, options.rows = backend(), ROWS
+    options.precision = options.precision or ("float32" if options.backend == "cpu" else "bfloat16")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print the table, then the entry."""
+    options = parse(arguments)
+    print(f"{options.backend}, {options.precision}: quantized_matmul / (dequantize + matmul), medians")
+    print(f"{'layer':<20}" + "".join(f"{rows:>7}" for rows in options.rows))
+    layers = []
+    for shape in SHAPES.values():
+        for bits in BITS:
+            hidden, out = shape["hidden_size"], shape["intermediate_size"]
+            ratios = measure_layer(hidden, out, bits, PRECISIONS[options.precision], options)
+            layers.append(ratios)
+            cells = "".join(
+                f"{ratios[rows]:>7.2f}" if rows in ratios else f"{'-':>7}" for rows in options.rows
+            )
+            print(f"{f'{hidden} x {out}, {bits} bits':<20}{cells}", flush=True)
+    print("- was left out: packed products take long there, and unpacking had won clearly")
+    print(f'"{options.backend}": {crossover(layers)}')
+
+
+if __name__ == "__main__":
+    main()

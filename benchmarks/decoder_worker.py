@@ -1,0 +1,181 @@
+"""One decoder in a process of its own: token ids in, seconds and vectors out.
+
+The clock starts with ids in host memory and ends with unit-length vectors there: last token, float32. Each
+engine is one function, and imports what it needs itself, for torch's environment may have no MLX.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.workers import serve
+
+Ids = NDArray[np.int32]
+Vectors = NDArray[np.float32]
+
+
+@dataclass
+class Engine:
+    """A loaded decoder: its trunk, whose ``layers`` may be cut, and ids (B, T) -> vectors (B, D)."""
+
+    trunk: Any
+    encode: Callable[[Ids], Vectors]
+    missing: str = ""
+
+
+def gate(spec: Mapping[str, Any]) -> Engine:
+    """Load this library's decoder. A CPU works on a part of the batch on each core, as Embedder does."""
+    from embeddings.blas import mx  # noqa: PLC0415
+    from embeddings.models import Decoder  # noqa: PLC0415
+    from embeddings.pooling import last_token, normalize  # noqa: PLC0415
+
+    config, weights = _config_and_weights(spec)
+    model = Decoder(config, weights)
+    streams = _streams()
+
+    def encode(ids: Ids) -> Vectors:
+        outputs = []
+        for part, stream in zip(np.array_split(ids, min(len(ids), len(streams))), streams, strict=False):
+            with mx.stream(stream):
+                lengths = mx.full((len(part),), part.shape[1], dtype=mx.int32)
+                hidden = model(mx.array(part), lengths)
+                outputs.append(normalize(last_token(hidden, lengths).astype(mx.float32)))
+        mx.eval(outputs)
+        return np.concatenate([np.array(output) for output in outputs])
+
+    return Engine(model.trunk, encode)
+
+
+def mlx_lm(spec: Mapping[str, Any]) -> Engine:
+    """Load the same weights into mlx-lm's own model, quantized as its ``load`` does it."""
+    from embeddings.blas import mx, nn  # noqa: PLC0415
+    from embeddings.pooling import normalize  # noqa: PLC0415
+
+    config, weights = _config_and_weights(spec)
+    module = import_module(f"mlx_lm.models.{config.module}")
+    model = module.Model(module.ModelArgs(**config.arguments))
+    packing = config.quantization
+    if packing:
+        nn.layers.quantized.quantize(model, group_size=packing.group_size, bits=packing.bits)
+    model.eval()
+    model.model.load_weights(list(weights.items()), strict=True)
+
+    def encode(ids: Ids) -> Vectors:
+        hidden = model.model(mx.array(ids))
+        return np.array(normalize(hidden[:, -1].astype(mx.float32)))
+
+    return Engine(model.model, encode)
+
+
+def torch(spec: Mapping[str, Any]) -> Engine:
+    """Make transformers' model of these shapes with random weights: bf16 on CUDA, float32 on a CPU.
+
+    Not compiled ("eager"); attention is what transformers chooses, torch's fused one.
+    """
+    absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if absent:
+        return Engine(None, np.asarray, f"no {' and no '.join(absent)} here")
+    import torch as library  # noqa: PLC0415
+    from transformers import Qwen3Config, Qwen3Model  # noqa: PLC0415
+
+    on_cpu = spec["device"] == "cpu"
+    if not on_cpu and not library.cuda.is_available():
+        return Engine(None, np.asarray, "torch finds no CUDA device")
+    names = (
+        "hidden_size num_hidden_layers intermediate_size num_attention_heads num_key_value_heads head_dim "
+        "vocab_size max_position_embeddings rms_norm_eps"
+    ).split()
+    device = library.device("cpu" if on_cpu else "cuda")
+    library.set_default_dtype(library.float32 if on_cpu else library.bfloat16)
+    with device:
+        model = Qwen3Model(Qwen3Config(**{name: spec["config"][name] for name in names})).eval()
+
+    def encode(ids: Ids) -> Vectors:
+        with library.inference_mode():
+            given = library.from_numpy(ids.astype(np.int64)).to(device)
+            hidden = model(input_ids=given, use_cache=False).last_hidden_state[:, -1]
+            vectors: Vectors = library.nn.functional.normalize(hidden.float(), dim=-1).cpu().numpy()
+        return vectors
+
+    return Engine(model, encode)
+
+
+def _config_and_weights(spec: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Read the configuration as a folder's, and make the synthetic weights in the precision asked for."""
+    from embeddings.folder import ModelFolder  # noqa: PLC0415
+    from embeddings.loading import PRECISIONS, use_device  # noqa: PLC0415
+    from embeddings.models import Decoder, DecoderConfig  # noqa: PLC0415
+    from embeddings.synthetic import random_weights  # noqa: PLC0415
+
+    use_device(spec["device"])
+    with tempfile.TemporaryDirectory() as path:
+        (Path(path) / "config.json").write_text(json.dumps(spec["config"]), encoding="utf-8")
+        config = DecoderConfig.read(ModelFolder(Path(path), spec["name"]))
+    shapes, packed = Decoder.described(config)
+    precision = PRECISIONS[spec["precision"]]
+    return config, random_weights(spec["name"], shapes, packed, config.quantization, precision=precision)
+
+
+def _streams() -> list[Any]:
+    from embeddings.blas import mx, usable_cores  # noqa: PLC0415
+
+    if mx.default_device().type != mx.DeviceType.cpu:
+        return [mx.default_stream(mx.default_device())]
+    return [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
+
+
+def matmul_rates(size: int, times: int) -> dict[str, float]:
+    """Multiply square matrices, on a CPU one on each core; return FLOP/s by precision."""
+    from embeddings.blas import mx  # noqa: PLC0415
+
+    streams, rates = _streams(), {}
+    for dtype in (mx.bfloat16, mx.float32):
+        left, right = (mx.random.normal((size, size)).astype(dtype) for _ in range(2))
+        mx.eval(left, right, left @ right)
+        start = time.perf_counter()
+        mx.eval([mx.matmul(left, right, stream=stream) for _ in range(times) for stream in streams])
+        seconds = time.perf_counter() - start
+        rates[str(dtype).removeprefix("mlx.core.")] = 2 * size**3 * times * len(streams) / seconds
+    return rates
+
+
+def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Encode the request's ids with the first so many layers, all where it names none."""
+    engine.trunk.layers = whole[: request.get("layers") or len(whole)]
+    ids = np.array(request["ids"], dtype=np.int32)
+    start = time.perf_counter()
+    vectors = engine.encode(ids)
+    seconds = time.perf_counter() - start
+    if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
+        raise SystemExit("a vector is not of length 1")
+    return {"seconds": seconds, "vectors": vectors[:4].tolist()}
+
+
+def start() -> Callable[[Any], dict[str, Any]]:
+    """Load the engine that the command line names; return how it answers a request."""
+    engine = {"gate": gate, "mlx-lm": mlx_lm, "torch": torch}[sys.argv[1]](json.loads(sys.argv[2]))
+    if engine.missing:
+        return lambda _: {"missing": engine.missing}
+    run = partial(timed, engine, engine.trunk.layers)
+
+    def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+        if "matmul" in request:
+            return matmul_rates(request["matmul"], request["times"])
+        return run(request) if "ids" in request else {"missing": ""}
+
+    return answer
+
+
+if __name__ == "__main__":
+    serve(start)

@@ -1,0 +1,162 @@
+"""What the decoder benchmark makes of its timings: FLOPs, MFU, extrapolation, targets and their verdicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZES = ("0.6b", "4b", "8b")
+
+
+def linear_flops_per_token(config: Mapping[str, Any]) -> int:
+    """Count 2 x the parameters of the linear layers: what config.json says of one token, but attention."""
+    hidden: int = config["hidden_size"]
+    layers: int = config["num_hidden_layers"]
+    rows = (
+        2 * config["num_attention_heads"] + 2 * config["num_key_value_heads"]
+    )  # queries, output; keys, values
+    return 2 * layers * hidden * int(rows * config["head_dim"] + 3 * config["intermediate_size"])
+
+
+def flops_per_token(config: Mapping[str, Any], tokens: int) -> float:
+    """Add causal attention over texts of T tokens: scores and their sum, on average with T / 2 tokens.
+
+    2 products x 2 FLOPs x layers x (heads x head_dim) x T / 2. Kaplan et al., "Scaling laws for neural
+    language models" (2020), section 2.1, count the scores alike.
+    """
+    width: int = config["num_hidden_layers"] * config["num_attention_heads"] * config["head_dim"]
+    return linear_flops_per_token(config) + 2 * 2 * width * tokens / 2
+
+
+def extrapolate(one: float, two: float, layers: int) -> float:
+    """Return the seconds of all layers from those of one and of two: the difference is a layer.
+
+    Embedding, norm and pooling are in both, so they are counted once.
+
+    Raises:
+        ValueError: two layers took no longer than one, so the clock met something else.
+
+    """
+    if not two > one:
+        raise ValueError(f"two layers took {two:.3g} s, one {one:.3g} s: measure again on a quiet machine")
+    return one + (layers - 1) * (two - one)
+
+
+class FreshIds:
+    """Random token ids of which no text comes twice, the same for the same seed."""
+
+    def __init__(self, vocabulary: int, seed: int = 0) -> None:
+        self._vocabulary, self._random = vocabulary, np.random.default_rng(seed)
+        self._used: set[bytes] = set()
+
+    def __call__(self, rows: int, tokens: int) -> NDArray[np.int32]:
+        """Return ids (rows, tokens), int32, each row another than all before.
+
+        Raises:
+            ValueError: the vocabulary has no such number of texts of this length.
+
+        """
+        texts: list[NDArray[np.int32]] = []
+        for _ in range(100 * rows):
+            text = self._random.integers(0, self._vocabulary, tokens, dtype=np.int32)
+            if (key := text.tobytes()) not in self._used:
+                self._used.add(key)
+                texts.append(text)
+                if len(texts) == rows:
+                    return np.stack(texts)
+        raise ValueError(f"no {rows} new texts of {tokens} ids below {self._vocabulary}; take longer ones")
+
+
+@dataclass
+class Measured:
+    """What one engine did: tokens/s of each round, seconds of each short text, cosine to the gate's."""
+
+    extrapolated: bool = False
+    rates: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    cosine: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """The median of the rounds, tokens/s."""
+        return median(self.rates)
+
+    @property
+    def latency(self) -> float | None:
+        """The median, in seconds; None where it was not measured."""
+        return median(self.latencies) if self.latencies else None
+
+    def slower(self, gate: "Measured") -> tuple[float, float, float]:
+        """How many times the gate's tokens/s are this engine's: median, least and most of the rounds."""
+        ratios = [ours / theirs for ours, theirs in zip(gate.rates, self.rates, strict=True)]
+        return median(ratios), min(ratios), max(ratios)
+
+
+def mfu(rate: float, flops: float, peak: float) -> float:
+    """Return the share of the matrix multiplication that the device can do: rate x flops / peak.
+
+    rate: tokens/s. flops: of one token. peak: the best matmul rate of the same run, FLOP/s.
+    """
+    return rate * flops / peak
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bar of one figure, on one class of device, for one shape of batch."""
+
+    size: str
+    figure: str  # "tokens/s", "speed" (gate over the peer) or "latency" (gate's over the peer's)
+    bar: float  # at least; at most for a latency
+    peer: str = ""
+    device: str = "H100"
+    batch: tuple[int, int] = (128, 128)  # rows, tokens
+
+    def __str__(self) -> str:
+        what = {"tokens/s": "gate tokens/s", "speed": f"gate over {self.peer}"}
+        named = what.get(self.figure, f"latency, gate over {self.peer}")
+        return f"{self.size} {named} {'<=' if self.figure == 'latency' else '>='} {self.bar:,g}"
+
+    def measure(self, measured: Mapping[str, Measured]) -> float | None:
+        """Return the figure, None where an engine or its latency was not measured."""
+        gate, peer = measured["gate"], measured.get(self.peer)
+        if self.figure == "tokens/s":
+            return gate.rate
+        if peer is None:
+            return None
+        if self.figure == "speed":
+            return peer.slower(gate)[0]
+        return gate.latency / peer.latency if gate.latency and peer.latency else None
+
+    def verdict(self, measured: Mapping[str, Measured], device: str, batch: tuple[int, int]) -> str:
+        """Say "met" or "MISSED" with the figure, or "not judged" and why."""
+        if device != self.device:
+            return f"not judged: it is for {self.device}, this is {device}"
+        if batch != self.batch:
+            return "not judged: it is for {} texts x {} tokens".format(*self.batch)
+        if (value := self.measure(measured)) is None:
+            return f"not judged: {self.peer} was not measured"
+        met = value <= self.bar if self.figure == "latency" else value >= self.bar
+        return f"{'met' if met else 'MISSED'}: {value:,.4g}"
+
+
+def _of_sizes(figure: str, bars: tuple[float, ...], peer: str = "") -> tuple[Target, ...]:
+    return tuple(Target(size, figure, bar, peer) for size, bar in zip(SIZES, bars, strict=True))
+
+
+TARGETS: tuple[Target, ...] = (
+    *_of_sizes("tokens/s", (300_000, 64_000, 38_000)),
+    *_of_sizes("speed", (2, 3, 4), "mlx-lm"),
+    *_of_sizes("speed", (1.2, 1.2, 1.2), "torch"),
+    *_of_sizes("latency", (1.05, 1.05, 1.05), "mlx-lm"),
+    Target("0.6b", "speed", 30, "mlx-lm", device="CPU", batch=(8, 128)),
+)
+
+
+def device_class(backend: str, name: str) -> str:
+    """Name the class of device that targets are set for; an H200 multiplies as an H100 does."""
+    if backend == "cpu":
+        return "CPU"
+    return "H100" if any(chip in name for chip in ("H100", "H200")) else name
