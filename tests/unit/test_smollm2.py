@@ -98,6 +98,6 @@ def test_rows_left_as_llama_cpp_keeps_them_are_caught(
 
 
 def test_a_text_without_a_token_is_refused(model: embeddings.Embedder) -> None:
-    """This tokenizer adds no special token, so an empty text has nothing to pool."""
+    """Its tokenizer adds no special token, so an empty text has nothing to pool."""
     with pytest.raises(embeddings.InputError, match=r"^texts\[1\]: gives no token at all; leave it out$"):
         model.encode(["fine", ""])
