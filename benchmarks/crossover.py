@@ -21,7 +21,7 @@ from typing import Any
 
 from embeddings.blas import mx
 from embeddings.loading import PRECISIONS
-from embeddings.models.quantized import backend
+from embeddings.models.quantized import backend, unpacked
 from embeddings.synthetic import SHAPES
 
 ROWS = tuple(2**power for power in range(13))
@@ -57,10 +57,8 @@ def packed_product(x: mx.array, packed: Packed) -> mx.array:
 
 def unpacked_product(x: mx.array, packed: Packed) -> mx.array:
     """(B, I) -> (B, O), as ManyRowsLinear does it; a test holds them together."""
-    weight = mx.dequantize(
-        packed.weight, packed.scales, packed.biases, group_size=GROUP_SIZE, bits=packed.bits
-    ).astype(x.dtype)
-    return x @ weight.T
+    parts = packed.weight, packed.scales, packed.biases
+    return x @ unpacked(*parts, group_size=GROUP_SIZE, bits=packed.bits).astype(x.dtype).T
 
 
 def make_weights(hidden: int, out: int, bits: int, precision: mx.Dtype, cold: int) -> list[Packed]:

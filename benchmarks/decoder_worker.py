@@ -63,7 +63,7 @@ def mlx_lm(spec: Mapping[str, Any]) -> Engine:
     from embeddings.pooling import normalize  # noqa: PLC0415
 
     config, weights = _config_and_weights(spec)
-    module = import_module(f"mlx_lm.models.{config.module}")
+    module = import_module(f"mlx_lm.models.{config.family.module}")
     model = module.Model(module.ModelArgs(**config.arguments))
     packing = config.quantization
     if packing:

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 import embeddings
 from embeddings.blas import mx
 from embeddings.models.decoder import Decoder
+from embeddings.models.quantized import unpacked
 from tests import harness
 
 FLOAT, FOUR_BITS = harness.FIXTURES / "tiny-qwen3", harness.FIXTURES / "tiny-qwen3-4bit"
@@ -155,9 +156,20 @@ def test_causality() -> None:
 def test_many_and_few_rows_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unpacking a weight inside the call gives what MLX's quantized product gives."""
     model = embeddings.load(FOUR_BITS)
-    unpacked = model.encode(TEXTS)
+    monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", {"cpu": 1, "cuda": 1, "metal": 1})
+    expected = model.encode(TEXTS)
     monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", {"cpu": None, "cuda": None, "metal": None})
-    np.testing.assert_allclose(model.encode(TEXTS), unpacked, atol=1e-5)
+    np.testing.assert_allclose(model.encode(TEXTS), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 8])
+@pytest.mark.parametrize("precision", [mx.float32, mx.bfloat16])
+def test_unpacking_is_that_of_mlx(bits: int, precision: mx.Dtype) -> None:
+    """By shifts where the bits divide a word; by MLX itself where they do not."""
+    parts = mx.quantize(mx.random.normal((24, 192)).astype(precision), group_size=64, bits=bits)
+    ours = unpacked(*parts, group_size=64, bits=bits)
+    assert ours.dtype == precision
+    assert mx.array_equal(ours, mx.dequantize(*parts, group_size=64, bits=bits))
 
 
 def copy_of(folder: Path, to: Path) -> Path:
