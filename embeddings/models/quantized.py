@@ -17,7 +17,7 @@ __all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]
 # Rows from which unpacking is the faster way, by backend; None is never. That of a CPU was printed by
 # make crossover. On CUDA (an H100, before there was that command) unpacking won by 2.1 to 4.0 times at 4,096
 # rows and not at 16; what lies between is not measured yet, nor is Metal, where MLX's own choice stays.
-CROSSOVER: Mapping[str, int | None] = {"cpu": 32, "cuda": 4096, "metal": None}
+CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 4096, "metal": None}
 
 
 def backend() -> str:
