@@ -53,7 +53,7 @@ def test_parity(states: States) -> None:
 
 def test_token_ids(model: embeddings.Embedder) -> None:
     """The ids of every text of the gate."""
-    names = [name for name in TEXTS if name != "format-20"]
+    names = [name for name in TEXTS if name != "format-20" and len(GOLDEN[f"ids.{name}"])]
     for name, ids in zip(names, model.tokenize([TEXTS[name] for name in names]).ids, strict=True):
         assert ids.tolist() == GOLDEN[f"ids.{name}"].tolist(), name
     # transformers' loader passes over the file's "smollm", which splits off a vulgar fraction as a digit.
