@@ -27,8 +27,8 @@ from embeddings.synthetic import SHAPES
 ROWS = tuple(2**power for power in range(13))
 BITS, GROUP_SIZE = (4, 8), 64
 # A model's layers do not stay in a cache between two calls, so packed weights of so many bytes are gone
-# through in turn: over twice the 50 MB of an H100. A CPU multiplies too slowly for that to matter.
-COLD_BYTES = {"cpu": 1, "cuda": 2**27, "metal": 2**27}
+# through in turn: unpacked they are over twice the 50 MB of an H100. A CPU is too slow for that to matter.
+COLD_BYTES = {"cpu": 1, "cuda": 2**25, "metal": 2**25}
 LIMIT = 0.1  # seconds of one product; more rows than that are left out where unpacking has won clearly
 
 
@@ -118,10 +118,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crossover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
+    parser.add_argument("--least", type=int, default=1, help="rows to begin with (default: 1)")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the activations")
     parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds of a product (default: {LIMIT})")
     options = parser.parse_args(arguments)
-    options.backend, options.rows = backend(), ROWS
+    options.backend, options.rows = backend(), [rows for rows in ROWS if rows >= options.least]
     options.precision = options.precision or ("float32" if options.backend == "cpu" else "bfloat16")
     return options
 

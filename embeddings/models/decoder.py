@@ -22,6 +22,9 @@ __all__ = ["Decoder", "DecoderConfig"]
 # in steps of so many tokens, as mlx-lm reads a prompt, and memory grows with its length, not its square.
 STEP = 512
 
+# A GPU waits while Python describes the layers, so it is set going after every few of them.
+AHEAD = 4
+
 _OURS = frozenset(  # of what mlx-lm's modules know, not passed on as declared
     "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()
 )
@@ -91,7 +94,7 @@ class Decoder:
     def __init__(
         self, config: DecoderConfig, weights: Mapping[str, mx.array], *, causal: bool = True
     ) -> None:
-        if not (causal or config.family.both_ways):
+        if not (causal or config.family.plain):
             raise UnsupportedModel(
                 config.family.module, "is not run without its causal mask", mend="use a recipe that keeps it"
             )
@@ -121,10 +124,12 @@ class Decoder:
 
         Under the causal mask a real token never sees the padding after it, so no other mask is needed.
         """
+        longest, on_gpu = ids.shape[1], mx.default_device().type != mx.DeviceType.cpu
         if not self.causal:
-            return self._both_ways(ids, lengths)
-        longest = ids.shape[1]
-        if longest <= STEP or mx.default_device().type != mx.DeviceType.cpu:
+            return self.walk(ids, (mx.arange(longest)[None, :] < lengths[:, None])[:, None, None, :])
+        if on_gpu and self.config.family.plain:
+            return self.walk(ids, "causal", ahead=AHEAD)
+        if on_gpu or longest <= STEP:
             return self.trunk(ids)
         cache, steps = self._new_cache(), []
         for start in range(0, longest, STEP):
@@ -132,11 +137,16 @@ class Decoder:
             mx.eval(steps[-1])  # or MLX works ahead, and holds the scores of many steps at once
         return mx.concatenate(steps, axis=1)
 
-    def _both_ways(self, ids: mx.array, lengths: mx.array) -> mx.array:
-        real = (mx.arange(ids.shape[1])[None, :] < lengths[:, None])[:, None, None, :]
+    def walk(self, ids: mx.array, mask: mx.array | str, *, ahead: int = 0) -> mx.array:
+        """Run the trunk layer by layer under a mask: ids (B, T) -> hidden states (B, T, D).
+
+        ahead: let the device begin each time so many layers are described, and not when all are.
+        """
         hidden = self.trunk.embed_tokens(ids)
-        for layer in self.trunk.layers:
-            hidden = layer(hidden, real, None)
+        for number, layer in enumerate(self.trunk.layers, start=1):
+            hidden = layer(hidden, mask, None)
+            if ahead and number % ahead == 0:
+                mx.async_eval(hidden)
         return self.trunk.norm(hidden)
 
 

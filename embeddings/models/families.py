@@ -40,7 +40,8 @@ class Family:
     harmless: keys that only this family has, and that shape no hidden state.
     ropes: kinds of rotary scaling.
     window: the sliding window where config.json says nothing of it; None for none.
-    both_ways: also shown to run without the causal mask.
+    plain: its trunk embeds, runs its layers and normalises, and nothing else; so it may be walked, under any
+        mask. Shown for those that a recipe without the causal mask is for.
     """
 
     module: str
@@ -49,7 +50,7 @@ class Family:
     harmless: frozenset[str] = frozenset()
     ropes: frozenset[str] = frozenset({"default"})
     window: int | None = None
-    both_ways: bool = False
+    plain: bool = False
 
     def rope(self, where: object, declared: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``rope_theta`` and ``rope_scaling``, which transformers 5 writes as ``rope_parameters``.
@@ -109,7 +110,7 @@ class Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "qwen3": Family("qwen3", {**_SILU, **_NO_BIAS}, both_ways=True),
+    "qwen3": Family("qwen3", {**_SILU, **_NO_BIAS}, plain=True),
     "llama": Family("llama", _SILU, ropes=frozenset(_ROPES)),
     "mistral": Family("llama", {**_SILU, **_NO_BIAS}, window=4096),
     "gemma2": Family(

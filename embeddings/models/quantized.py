@@ -17,7 +17,7 @@ __all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]
 # Rows from which unpacking is the faster way, by backend; None is never. That of a CPU was printed by
 # make crossover. On CUDA (an H100, before there was that command) unpacking won by 2.1 to 4.0 times at 4,096
 # rows and not at 16; what lies between is not measured yet, nor is Metal, where MLX's own choice stays.
-CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 4096, "metal": None}
+CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 1024, "metal": None}
 
 
 def backend() -> str:
@@ -75,10 +75,11 @@ def unpacked(words: mx.array, scales: mx.array, biases: mx.array, *, group_size:
 class ManyRowsLinear(nn.layers.quantized.QuantizedLinear):
     """mlx's quantized linear layer, but for how it multiplies many rows."""
 
+    crossover: int | None = None
+
     def __call__(self, x: mx.array) -> mx.array:
         """(..., I) -> (..., O)."""
-        crossover = CROSSOVER[backend()]
-        if crossover is None or x.size // x.shape[-1] < crossover:
+        if self.crossover is None or x.size < self.crossover * x.shape[-1]:
             return super().__call__(x)
         parts = self["weight"], self["scales"], self["biases"]
         weight = unpacked(*parts, group_size=self.group_size, bits=self.bits).astype(x.dtype)
@@ -87,7 +88,12 @@ class ManyRowsLinear(nn.layers.quantized.QuantizedLinear):
 
 
 def for_many_rows(trunk: nn.layers.base.Module) -> None:
-    """Let every quantized linear layer of a trunk choose by its number of rows."""
+    """Let every quantized linear layer of a trunk choose by its number of rows, on the default device.
+
+    The device is asked here once: asked in each call of 200 layers, it shows in the latency of a short text.
+    """
+    crossover = CROSSOVER[backend()]
     for _, module in trunk.named_modules():
         if type(module) is nn.layers.quantized.QuantizedLinear:
             module.__class__ = ManyRowsLinear
+            module.crossover = crossover

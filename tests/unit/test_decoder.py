@@ -155,11 +155,36 @@ def test_causality() -> None:
 
 def test_many_and_few_rows_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unpacking a weight inside the call gives what MLX's quantized product gives."""
-    model = embeddings.load(FOUR_BITS)
-    monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", {"cpu": 1, "cuda": 1, "metal": 1})
-    expected = model.encode(TEXTS)
-    monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", {"cpu": None, "cuda": None, "metal": None})
-    np.testing.assert_allclose(model.encode(TEXTS), expected, atol=1e-5)
+    found = []
+    for crossover in (1, None):
+        table = dict.fromkeys(("cpu", "cuda", "metal"), crossover)
+        monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", table)
+        found.append(embeddings.load(FOUR_BITS).encode(TEXTS))
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    assert (found[0] != found[1]).any()  # two ways indeed
+
+
+def test_the_number_of_rows_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of all texts together: 7 are few, 8 are many."""
+    monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", dict.fromkeys(("cpu", "cuda", "metal"), 8))
+    asked: list[int] = []
+    monkeypatch.setattr("embeddings.models.quantized.unpacked", lambda *_, **__: asked.append(1))
+    model = embeddings.load(FOUR_BITS).model
+    model(mx.zeros((7, 1), dtype=mx.int32), mx.ones((7,), dtype=mx.int32))
+    assert not asked
+    with pytest.raises(AttributeError):
+        model(mx.zeros((4, 2), dtype=mx.int32), mx.full((4,), 2))
+    assert asked
+
+
+def test_the_walk_is_the_trunks_own() -> None:
+    """Layer by layer, as on a GPU, gives what mlx-lm's trunk gives."""
+    model = embeddings.load(FLOAT).model
+    assert isinstance(model, Decoder)
+    ids = mx.array(np.random.default_rng(0).integers(256, size=(3, 40)).astype(np.int32))
+    walked = model.walk(ids, "causal", ahead=2)
+    np.testing.assert_allclose(walked, model.trunk(ids), atol=1e-6)
+    np.testing.assert_allclose(model.walk(ids[:, :1], "causal"), model.trunk(ids[:, :1]), atol=1e-6)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 8])
