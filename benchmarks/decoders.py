@@ -131,7 +131,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.rows or (8 if on_cpu else 128),
         options.rounds or (3 if on_cpu else 7),
     )
-    options.warm_ups, options.short_texts = (1, 3) if on_cpu else (2, 21)
+    options.warm_ups, options.short_texts = (1, 3) if on_cpu else (2, 101)
     options.matmul = {"matmul": 1024, "times": 2} if on_cpu else {"matmul": 8192, "times": 10}
     if unknown := set(options.sizes) - set(names):
         parser.error(f"--sizes: must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")

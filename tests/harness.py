@@ -173,7 +173,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
             input=json.dumps({**asked, "texts": some}).encode(),
             capture_output=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), *sys.path)))},
             check=False,
         )
         if done.returncode:

@@ -23,7 +23,7 @@ __all__ = ["Decoder", "DecoderConfig"]
 STEP = 512
 
 # A GPU waits while Python describes the layers, so it is set going after every few of them.
-AHEAD = 4
+AHEAD = 9
 
 _OURS = frozenset(  # of what mlx-lm's modules know, not passed on as declared
     "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()

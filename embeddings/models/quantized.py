@@ -5,6 +5,7 @@ it pays to unpack the weight inside the call and multiply it as floats: memory s
 weights but for one layer at a time.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,9 @@ from embeddings.errors import UnsupportedModel
 
 __all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]
 
-# Rows from which unpacking is the faster way, by backend; None is never. That of a CPU was printed by
-# make crossover. On CUDA (an H100, before there was that command) unpacking won by 2.1 to 4.0 times at 4,096
-# rows and not at 16; what lies between is not measured yet, nor is Metal, where MLX's own choice stays.
-CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 1024, "metal": None}
+# Rows from which unpacking is the faster way, by backend, as make crossover printed it (benchmarks/README.md);
+# None is never. Metal was not measured: MLX's own choice stays.
+CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 2048, "metal": None}
 
 
 def backend() -> str:
@@ -72,15 +72,18 @@ def unpacked(words: mx.array, scales: mx.array, biases: mx.array, *, group_size:
     return (groups * scales[..., None] + biases[..., None]).reshape(len(words), -1)
 
 
+_FEW_ROWS = nn.layers.quantized.QuantizedLinear.__call__
+
+
 class ManyRowsLinear(nn.layers.quantized.QuantizedLinear):
     """mlx's quantized linear layer, but for how it multiplies many rows."""
 
-    crossover: int | None = None
+    least_size: float = math.inf  # of an input that has many rows
 
     def __call__(self, x: mx.array) -> mx.array:
         """(..., I) -> (..., O)."""
-        if self.crossover is None or x.size < self.crossover * x.shape[-1]:
-            return super().__call__(x)
+        if x.size < self.least_size:
+            return _FEW_ROWS(self, x)
         parts = self["weight"], self["scales"], self["biases"]
         weight = unpacked(*parts, group_size=self.group_size, bits=self.bits).astype(x.dtype)
         out = x @ weight.T
@@ -90,10 +93,10 @@ class ManyRowsLinear(nn.layers.quantized.QuantizedLinear):
 def for_many_rows(trunk: nn.layers.base.Module) -> None:
     """Let every quantized linear layer of a trunk choose by its number of rows, on the default device.
 
-    The device is asked here once: asked in each call of 200 layers, it shows in the latency of a short text.
+    What can be worked out here is, because 200 layers that work it out show in the latency of a short text.
     """
     crossover = CROSSOVER[backend()]
     for _, module in trunk.named_modules():
-        if type(module) is nn.layers.quantized.QuantizedLinear:
+        if type(module) is nn.layers.quantized.QuantizedLinear and crossover is not None:
             module.__class__ = ManyRowsLinear
-            module.crossover = crossover
+            module.least_size = crossover * module.scales.shape[1] * module.group_size

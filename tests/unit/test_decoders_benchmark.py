@@ -300,7 +300,7 @@ def test_crossover_times_the_two_ways_of_the_library() -> None:
     layer.weight, layer.scales, layer.biases = packed.weight, packed.scales, packed.biases
     x = mx.random.normal((5, 64))
     assert mx.array_equal(crossover.packed_product(x, packed), layer(x))
-    layer.__class__, layer.crossover = ManyRowsLinear, 1
+    layer.__class__, layer.least_size = ManyRowsLinear, 1
     assert mx.array_equal(crossover.unpacked_product(x, packed), layer(x))
     assert not mx.array_equal(crossover.unpacked_product(x, packed), crossover.packed_product(x, packed))
 
