@@ -171,12 +171,12 @@ def test_rounds_on_a_gpu(
     assert "not judged: it is for 128 texts x 128 tokens" in shown.out
     gate, peer = (fake for fake in fakes[:3] if not fake.missing)
     texts = [tuple(text) for request in gate.log for text in request.get("ids", [])]
-    assert len(set(texts)) == len(texts) == (2 + 3) * 4 + 2 + 21
+    assert len(set(texts)) == len(texts) == (2 + 3) * 4 + 2 + 101
     assert [r for r in peer.log if "ids" in r] == [r for r in gate.log if "ids" in r]
     record = json.loads(file.read_text())["sizes"]["tiny"]["engines"]
     assert record["gate"]["rates"] == pytest.approx([1000 / 0.5 / 3] * 3)  # 3 layers; no warm-up in it
     assert record["mlx-lm"]["rates"] == pytest.approx([1000 / 3] * 3)
-    assert record["gate"]["latencies"] == pytest.approx([0.0005 * 3 * 16] * 21)
+    assert record["gate"]["latencies"] == pytest.approx([0.0005 * 3 * 16] * 101)
     assert record["mlx-lm"]["cosine"] == 1
 
 
