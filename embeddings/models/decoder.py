@@ -22,8 +22,11 @@ __all__ = ["Decoder", "DecoderConfig"]
 # in steps of so many tokens, as mlx-lm reads a prompt, and memory grows with its length, not its square.
 STEP = 512
 
-# A GPU waits while Python describes the layers, so it is set going after every few of them.
-AHEAD = 9
+# A GPU waits while Python describes the layers, so it is set going after every few of them, unless there is so
+# little to do (numbers in a layer's input) that this takes longer. On an H100, 128 texts x 128 tokens of the 0.6B
+# shape gave 318,700 tokens/s so, 294,500 without; a text of 16 tokens was 6 % slower so with 0.6B, 20 % faster with 4B.
+AHEAD = 4
+WORTH_IT = 32_768
 
 _OURS = frozenset(  # of what mlx-lm's modules know, not passed on as declared
     "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()
@@ -127,7 +130,7 @@ class Decoder:
         longest, on_gpu = ids.shape[1], mx.default_device().type != mx.DeviceType.cpu
         if not self.causal:
             return self.walk(ids, (mx.arange(longest)[None, :] < lengths[:, None])[:, None, None, :])
-        if on_gpu and self.config.family.plain:
+        if on_gpu and self.config.family.plain and ids.size * self.config.hidden_size >= WORTH_IT:
             return self.walk(ids, "causal", ahead=AHEAD)
         if on_gpu or longest <= STEP:
             return self.trunk(ids)

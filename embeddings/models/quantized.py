@@ -15,7 +15,7 @@ from embeddings.errors import UnsupportedModel
 
 __all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]
 
-# Rows from which unpacking is the faster way, by backend, as printed by make crossover (benchmarks/README.md).
+# From how many rows unpacking is faster, by backend, as make crossover prints them (benchmarks/README.md).
 # None is never: Metal was not measured, and MLX's own choice stays.
 CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 2048, "metal": None}
 
