@@ -131,7 +131,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_gates(item: pytest.Item) -> bool:
-    return "judged" in getattr(item, "fixturenames", ())
+    return item.get_closest_marker("quality") is not None
 
 
 def gate_tests(config: pytest.Config) -> Collection[str]:

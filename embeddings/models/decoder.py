@@ -22,9 +22,10 @@ __all__ = ["Decoder", "DecoderConfig"]
 # in steps of so many tokens, as mlx-lm reads a prompt, and memory grows with its length, not its square.
 STEP = 512
 
-# A GPU waits while Python describes the layers, so it is set going after every few of them, unless there is so
-# little to do (numbers in a layer's input) that this takes longer. On an H100, 128 texts x 128 tokens of the 0.6B
-# shape gave 318,700 tokens/s so, 294,500 without; a text of 16 tokens was 6 % slower so with 0.6B, 20 % faster with 4B.
+# A GPU waits while Python describes the layers, so it is set going after every few of them, unless there is
+# so little to do (numbers in a layer's input) that this takes longer. On an H100, 128 texts x 128 tokens of
+# the 0.6B shape: 318,700 and 324,500 tokens/s so, 294,500 without. The latency of 16 tokens over mlx-lm's:
+# 1.13 so and 1.03 without for 0.6B, 0.83 so and 1.12 without for 4B (benchmarks/README.md).
 AHEAD = 4
 WORTH_IT = 32_768
 

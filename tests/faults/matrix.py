@@ -69,13 +69,14 @@ def judge(name: str, model: str) -> Outcome:
 @contextmanager
 def judged(models: Mapping[str, str]) -> Iterator[dict[str, Future[Outcome]]]:
     """Judge many faults, each on its model, one process per core; leaving early cancels the rest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
-        pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
-        try:
-            yield {name: pool.submit(judge, name, model) for name, model in models.items()}
-        finally:
-            pool.shutdown(cancel_futures=True)
+    pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
+            futures = {name: pool.submit(judge, name, model) for name, model in models.items()}
+        yield futures
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def slice_of(subject: Subject) -> Subject:
