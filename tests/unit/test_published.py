@@ -1,15 +1,20 @@
 """Published figures: all there, bound to their texts, and judged to the last digit printed."""
 
+import shutil
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from embeddings.errors import FixtureError
+from embeddings.evaluation.gate import CheckFailed
 from embeddings.evaluation.labelled import Topics
 from embeddings.evaluation.published import Figure, Published, compare, measure, read_published
 from embeddings.evaluation.report import published_table
 from tests import harness
+from tests.quality import test_published
 
 PUBLISHED = read_published(harness.FIXTURES / "published.toml")
 TOPICS = Topics(("1", "2", "3", "4"), ("art", "art", "food", "food"), ("p", "q", "r", "s"), "")
@@ -82,3 +87,34 @@ def test_malformed(tmp_path: Path, text: str) -> None:
     (tmp_path / "published.toml").write_text(text)
     with pytest.raises(FixtureError, match="malformed"):
         read_published(tmp_path / "published.toml")
+
+
+def test_a_live_model_by_the_published_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judged beside the published figures, a little looser than recorded vectors; by no other recipe."""
+    folder = tmp_path / "Qwen3-Embedding-0.6B"
+    shutil.copytree(harness.FIXTURES / "tiny-qwen3", folder)
+    config = folder / "config.json"
+    config.write_text(config.read_text() + "\n")  # other bytes: not the model whose goldens say it is random
+    subject = harness.open_subject(str(folder), harness.Options(recipe=harness.REFERENCE))
+    topics = harness.sets().topics
+    measured = measure(subject.topics.vectors[0], topics)
+    right = Published(
+        topics.sha256_of_texts,
+        {"qwen3-embedding-0.6b": "small"},
+        tuple(
+            Figure("small", "here", quantity, "", measured[quantity] + 0.0009, measured[quantity] + 0.01)
+            for quantity in ("cohesion", "category similarity: art")
+        ),
+    )
+    for off, outcome in ((0.0, "reproduced"), (0.0002, "NOT REPRODUCED")):
+        moved = tuple(replace(figure, low=figure.low + off) for figure in right.figures)
+        published = replace(right, figures=moved)
+        monkeypatch.setattr(harness, "read_published", lambda _, published=published: published)
+        found = harness.published_of(subject)
+        assert {one.outcome for one in found} == {outcome}
+        gate = harness.open_gate(subject, harness.Options(recipe=harness.REFERENCE))
+        with gate.claim("test_published_figures"), nullcontext() if not off else pytest.raises(CheckFailed):
+            test_published.test_published_figures(found, gate)
+        assert bool(gate.red) is bool(off)
+    assert "test_published_figures" in harness.live_tests(harness.REFERENCE)
+    assert "test_published_figures" not in harness.live_tests()
