@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+REFERENCE := .venv-reference/.ready
 
 .PHONY: quality test lint golden reference peers decoders crossover collapse bars spread lock clean
 .DEFAULT_GOAL := quality
@@ -29,22 +30,22 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
-golden: .venv-reference  ## goldens of the fixtures' models, by other implementations in an environment of their own
+golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementations in an environment of their own
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
 	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3
 	.venv-reference/bin/python -m tests.reference.make_family_golden
 	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
-reference: $(READY) .venv-reference  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity
+reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity
 	@test -d "$(MODEL)" || { echo "make: name the model's folder, as in make reference MODEL=/path/to/model" >&2; exit 1; }
 	.venv-reference/bin/python -m tests.reference.make_golden --model "$(MODEL)" --max-tokens 512
 	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
 
-.venv-reference: tests/reference/requirements.txt
-	tests/reference/environment.sh $@ $<
+$(REFERENCE): tests/reference/requirements.txt
+	tests/reference/environment.sh .venv-reference $<
 
-peers: $(READY) .venv-reference  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
+peers: $(READY) $(REFERENCE)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
 	$(BIN)/python -m benchmarks.peers
 
 decoders: $(READY)  ## a decoder's tokens/s, latency and MFU beside mlx-lm's own and torch's: benchmarks/README.md
