@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.blas import mx
+from embeddings.catalog import RECIPES
 from embeddings.errors import ModelError, ModelNotFound
 from embeddings.folder import ModelFolder
 from embeddings.models.quantized import Quantization
@@ -66,11 +67,6 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 _BITS: Mapping[str, int | None] = MappingProxyType({"": None, "-bf16": None, "-8bit": 8, "-4bit": 4})
 _GROUP_SIZE = 64
 
-_PROMPTS = {
-    "query": "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:",
-    "document": "",
-}
-
 
 class SyntheticFolder(ModelFolder):
     """The folder of a synthetic model: a temporary one, without weights."""
@@ -101,7 +97,7 @@ def make_folder(name: str) -> SyntheticFolder:
             )
         ],
         "1_Pooling/config.json": pooling,
-        "config_sentence_transformers.json": {"prompts": _PROMPTS, "default_prompt_name": None},
+        "config_sentence_transformers.json": {"prompts": dict(RECIPES["qwen3-embedding"].prompts)},
         "tokenizer_config.json": {"eos_token": END, "pad_token": END, "model_max_length": 131_072},
     }.items():
         (path / file).write_text(json.dumps(content, indent=2), encoding="utf-8")

@@ -59,6 +59,7 @@ def judge(name: str, model: str) -> Outcome:
         patch.setattr(test_batching, "MANY", 128)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
         patch.setattr(test_determinism, "ROUNDS", 1)
+        patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=BY_NAME[name].precision)
         subject = slice_of(harness.open_subject(model, options, variant=name))
         gate = harness.open_gate(subject, options)

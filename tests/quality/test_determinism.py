@@ -12,7 +12,7 @@ from embeddings.evaluation.metrics import differences
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
-ROUNDS = 2
+ROUNDS, TEXTS = 2, 5  # of each thread
 
 
 def sample(subject: Subject) -> list[str]:
@@ -36,7 +36,7 @@ def test_threads(subject: Subject, gate: Gate) -> None:
     def worst_of(seed: int) -> float:
         random, worst = np.random.default_rng(seed), 0.0
         for _ in range(ROUNDS):
-            texts = [pool_of_texts[index] for index in random.integers(len(pool_of_texts), size=5)]
+            texts = [pool_of_texts[index] for index in random.integers(len(pool_of_texts), size=TEXTS)]
             found = subject.encoder.encode(texts, batch_tokens=64)
             worst = np.maximum(worst, differences(list(found), [expected[text] for text in texts]).max())
         return float(worst)
