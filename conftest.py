@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault(
-    "MLX_ENABLE_TF32", "0"
-)  # before MLX is imported: TF32 would fail a right model on a GPU
+# Before MLX is imported: TF32 would fail a right model on a GPU.
+os.environ.setdefault("MLX_ENABLE_TF32", "0")
 
 import embeddings
 from embeddings.catalog import DEFAULT_MODEL, RECIPES

@@ -1,8 +1,10 @@
 """Known models and recipes, as data: where files come from, the hash of each that matters, and their use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+
+from embeddings.errors import InputError
 
 __all__ = ["CATALOG", "DEFAULT_MODEL", "RECIPES", "CatalogEntry", "Recipe"]
 
@@ -31,6 +33,21 @@ class Recipe:
     end_token: str | None = None
     causal: bool = True
     least_dimensions: int = 1
+
+    def cut_at(self, max_tokens: int) -> "Recipe":
+        """Return the same recipe with a lower limit.
+
+        Raises:
+            InputError: the limit is not a lower one.
+
+        """
+        if not isinstance(max_tokens, int) or not 1 <= max_tokens <= self.max_tokens:
+            raise InputError(
+                "max_tokens",
+                f"must be a whole number from 1 to {self.max_tokens}, got {max_tokens!r}",
+                mend="leave it out for the model's own",
+            )
+        return replace(self, max_tokens=max_tokens)
 
 
 _INSTRUCTION = "Instruct: {task}\nQuery:"

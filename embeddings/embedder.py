@@ -61,6 +61,19 @@ class Embedder:
         """The longest text in tokens, special tokens included; the rest is cut off."""
         return self.recipe.max_tokens
 
+    def cut_at(self, max_tokens: int) -> "Embedder":
+        """Return the same loaded model, reading texts to a lower limit.
+
+        Raises:
+            InputError: the limit is not a lower one.
+
+        """
+        recipe = self.recipe.cut_at(max_tokens)
+        tokenizer = TextTokenizer(
+            self.folder.file("tokenizer.json"), max_tokens=max_tokens, end_token=recipe.end_token
+        )
+        return Embedder(self.folder, self.model, tokenizer, recipe)
+
     @property
     def least_dimensions(self) -> int:
         """To how few dimensions a vector may be cut."""

@@ -66,8 +66,9 @@ def load(
         family="bert" if isinstance(config, BertConfig) else config.family.module,
         hidden_size=config.hidden_size,
         max_positions=config.max_position_embeddings,
-        max_tokens=max_tokens,
     )
+    if max_tokens is not None:
+        chosen = chosen.cut_at(max_tokens)
     tokenizer = TextTokenizer(
         folder.file("tokenizer.json"), max_tokens=chosen.max_tokens, end_token=chosen.end_token
     )

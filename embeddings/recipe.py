@@ -54,16 +54,13 @@ def read_recipe(
     family: str,
     hidden_size: int,
     max_positions: int,
-    max_tokens: int | None = None,
 ) -> Recipe:
     """Return the recipe of that name, or the one that a folder declares, for a model of those sizes.
-
-    max_tokens: a lower limit of the caller's.
 
     Raises:
         DamagedModel: a file is missing or malformed.
         UnsupportedModel: a module, a pooling or a key that this library does not do.
-        InputError: no recipe has that name, or the limit is none.
+        InputError: no recipe has that name.
 
     """
     if name not in (DECLARED, *RECIPES):
@@ -73,14 +70,6 @@ def read_recipe(
             mend=f"take {' or '.join((DECLARED, *RECIPES))}",
         )
     limit = _max_tokens(folder, max_positions)
-    if max_tokens is not None:
-        if not isinstance(max_tokens, int) or not 1 <= max_tokens <= limit:
-            raise InputError(
-                "max_tokens",
-                f"must be a whole number from 1 to {limit}, got {max_tokens!r}",
-                mend="leave it out for the model's own",
-            )
-        limit = max_tokens
     if name != DECLARED:
         recipe = RECIPES[name]
     elif (folder.path / "modules.json").exists():

@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -148,13 +148,13 @@ def open_baseline(model: str | None) -> Baseline | None:
 def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Subject:
     """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
     labelled = sets(options)
-    load = partial(embeddings.load, model, recipe=options.recipe, precision=options.precision)
-    encoder = load()
+    encoder = embeddings.load(model, recipe=options.recipe, precision=options.precision)
     notes = []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
-        encoder = load(max_tokens=LONGEST)
-    name, source, known = name_of(model), source_of(model), golden(name_of(model))
+        encoder = encoder.cut_at(LONGEST)
+    name, source = name_of(model), source_of(model)
+    known = golden(name)
     random = is_synthetic(model) or (known is not None and known.random)
     if known is not None and known.recipe != options.recipe:
         known = None

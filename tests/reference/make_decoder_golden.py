@@ -15,10 +15,12 @@ from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import Qwen3Config, Qwen3Model
 
+from tests.reference import plain_folder
+from tests.reference.plain_folder import END, MODULES
+
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FLOAT, FOUR_BITS = FIXTURES / "tiny-qwen3", FIXTURES / "tiny-qwen3-4bit"
 GROUP = 64
-END = "<|endoftext|>"
 CONFIG = {
     "architectures": ["Qwen3ForCausalLM"],
     "attention_bias": False,
@@ -47,11 +49,6 @@ CONFIG = {
     "use_sliding_window": False,
     "vocab_size": 260,
 }
-MODULES = [
-    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-    {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
-]
 POOLING = {
     "word_embedding_dimension": 64,
     "pooling_mode_cls_token": False,
@@ -59,15 +56,7 @@ POOLING = {
     "pooling_mode_lasttoken": True,
     "include_prompt": True,
 }
-TASK = "Given a web search query, retrieve relevant passages that answer the query"
-PROMPTS = {
-    "prompts": {
-        "query": f"Instruct: {TASK}\nQuery:",
-        "document": "",
-    },
-    "default_prompt_name": None,
-    "similarity_fn_name": "cosine",
-}
+PROMPTS = {**plain_folder.PROMPTS, "similarity_fn_name": "cosine"}
 LENGTHS = (1, 2, 17, 64, 300, 4096)  # of the golden sequences
 EVERY = 64  # of a long sequence so many positions are skipped, but for its end
 
