@@ -26,7 +26,7 @@ __all__ = ["Embedder"]
 Finish = Callable[[mx.array, mx.array], mx.array]
 
 # Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
-_BATCH_TOKENS = {mx.DeviceType.cpu: 512, mx.DeviceType.gpu: 16_384}
+_BATCH_TOKENS = {mx.DeviceType.cpu: 768, mx.DeviceType.gpu: 16_384}
 
 # MLX's CPU backend computes elementwise functions on one core, so each core works on a batch of its own.
 _STREAMS: dict[mx.DeviceType, list[Any]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from embeddings.blas import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
-from embeddings.models.layers import gelu, layer_norm, linear
+from embeddings.models.layers import attention, gelu, layer_norm, linear
 
 __all__ = ["Bert", "BertConfig"]
 
@@ -137,7 +137,7 @@ class Bert:
             projected = self.linear(f"{layer}.attention.self.{name}", x)
             return projected.reshape(batch, length, heads, width // heads).swapaxes(1, 2)
 
-        mixed = mx.fast.scaled_dot_product_attention(
+        mixed = attention(
             split("query"), split("key"), split("value"), scale=(width // heads) ** -0.5, mask=mask
         )
         return self.linear(
