@@ -33,7 +33,8 @@ def scales(statement: Statement, evidence: Evidence) -> Finding:
     rates = {model: evidence.value(THROUGHPUT, model) for model in _models(statement, evidence)}
     steps = cross_size(rates, evidence.configs, 0)
     shown = "; ".join(
-        f"{step.measured:.2f} times slower at {step.predicted:.2f} times the FLOPs, so MFU x {step.mfu:.2f}"
+        f"{step.measured:.2f} times slower with {step.predicted:.2f} times the FLOPs, "
+        f"so at {step.mfu:.2f} times the MFU"
         for step in steps
     )
     return under_the_roof(rates.items(), evidence, f"; {shown}")

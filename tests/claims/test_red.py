@@ -113,6 +113,9 @@ def test_what_nobody_computes(evidence: Evidence) -> None:
         evidence, lambda one: replace(one, quantity=one.quantity.replace("sentences", "words"))
     )
     assert red(figures) == ["0.6B words per second"]
+    assert "0.6B words per second" in red(
+        with_figures(figures, lambda one: replace(one, verdict="not judged"))
+    )
     statements = tuple(replace(one, check="") for one in evidence.published.statements)
     assert len(red(replace(evidence, published=replace(evidence.published, statements=statements)))) == 37
     table = claims_table(judge_claims(figures), evidence.devices)
