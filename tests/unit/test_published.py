@@ -80,6 +80,50 @@ def test_a_figure_binds_its_own_texts_only(value: float, texts: str, outcome: st
     assert published_table([]) == []
 
 
+ONE_OF_EACH = """
+texts = "x"
+[[model]]
+name = "m"
+aliases = []
+[[figure]]
+section = "s"
+quantity = "q"
+low = 1
+high = 2
+possible_on = ["Apple M1"]
+verdict = "possible"
+[[statement]]
+section = "s"
+text = "t"
+check = "c"
+lacks = ["a"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('texts = "x"', 'texts = "x"\ntext = "y"'),
+        ('possible_on = ["Apple M1"]', 'possible_on = "Apple M1"'),
+        ('possible_on = ["Apple M1"]', "possible_on = [1]"),
+        ('possible_on = ["Apple M1"]', 'impossible_on = ["Apple M1"]'),
+        ('lacks = ["a"]', 'lack = ["a"]'),
+        ('lacks = ["a"]', "source = 1"),
+        ('text = "t"', 'text = ""'),
+        ('text = "t"', ""),
+    ],
+)
+def test_an_unknown_key_or_type_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "published.toml"
+    path.write_text(ONE_OF_EACH)
+    published = read_published(path)
+    assert published.figures[0].possible_on == ("Apple M1",)
+    assert published.statements[0].lacks == ("a",)
+    path.write_text(ONE_OF_EACH.replace(old, new))
+    with pytest.raises(FixtureError, match="malformed"):
+        read_published(path)
+
+
 @pytest.mark.parametrize(
     "text", ["[[", "", 'texts = "x"\n[[model]]\nname = "m"\naliases = []\n[[figure]]\nvalue = 1\n']
 )
