@@ -21,7 +21,7 @@ from embeddings.errors import CacheNotWritable, CacheWarning, InputError
 
 __all__ = ["CacheStats", "Entry", "Lookup", "VectorCache"]
 
-_OVERHEAD = 400  # bytes of an entry in memory beside its vector: key, tuple, link of the LRU (test_cache.py)
+_OVERHEAD = 350  # bytes of an entry in memory beside its vector: key, tuple, link of the LRU (test_cache.py)
 
 
 @dataclass(frozen=True)
