@@ -226,3 +226,30 @@ def test_fifty_kills(tmp_path: Path) -> None:
         for key, dropped, vector in connection.execute("SELECT key, dropped, vector FROM vectors"):
             assert (vector, dropped) == entry_of(key)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "embeddings", "cache", *arguments],
+        cwd=harness.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command(path: Path) -> None:
+    """It counts and clears; what is not there is not made, and what is no cache stays as it is."""
+    size = path.stat().st_size
+    assert command("stats", str(path)).stdout == f"{path}: {ROWS} entries, {size} bytes\n"
+    assert command("clear", str(path)).stdout.startswith(f"{path}: 0 entries, ")
+    path.write_text("notes")
+    missing = path.with_name("missing")
+    for action in ("stats", "clear"):
+        for wrong, words in ((path, "is not a cache of this library"), (missing, "cannot be opened")):
+            done = command(action, str(wrong))
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith(f"{wrong}: {words}")
+            assert done.stderr.count("\n") == 1
+    assert path.read_text() == "notes"
+    assert not missing.exists()
