@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from embeddings import CacheError
+from embeddings import CacheError, cache_file
 from embeddings.cache_file import LEAST_BYTES, CacheFile
 from embeddings.errors import CacheNotWritable
 from tests import harness
@@ -127,6 +127,13 @@ def test_a_changed_value_is_refused(path: Path, column: str) -> None:
         assert file.get(KEYS[3:]) == {key: entry_of(key) for key in KEYS[3:]}
         with pytest.raises(CacheError, match="a row is damaged; delete the file"):
             file.get(KEYS)
+
+
+def test_who_comes_second_to_make_the_file_leaves_it(path: Path) -> None:
+    before = path.read_bytes()
+    cache_file._create(path)
+    assert path.read_bytes() == before
+    assert [found.name for found in path.parent.iterdir()] == ["cache"]
 
 
 def test_what_is_there_stays(path: Path) -> None:
