@@ -12,8 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embeddings.cache import CacheStats, VectorCache
     from embeddings.embedder import Embedder
     from embeddings.errors import (
+        CacheError,
+        CacheNotWritable,
+        CacheWarning,
         DamagedModel,
         EmbeddingsError,
         FixtureError,
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
     from embeddings.tokens import TokenizedTexts
 
 __all__ = [
+    "CacheError",
+    "CacheNotWritable",
+    "CacheStats",
+    "CacheWarning",
     "DamagedModel",
     "Embedder",
     "EmbeddingsError",
@@ -44,12 +52,20 @@ __all__ = [
     "TokenizedTexts",
     "TruncationWarning",
     "UnsupportedModel",
+    "VectorCache",
     "WeightMismatch",
     "load",
     "use_device",
 ]
 
-_HOME = {"Embedder": "embedder", "load": "loading", "use_device": "loading", "TokenizedTexts": "tokens"}
+_HOME = {
+    "CacheStats": "cache",
+    "Embedder": "embedder",
+    "TokenizedTexts": "tokens",
+    "VectorCache": "cache",
+    "load": "loading",
+    "use_device": "loading",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,12 @@
 """Texts to vectors: the one place that evaluates MLX arrays, but for a decoder's steps of a long text."""
 
+import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from functools import cache as once
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,8 @@ from tqdm import tqdm
 
 from embeddings.batching import pad, token_batches
 from embeddings.blas import mx, usable_cores
+from embeddings.cache import Lookup, VectorCache
+from embeddings.cache_key import Inputs, weights_digest
 from embeddings.catalog import Recipe
 from embeddings.errors import InputError, MemoryWarning, OutOfMemory, TruncationWarning
 from embeddings.folder import ModelFolder
@@ -24,6 +30,8 @@ __all__ = ["Embedder"]
 
 # Hidden states (B, T, D) and lengths (B,) -> what is kept of them.
 Finish = Callable[[mx.array, mx.array], mx.array]
+
+_MLX = metadata.version("mlx")
 
 # Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
 _BATCH_TOKENS = {mx.DeviceType.cpu: 768, mx.DeviceType.gpu: 16_384}
@@ -45,6 +53,7 @@ class Embedder:
         self.model = model
         self.tokenizer = tokenizer
         self.recipe = recipe
+        self._weights_digest = once(lambda: weights_digest(model.weights))  # when a cache first asks
 
     @property
     def name(self) -> str:
@@ -72,7 +81,9 @@ class Embedder:
         tokenizer = TextTokenizer(
             self.folder.file("tokenizer.json"), max_tokens=max_tokens, end_token=recipe.end_token
         )
-        return Embedder(self.folder, self.model, tokenizer, recipe)
+        cut = copy(self)
+        cut.tokenizer, cut.recipe = tokenizer, recipe
+        return cut
 
     @property
     def least_dimensions(self) -> int:
@@ -108,6 +119,7 @@ class Embedder:
         normalize: bool = True,
         dimensions: int | None = None,
         progress: bool = False,
+        cache: VectorCache | None = None,
     ) -> NDArray[np.float32]:
         """Turn N texts into vectors (N, D) float32, in input order.
 
@@ -118,19 +130,27 @@ class Embedder:
         normalize: scale each vector to length 1.
         dimensions: keep the first so many components, then scale.
         progress: show a progress bar on stderr.
+        cache: look texts up in it, compute those that it lacks, each distinct one once, and put them there.
+            What it returns was computed in whatever batch came first.
 
         Warns:
             TruncationWarning: texts were longer than the model reads; says how many, and by how much.
             MemoryWarning: a batch did not fit in memory, and smaller ones are used from there on.
+            CacheWarning: the cache's file could not keep what was computed.
 
         Raises:
             InputError: a text or an option is not acceptable.
             OutOfMemory: nor does a batch of half the size fit.
+            CacheError: the cache's file is damaged.
 
         """
         width = self._checked_width(dimensions)
-        tokens = self.tokenize(texts, prompt=prompt, task=task)
-        _warn_of_truncation(tokens, self.max_tokens)
+        lookup = None
+        if cache is not None:
+            inputs = self._inputs(self._before(prompt, task), normalize=normalize, dimensions=width)
+            lookup = Lookup(cache, inputs, texts := checked_texts(texts))
+        tokens = self._tokens(texts, lookup, prompt, task)
+        _warn_of_truncation(lookup.dropped(tokens.dropped) if lookup else tokens.dropped, self.max_tokens)
         vectors = np.empty((len(tokens.ids), width), dtype=np.float32)
 
         def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
@@ -139,7 +159,9 @@ class Embedder:
 
         for rows, pooled in self._run(tokens, pool, batch_tokens, progress=progress):
             vectors[rows] = pooled
-        return vectors
+            if lookup:
+                lookup.put(rows, pooled, tokens.dropped[rows])
+        return lookup.vectors(width) if lookup else vectors
 
     def hidden_states(
         self, texts: Sequence[str], *, prompt: str | None = None, batch_tokens: int | None = None
@@ -149,7 +171,7 @@ class Embedder:
         Options, warnings and errors are those of ``encode``.
         """
         tokens = self.tokenize(texts, prompt=prompt)
-        _warn_of_truncation(tokens, self.max_tokens)
+        _warn_of_truncation(tokens.dropped, self.max_tokens)
         states = [np.empty(0, dtype=np.float32)] * len(tokens.ids)
         for rows, hidden in self._run(tokens, lambda hidden, _: hidden, batch_tokens, progress=False):
             for row, values in zip(rows, hidden, strict=True):
@@ -169,6 +191,34 @@ class Embedder:
         if before := self._before(prompt, task):
             texts = [before + text for text in checked_texts(texts)]
         return self.tokenizer(texts)
+
+    def _tokens(
+        self, texts: Sequence[str], lookup: Lookup | None, prompt: str | None, task: str | None
+    ) -> TokenizedTexts:
+        """Tokenize the texts, or those of them that a lookup lacks."""
+        try:
+            return self.tokenize(lookup.missing if lookup else texts, prompt=prompt, task=task)
+        except InputError:
+            if lookup is None:
+                raise
+            return self.tokenize(texts, prompt=prompt, task=task)  # the same error, with the caller's number
+
+    def _inputs(self, before: str, *, normalize: bool, dimensions: int) -> Inputs:
+        """Return all that changes a vector besides its text."""
+        device = mx.default_device().type
+        return Inputs(
+            architecture=f"{type(self.model).__name__} {self.model.config!r}",
+            weights=self._weights_digest(),
+            tokenizer=self.tokenizer.digest,
+            pooling=self.recipe.pooling,
+            causal=self.recipe.causal,
+            end_token=self.recipe.end_token,
+            max_tokens=self.max_tokens,
+            before=before,
+            normalize=bool(normalize),
+            dimensions=dimensions,
+            arithmetic=f"{device} mlx {_MLX} TF32 {os.environ.get('MLX_ENABLE_TF32')}",
+        )
 
     def _before(self, prompt: str | None, task: str | None) -> str:
         """Return what stands before each text."""
@@ -270,8 +320,9 @@ def _in_host_memory(weight: mx.array) -> NDArray[Any]:
     return np.array(weight if weight.dtype == mx.uint32 else weight.astype(mx.float32))
 
 
-def _warn_of_truncation(tokens: TokenizedTexts, max_tokens: int) -> None:
-    if cut := int((tokens.dropped > 0).sum()):
-        dropped = int(tokens.dropped.sum())
-        warning = TruncationWarning(texts=len(tokens.ids), cut=cut, dropped=dropped, max_tokens=max_tokens)
+def _warn_of_truncation(dropped: NDArray[np.int64], max_tokens: int) -> None:
+    if cut := int((dropped > 0).sum()):
+        warning = TruncationWarning(
+            texts=len(dropped), cut=cut, dropped=int(dropped.sum()), max_tokens=max_tokens
+        )
         warnings.warn(warning, stacklevel=3)

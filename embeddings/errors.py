@@ -8,11 +8,13 @@ EmbeddingsError
 │   ├── UnsupportedModel      the folder declares something that this library does not do
 │   └── WeightMismatch        a weight is missing, left over, or of another shape
 ├── OutOfMemory           a batch does not fit, not at half its size either
+├── CacheError            a cache's file is not one, is damaged, or cannot be read
+│   └── CacheNotWritable      it can be read; what was to be kept in it is not
 ├── InputError            a text or an option of a call is not acceptable (also a ValueError)
 └── FixtureError          a file of the gate (texts, goldens, thresholds) is missing or malformed
 
-and two warnings: TruncationWarning, texts were longer than the model reads, and were cut; MemoryWarning, a
-batch did not fit, and smaller ones are used.
+and three warnings: TruncationWarning, texts were longer than the model reads, and were cut; MemoryWarning, a
+batch did not fit, and smaller ones are used; CacheWarning, vectors were computed, and could not be kept.
 """
 
 import re
@@ -56,6 +58,18 @@ class OutOfMemory(EmbeddingsError):
 
 class MemoryWarning(UserWarning):
     """A batch did not fit in the device's memory; the rest of the call uses batches of half its size."""
+
+
+class CacheError(EmbeddingsError):
+    """A cache's file is not one, is damaged, or cannot be read."""
+
+
+class CacheNotWritable(CacheError):
+    """A cache's file cannot be written: the disk is full, it is read-only, or others held it too long."""
+
+
+class CacheWarning(UserWarning):
+    """Vectors were computed and are returned, and the cache's file could not keep them."""
 
 
 class InputError(EmbeddingsError, ValueError):

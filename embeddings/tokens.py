@@ -1,7 +1,9 @@
 """Texts to token ids by the model's own tokenizer. What is cut off is counted, never lost in silence."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,11 @@ class TextTokenizer:
     def vocabulary_size(self) -> int:
         """One more than the largest id that a text can give."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 (32 bytes) of the tokenizer as it was loaded, with the limit and the end token."""
+        return hashlib.sha256(self._tokenizer.to_str().encode()).digest()
 
     def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
         """Tokenize texts.

@@ -24,6 +24,7 @@ import embeddings
 import tests.quality
 from embeddings.blas import mx
 from embeddings.catalog import CATALOG, DEFAULT_MODEL
+from embeddings.embedder import Embedder
 from embeddings.errors import FixtureError
 from embeddings.evaluation.checkpoint import float_type
 from embeddings.evaluation.datasets import Golden, Texts, identify, read_golden, read_texts
@@ -39,6 +40,7 @@ from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.evaluation.subject import ENCODERS, Sets, Subject
 from embeddings.evaluation.thresholds import Fixtures, Threshold, read_own_thresholds, read_thresholds
 from embeddings.folder import find_folder
+from embeddings.models import Bert, Decoder
 from embeddings.projector import projector_name, write_projector
 from embeddings.recipe import DECLARED
 from embeddings.synthetic import PREFIX
@@ -200,6 +202,8 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         texts(),
         known,
         encode_elsewhere,
+        embeddings.VectorCache,
+        lambda: changed(encoder),
         labelled,
         baseline,
         recipe=options.recipe,
@@ -207,6 +211,19 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         random=random,
         notes=notes,
     )
+
+
+def changed(encoder: Embedder) -> Embedder:
+    """Return the same model with one weight doubled, the scale of its first norm; all others are shared."""
+    weights = dict(encoder.model.weights)
+    name = next(name for name in weights if name.lower().endswith("norm.weight"))
+    weights[name] = 2 * weights[name]
+    mx.eval(weights[name])
+    if isinstance(encoder.model, Bert):
+        model: Bert | Decoder = Bert(encoder.model.config, weights)
+    else:
+        model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
 
 
 def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +54,17 @@ class Encoder(Protocol):
         texts: Sequence[str],
         *,
         prompt: str | None = None,
+        task: str | None = None,
         batch_tokens: int | None = None,
         normalize: bool = True,
         dimensions: int | None = None,
         progress: bool = False,
+        cache: Any = None,
     ) -> NDArray[np.float32]:
         """(N, D)."""
+
+    def cut_at(self, max_tokens: int) -> "Encoder":
+        """The same model, reading texts to a lower limit."""
 
     def hidden_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """N arrays (T, D)."""

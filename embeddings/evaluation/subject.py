@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +42,8 @@ class Subject:
     source: where it comes from: a name of the catalog, or a folder's resolved path.
     golden: an independent implementation's results on ``texts``, or None where there are none.
     encode_elsewhere: encodes texts in a new Python process.
+    open_cache: opens the library's cache over a file.
+    open_changed: opens a model that differs from this one in a weight alone.
     baseline: what it must not be worse than, or None for no such comparison.
     recipe: the name of the way from texts to vectors that was asked for.
     precision: what it is computed in.
@@ -52,6 +57,8 @@ class Subject:
     texts: Texts
     golden: Golden | None
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False)
+    open_cache: Callable[[Path], AbstractContextManager[Any]] = field(repr=False)
+    open_changed: Callable[[], Encoder] = field(repr=False)
     sets: Sets
     baseline: Baseline | None
     recipe: str = "declared"

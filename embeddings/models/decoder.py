@@ -5,7 +5,7 @@ the account of config.json, the two ways to attend, and the quantized linear lay
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -43,7 +43,7 @@ _HARMLESS = frozenset(  # bookkeeping, generation, what quantization_config says
 class DecoderConfig:
     """config.json as mlx-lm takes it, and what shapes the vectors."""
 
-    family: Family
+    family: Family = field(repr=False)  # its sets have no order; the arguments say its name
     arguments: Mapping[str, Any]
     quantization: Quantization | None
     vocab_size: int

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embeddings import batching, embedder, folder, loading, pooling, tokens, weights
+from embeddings import batching, cache, cache_key, embedder, folder, loading, pooling, tokens, weights
 from embeddings.blas import mx
 from embeddings.models import bert, decoder, layers
 
@@ -128,6 +128,47 @@ def buffer_reused(patch: Patch) -> None:
         buffer[:] = vectors
         return buffer
 
+    _replace_encode(patch, encode)
+
+
+def cache_key_without(*parts: str) -> Callable[[Patch], None]:
+    def inject(patch: Patch) -> None:
+        right = cache_key.Inputs.digest
+
+        def digest(self: cache_key.Inputs) -> bytes:
+            return right(cache_key.Inputs(**vars(self) | dict.fromkeys(parts, "")))
+
+        patch.setattr(cache_key.Inputs, "digest", digest)
+
+    return inject
+
+
+def cache_key_joined(patch: Patch) -> None:
+    def keys_of(inputs: cache_key.Inputs, texts: Sequence[str]) -> list[bytes]:
+        options = (inputs.before, inputs.normalize, inputs.dimensions, inputs.max_tokens)
+        return [b"%b%b" % (inputs.weights, "".join(map(str, (*options, text))).encode()) for text in texts]
+
+    patch.setattr(cache, "keys_of", keys_of)
+
+
+def cached_a_second_time(patch: Patch) -> None:
+    """Return hits alone: each call is made twice with one cache, and only the second may warn."""
+    first, warn = threading.local(), embedder._warn_of_truncation
+
+    def warn_once(dropped: NDArray[np.int64], max_tokens: int) -> None:
+        if not getattr(first, "now", False):  # hidden states warn too
+            warn(dropped, max_tokens)
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        kept = options.pop("cache", None) or cache.VectorCache()
+        first.now = True
+        try:
+            right(self, texts, cache=kept, **options)
+        finally:
+            first.now = False
+        return right(self, texts, cache=kept, **options)
+
+    patch.setattr(embedder, "_warn_of_truncation", warn_once)
     _replace_encode(patch, encode)
 
 

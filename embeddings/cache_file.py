@@ -1,0 +1,247 @@
+"""The file of a cache: vectors by key in SQLite, shared by threads and processes.
+
+It is in WAL mode: readers and one writer go on side by side, and a process that is killed loses at most the
+batch that it had not committed. Each row carries a checksum, so that what a damaged disk made of it is
+refused and not returned. Whether a file is a cache is told from its first bytes, before SQLite may touch it.
+
+Rows leave in the order in which they came: where the bound would be passed, the oldest are deleted, and
+later ones take their pages. SQLite's -wal and -shm files beside it (some 16 MiB at most) come on top.
+https://www.sqlite.org/fileformat.html has the bytes, https://www.sqlite.org/wal.html the guarantees.
+"""
+
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from embeddings.errors import CacheError, CacheNotWritable
+
+__all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "CacheFile", "Entry"]
+
+DEFAULT_BYTES = 4 << 30
+LEAST_BYTES = 1 << 20  # a smaller file would hold hardly a batch
+_APPLICATION = int.from_bytes(b"EmbC", "big")
+_VERSION = 1
+_SCHEMA = (
+    "CREATE TABLE vectors (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, dropped INTEGER NOT NULL, "
+    "vector BLOB NOT NULL, checksum INTEGER NOT NULL)"
+)
+_PAGE = 8192  # bytes; five vectors of 384 dimensions
+_ROW = 160  # bytes of a row and its place in the index, beside the vector
+_CHUNK = 1000  # keys in one SELECT; SQLite takes 32,766 at most
+_WAL_BYTES = 16 << 20
+_PATIENCE = 30.0  # seconds that a writer waits for another
+_DELETE = "delete the file: what it held is computed anew"
+
+
+class Entry(NamedTuple):
+    """What is kept of a text: its vector, little-endian float32, and how many of its tokens were cut off."""
+
+    vector: bytes
+    dropped: int
+
+
+class CacheFile:
+    """One open file. Threads may share it.
+
+    max_bytes: the most that the file may take.
+    create: whether a file that is not there is made.
+
+    Raises:
+        CacheError: not a cache, one of another version, damaged, or not to be opened. It is left as it is.
+
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = DEFAULT_BYTES, create: bool = True) -> None:
+        self.path, self._max_bytes = path, max_bytes
+        self._lock = threading.Lock()
+        try:
+            if create and not path.exists():
+                _create(path)
+            _check(path)
+        except OSError as error:
+            raise CacheError(path, f"cannot be opened ({error})", mend="name a file that can be") from error
+        with _explained(path):
+            self._connection = _connect(path, max_bytes)
+
+    def close(self) -> None:
+        """Close the file; nothing else may be called afterwards."""
+        with self._lock, _explained(self.path):
+            self._connection.close()
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        """Return key -> entry of those keys that are there.
+
+        Raises:
+            CacheError: the file is damaged or cannot be read.
+
+        """
+        found = {}
+        with self._lock, _explained(self.path):
+            for start in range(0, len(keys), _CHUNK):
+                some = keys[start : start + _CHUNK]
+                marks = ",".join("?" * len(some))
+                for key, dropped, vector, checksum in self._connection.execute(
+                    f"SELECT key, dropped, vector, checksum FROM vectors WHERE key IN ({marks})",  # noqa: S608
+                    some,
+                ):
+                    if not (type(vector) is bytes and _checksum(key, dropped, vector) == checksum):
+                        raise CacheError(self.path, "a row is damaged", mend=_DELETE)
+                    found[key] = Entry(vector, dropped)
+        return found
+
+    def put(self, entries: Mapping[bytes, Entry]) -> int:
+        """Keep entries, all of them or none; what is there already stays. Return how many rows had to go.
+
+        Of more than a quarter of the bound at once, the last are kept.
+
+        Raises:
+            CacheNotWritable: the disk is full, the file read-only, or another process held it too long.
+            CacheError: the file is damaged.
+
+        """
+        rows, size = [], 0
+        for key, (vector, dropped) in reversed(list(entries.items())):
+            size += len(vector) + _ROW
+            if size > self._max_bytes // 4:
+                break
+            rows.append((key, dropped, vector, _checksum(key, dropped, vector)))
+        with self._transaction() as connection:
+            evicted = self._make_room(size)
+            connection.executemany(
+                "INSERT OR IGNORE INTO vectors (key, dropped, vector, checksum) VALUES (?, ?, ?, ?)",
+                reversed(rows),
+            )
+        return evicted
+
+    def clear(self) -> None:
+        """Delete every entry and give the disk its room back.
+
+        Raises:
+            CacheNotWritable, CacheError: as ``put``.
+
+        """
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM vectors")
+        with self._lock, _explained(self.path, writing=True):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def size(self) -> tuple[int, int]:
+        """Return the number of entries, and the bytes that the file takes."""
+        with self._lock, _explained(self.path):
+            (entries,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
+            return entries, self._pages("page_count") * _PAGE
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with (
+            self._lock,
+            _explained(self.path, writing=True),
+            self._connection,
+        ):  # which commits, or else rolls back
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection
+
+    def _make_room(self, incoming: int) -> int:
+        """Delete the oldest sixteenths until so many bytes fit, and as many again for half-empty pages."""
+        deleted = 0
+        while (self._pages("page_count") - self._pages("freelist_count")) * _PAGE > (
+            self._max_bytes - 2 * incoming
+        ):
+            first, last = self._connection.execute("SELECT min(id), max(id) FROM vectors").fetchone()
+            if first is None:
+                break
+            deleted += self._connection.execute(
+                "DELETE FROM vectors WHERE id <= ?", (first + (last - first) // 16,)
+            ).rowcount
+        return deleted
+
+    def _pages(self, which: str) -> int:
+        return int(self._connection.execute(f"PRAGMA {which}").fetchone()[0])
+
+
+def _checksum(key: bytes, dropped: int, vector: bytes) -> int:
+    return crc32(vector, crc32(b"%b%d" % (key, dropped)))
+
+
+def _create(path: Path) -> None:
+    """Make an empty cache, whole before it has its name, whoever else is making it at the same time."""
+    with closing(sqlite3.connect(":memory:")) as blank:
+        for statement in (
+            f"PRAGMA page_size = {_PAGE}",
+            f"PRAGMA application_id = {_APPLICATION}",
+            f"PRAGMA user_version = {_VERSION}",
+            _SCHEMA,
+        ):
+            blank.execute(statement)
+        image = bytearray(blank.serialize())
+    image[18:20] = b"\x02\x02"  # the write and read versions of a file in WAL mode
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}-") as file:
+        file.write(image)
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            os.link(file.name, path)
+        except FileExistsError:
+            return  # another process was first
+
+
+def _check(path: Path) -> None:
+    """Look at a file's first bytes, which SQLite keeps in the file itself whatever lies in its WAL."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    application, version = (int.from_bytes(header[start : start + 4], "big") for start in (68, 60))
+    if header[:16] != b"SQLite format 3\0" or application != _APPLICATION:
+        raise CacheError(path, "is not a cache of this library", mend="name another file")
+    if version != _VERSION:
+        raise CacheError(
+            path,
+            f"is a cache of version {version}, and this library has {_VERSION}",
+            mend="name another file",
+        )
+
+
+def _connect(path: Path, max_bytes: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",  # never make one that vanished in between
+        uri=True,
+        timeout=_PATIENCE,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # no fsync a batch: a power cut may take the last ones
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        connection.execute(f"PRAGMA max_page_count = {max_bytes // _PAGE}")
+        schema = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        if schema != [(_SCHEMA,)]:
+            raise CacheError(path, "its tables are not those of a cache", mend=_DELETE)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _explained(path: Path, *, writing: bool = False) -> Iterator[None]:
+    """Turn SQLite's errors into one line of ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:  # full, read-only, locked
+        if writing:
+            raise CacheNotWritable(
+                path, f"cannot be written ({error})", mend="make room, or name another file"
+            ) from error
+        raise CacheError(path, f"cannot be read ({error})", mend="name a file that can be") from error
+    except sqlite3.ProgrammingError as error:
+        raise CacheError(path, "was closed", mend="open it again") from error
+    except sqlite3.DatabaseError as error:
+        raise CacheError(path, f"is damaged ({error})", mend=_DELETE) from error

@@ -1,0 +1,84 @@
+"""A cache changes no vector, whatever it has seen before."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embeddings.errors import InputError
+from embeddings.evaluation.encoder import Encoder
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.metrics import differences
+from embeddings.evaluation.subject import Subject
+
+pytestmark = pytest.mark.quality
+
+Call = tuple[Encoder, Mapping[str, Any]]
+
+
+def lower_limit(limit: int) -> int:
+    """Return the limit without its last digit: 25 of 256, or 8 where that leaves no room for a text."""
+    return min(limit, max(8, limit // 10))
+
+
+def sample(subject: Subject) -> list[str]:
+    """Pick texts, one longer than the lower limit; and two that keys run into with a limit before them.
+
+    "256" + "apples" is "25" + "6apples".
+    """
+    limit = subject.encoder.max_tokens
+    short = subject.texts.of_kind("word", "script")
+    long = subject.texts.of_kind("paragraph")[0].split()[: lower_limit(limit) + 5]
+    return [*short[:: max(1, len(short) // 2)], " ".join(long), "apples", f"{limit % 10}apples"]
+
+
+def calls_of(subject: Subject) -> dict[str, Call]:
+    """Return calls that must not get each other's vectors."""
+    encoder = subject.encoder
+    fewer = max(encoder.least_dimensions, encoder.dimension // 2)
+    calls: dict[str, Call] = {
+        "as it is": (encoder, {}),
+        "not normalised": (encoder, {"normalize": False}),
+        f"{fewer} dimensions": (encoder, {"dimensions": fewer}),
+        "a lower limit": (encoder.cut_at(lower_limit(encoder.max_tokens)), {}),
+        "other weights": (subject.open_changed(), {}),
+    }
+    calls |= {f"prompt {name!r}": (encoder, {"prompt": name}) for name in sorted(encoder.prompts)}
+    task: dict[str, Any] = {"prompt": "query", "task": "Find what is sold here"}
+    try:
+        encoder.encode(["a"], **task)
+    except InputError:
+        return calls  # it takes none
+    return calls | {"a task": (encoder, task)}
+
+
+def test_cached(subject: Subject, gate: Gate) -> None:
+    """Cold, warm in another order, and read from the file again: bit for bit the vectors without a cache.
+
+    All calls share one cache. Without it, as with it, each distinct text is computed once, in the same batch.
+    """
+    texts, calls = sample(subject), calls_of(subject)
+    expected = {name: encoder.encode(texts, **options) for name, (encoder, options) in calls.items()}
+    if not differences(list(expected["other weights"]), list(expected["as it is"])).min() > 0:
+        return gate.require(np.inf, evidence="another model gives the same vectors")
+    repeated = np.array([*range(len(texts)), 0, *range(len(texts))])
+    worst, where = 0.0, "all alike"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cache"
+        for rounds in ({"cold": repeated, "warm": repeated[::-1]}, {"from the file": repeated}):
+            with subject.open_cache(path) as cache:
+                for state, rows in rounds.items():
+                    for name, call in calls.items():
+                        stray = _stray(call, [texts[row] for row in rows], cache, expected[name][rows])
+                        if not stray <= worst:
+                            worst, where = stray, f"{state}, {name}"
+    return gate.require(worst, evidence=where)
+
+
+def _stray(call: Call, texts: Sequence[str], cache: Any, expected: NDArray[np.float32]) -> float:
+    encoder, options = call
+    return float(differences(list(encoder.encode(texts, **options, cache=cache)), list(expected)).max())

@@ -1,0 +1,38 @@
+"""A process that writes into a cache's file until it is done or killed: ``FILE FIRST COUNT``.
+
+Says on stdout what it is about to commit and what it has committed. It needs no MLX, so it starts at once.
+"""
+
+import sys
+from pathlib import Path
+
+from embeddings.cache_file import CacheFile, Entry
+
+ROWS = 64
+
+
+def batch(number: int) -> dict[bytes, Entry]:
+    """Make the entries of that number; each follows from its key."""
+    return {key: entry_of(key) for key in (b"%d row %d" % (number, row) for row in range(ROWS))}
+
+
+def entry_of(key: bytes) -> Entry:
+    """Make the one right entry of a key: 1,536 bytes, as of 384 dimensions."""
+    return Entry((key * 1536)[:1536], len(key))
+
+
+def main() -> None:
+    """Write the batches, each looked up once it is there."""
+    path, first, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    file = CacheFile(path)
+    for number in range(first, first + count):
+        print("begun", number, flush=True)
+        file.put(batch(number))
+        print("committed", number, flush=True)
+        if file.get(list(batch(number))) != batch(number):
+            sys.exit(f"batch {number} is not what was put")
+    file.close()
+
+
+if __name__ == "__main__":
+    main()
