@@ -1,34 +1,13 @@
-"""What the decoder benchmark makes of its timings: FLOPs, MFU, extrapolation, targets and their verdicts."""
+"""What the decoder benchmark makes of its timings: extrapolation, targets and their verdicts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 SIZES = ("0.6b", "4b", "8b")
-
-
-def linear_flops_per_token(config: Mapping[str, Any]) -> int:
-    """Count 2 x the parameters of the linear layers: what config.json says of one token, but attention."""
-    hidden: int = config["hidden_size"]
-    layers: int = config["num_hidden_layers"]
-    rows = (
-        2 * config["num_attention_heads"] + 2 * config["num_key_value_heads"]
-    )  # queries, output; keys, values
-    return 2 * layers * hidden * int(rows * config["head_dim"] + 3 * config["intermediate_size"])
-
-
-def flops_per_token(config: Mapping[str, Any], tokens: int) -> float:
-    """Add causal attention over texts of T tokens: scores and their sum, on average with T / 2 tokens.
-
-    2 products x 2 FLOPs x layers x (heads x head_dim) x T / 2. Kaplan et al., "Scaling laws for neural
-    language models" (2020), section 2.1, count the scores alike.
-    """
-    width: int = config["num_hidden_layers"] * config["num_attention_heads"] * config["head_dim"]
-    return linear_flops_per_token(config) + 2 * 2 * width * tokens / 2
 
 
 def extrapolate(one: float, two: float, layers: int) -> float:
@@ -93,14 +72,6 @@ class Measured:
         """How many times the gate's tokens/s are this engine's: median, least and most of the rounds."""
         ratios = [ours / theirs for ours, theirs in zip(gate.rates, self.rates, strict=True)]
         return median(ratios), min(ratios), max(ratios)
-
-
-def mfu(rate: float, flops: float, peak: float) -> float:
-    """Return the share of the matrix multiplication that the device can do: rate x flops / peak.
-
-    rate: tokens/s. flops: of one token. peak: the best matmul rate of the same run, FLOP/s.
-    """
-    return rate * flops / peak
 
 
 @dataclass(frozen=True)

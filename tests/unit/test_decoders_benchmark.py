@@ -18,30 +18,12 @@ from benchmarks.figures import (
     Target,
     device_class,
     extrapolate,
-    flops_per_token,
-    linear_flops_per_token,
-    mfu,
 )
 from benchmarks.workers import Worker
 from embeddings.blas import mx, nn
 from embeddings.models.quantized import ManyRowsLinear
 
 BATCH = (128, 128)
-
-
-@pytest.mark.parametrize(("size", "giga"), [("0.6b", 0.88), ("4b", 7.27), ("8b", 13.9)])
-def test_flops_of_the_linear_layers(size: str, giga: float) -> None:
-    assert linear_flops_per_token(config_for(size)) == pytest.approx(giga * 1e9, rel=0.01)
-
-
-def test_flops_by_hand() -> None:
-    toy = {"hidden_size": 2, "num_hidden_layers": 3, "intermediate_size": 5, "head_dim": 7}
-    toy |= {"num_attention_heads": 4, "num_key_value_heads": 1}
-    # a layer: queries 2x28, keys 2x7, values 2x7, output 28x2, and three of 2x5
-    assert linear_flops_per_token(toy) == 2 * 3 * (56 + 14 + 14 + 56 + 30)
-    # a token of 10 sees 5 on average; each costs 28 products and sums for its score and as many for its value
-    assert flops_per_token(toy, 10) - linear_flops_per_token(toy) == 3 * 5 * (2 * 28 + 2 * 28)
-    assert mfu(1000, 5e9, 10e12) == 0.5
 
 
 def test_extrapolation() -> None:
