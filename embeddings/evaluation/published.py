@@ -1,4 +1,7 @@
-"""Published figures beside measured ones: reproduced, not reproduced, or not comparable."""
+"""Published figures beside measured ones: reproduced, not reproduced, or not comparable.
+
+What arithmetic says of them, and of the statements around them, is the business of claims.py.
+"""
 
 import math
 import tomllib
@@ -15,18 +18,24 @@ from embeddings.evaluation.labelled import Topics
 from embeddings.evaluation.similarity import cohesion, intra_category_similarities
 from embeddings.projector import projector_name
 
-__all__ = ["MARGIN", "Comparison", "Figure", "Published", "compare", "measure", "read_published"]
+__all__ = ["MARGIN", "Comparison", "Figure", "Published", "Statement", "compare", "measure", "read_published"]
 
 # For another arithmetic than the published one: computing fixtures/tiny-qwen3 in bfloat16 in place of
 # float32 moves its figures by up to 2.4e-4 on the gate's topics, float16 by 2.0e-5. About four times that.
 MARGIN = 0.001
+
+_LISTS = ("models", "possible_on", "lacks")
 
 Outcome = Literal["reproduced", "NOT REPRODUCED", "not comparable", "not measured here"]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One published figure, of a model or ("") of none; a measurement reproduces it from low to high."""
+    """One published figure, of a model or ("") of none; a measurement reproduces it from low to high.
+
+    verdict, possible_on: what arithmetic is expected to say of it; families of devices that could do it.
+    lacks: what the results leave out that another measurement would need.
+    """
 
     model: str
     section: str
@@ -34,15 +43,44 @@ class Figure:
     shown: str
     low: float
     high: float
+    verdict: str = ""
+    possible_on: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def middle(self) -> float:
+        """The value printed; of a range its middle."""
+        return (self.low + self.high) / 2
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One published statement, in its own words.
+
+    check: the rule that judges it. models: those that it is about. The others: as of a figure.
+    source, says: what refutes it, where no arithmetic can: an address, or a file of a locked package and its
+        very words.
+    """
+
+    section: str
+    text: str
+    check: str
+    models: tuple[str, ...] = ()
+    verdict: str = ""
+    possible_on: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    source: str = ""
+    says: str = ""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Figures, the SHA-256 of their texts (joined by line feeds), and other names of models -> name."""
+    """Figures and statements, the SHA-256 of their texts (joined by line feeds), names of models -> name."""
 
     texts: str
     names: Mapping[str, str]
     figures: tuple[Figure, ...]
+    statements: tuple[Statement, ...] = ()
 
     def of(self, name: str) -> list[Figure]:
         """Return the figures of the model that goes by that name; none where nobody published any."""
@@ -111,13 +149,16 @@ def read_published(path: Path) -> Published:
             for name in (model["name"], *model["aliases"])
         }
         figures = tuple(_figure(entry) for entry in content["figure"])
-        return Published(str(content["texts"]), names, figures)
+        statements = tuple(_statement(entry) for entry in content.get("statement", ()))
+        if unknown := content.keys() - {"texts", "model", "figure", "statement"}:
+            raise ValueError(f"unknown keys {sorted(unknown)}")
+        return Published(str(content["texts"]), names, figures, statements)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
 
 
 def _figure(entry: Mapping[str, Any]) -> Figure:
-    kind = entry.keys() - {"model", "section", "quantity"}
+    kind = entry.keys() - {"model", "section", "quantity", "verdict", *_LISTS}
     if kind == {"value", "within"}:
         value, within = float(entry["value"]), float(entry["within"])
         shown, low, high = f"{value:g}", value - within, value + within
@@ -128,4 +169,21 @@ def _figure(entry: Mapping[str, Any]) -> Figure:
         shown = f"{low:g} to {high:g}"
     else:
         raise ValueError(f"figure must have value and within, above, or low and high, got {sorted(kind)}")
-    return Figure(entry.get("model", ""), entry["section"], entry["quantity"], shown, low, high)
+    rest = {key: entry[key] for key in ("section", "quantity", "verdict") if key in entry}
+    return Figure(entry.get("model", ""), shown=shown, low=low, high=high, **rest, **_lists(entry))
+
+
+def _statement(entry: Mapping[str, Any]) -> Statement:
+    rest = {key: value for key, value in entry.items() if key not in _LISTS}
+    if not all(isinstance(value, str) and value for value in rest.values()):
+        raise ValueError(f"statement must hold texts, got {rest}")
+    return Statement(**rest, **_lists(entry))  # an unknown key is a TypeError
+
+
+def _lists(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lists of texts of an entry."""
+    lists = {key: entry[key] for key in _LISTS if key in entry}
+    for key, value in lists.items():
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            raise ValueError(f"{key} must be a list of texts, got {value!r}")
+    return {key: tuple(value) for key, value in lists.items()}

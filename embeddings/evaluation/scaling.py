@@ -1,0 +1,77 @@
+"""Cross-size validation: whether rates fall from size to size as the work of one token grows."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from embeddings.errors import InputError
+from embeddings.evaluation.published import Published
+from embeddings.evaluation.roofline import flops_per_token
+
+__all__ = ["Step", "cross_size", "scaling_table"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one size to the next larger one.
+
+    measured: how many times slower the larger is. predicted: how many times more FLOPs its tokens take.
+    """
+
+    smaller: str
+    larger: str
+    measured: float
+    predicted: float
+
+    @property
+    def mfu(self) -> float:
+        """The larger one's MFU over the smaller one's: 1 where rates fall as FLOPs grow."""
+        return self.predicted / self.measured
+
+
+def cross_size(
+    rates: Mapping[str, float], configs: Mapping[str, Mapping[str, Any]], tokens: float
+) -> list[Step]:
+    """Set the ratio of the rates of neighbouring sizes beside that of their FLOPs.
+
+    rates: size -> tokens/s. configs: size -> config.json. tokens: of a text, 0 where nothing is known of
+    lengths and attention is to be left out. The smallest comes first.
+
+    Raises:
+        InputError: a rate is not above 0, or a size has no configuration.
+
+    """
+    for size, rate in rates.items():
+        if not rate > 0 or size not in configs:
+            raise InputError(size, f"needs a rate above 0 and a config.json, got {rate}", mend="give both")
+    flops = {size: flops_per_token(configs[size], tokens) for size in rates}
+    order = sorted(rates, key=flops.__getitem__)
+    return [
+        Step(small, large, rates[small] / rates[large], flops[large] / flops[small])
+        for small, large in pairwise(order)
+    ]
+
+
+def scaling_table(steps: Sequence[Step], published: Published) -> list[str]:
+    """Return a line for each step: times slower, as measured, as FLOPs predict, and as published.
+
+    A size has a published ratio where it goes by a name of a published model, as "0.6B".
+    """
+    if not steps:
+        return []
+    lines = ["  times slower        measured  by FLOPs  published  MFU of the larger over the smaller"]
+    for step in steps:
+        name, shown = f"{step.smaller} to {step.larger}", _published(step, published)
+        lines.append(
+            f"  {name:<18}  {step.measured:>8.3g}  {step.predicted:>8.3g}  {shown:>9}  {step.mfu:.3g}"
+        )
+    return lines
+
+
+def _published(step: Step, published: Published) -> str:
+    models = [published.names.get(size.casefold(), "") for size in (step.smaller, step.larger)]
+    sizes = [found.group() for model in models if (found := re.search(r"[\d.]+B$", model))]
+    quantity = "throughput, {} over {}".format(*sizes) if len(sizes) == 2 else ""
+    return next((figure.shown for figure in published.figures if figure.quantity == quantity), "-")

@@ -1,0 +1,1 @@
+"""The verdict on every published figure and statement."""

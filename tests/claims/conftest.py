@@ -1,0 +1,35 @@
+"""The published claims, judged once a run, and their table."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from embeddings.evaluation.claim_evidence import Evidence
+from embeddings.evaluation.claims import Claim, judge_claims
+from embeddings.evaluation.report import claims_table
+from tests.claims.evidence import evidence as gather
+
+JUDGED = pytest.StashKey[tuple[Evidence, Sequence[Claim]]]()
+
+
+@pytest.fixture(scope="session")
+def evidence() -> Evidence:
+    """What claims are judged by."""
+    return gather()
+
+
+@pytest.fixture(scope="session")
+def claims(evidence: Evidence, request: pytest.FixtureRequest) -> Sequence[Claim]:
+    """Every published claim with its verdict."""
+    judged = judge_claims(evidence)
+    request.config.stash[JUDGED] = (evidence, judged)
+    return judged
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the claims."""
+    if JUDGED in terminalreporter.config.stash:
+        evidence, judged = terminalreporter.config.stash[JUDGED]
+        terminalreporter.section("published claims")
+        for line in claims_table(judged, evidence.devices):
+            terminalreporter.line(line)
