@@ -1,0 +1,111 @@
+"""Texts of an exact number of tokens that the process has not seen, and the register of those it has.
+
+A text is drawn from words that are one token each, wherever they stand, and counted by the model's own
+tokenizer before it is used. So each text is full to its length: there is no padding and nothing is cut off.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
+
+from benchmarks.workers import ROOT
+from embeddings.errors import InputError
+from embeddings.tokens import TokenizedTexts
+
+__all__ = ["FreshTexts", "Seen"]
+
+ATTEMPTS = 100  # times as many texts are drawn as are asked for, before it is said that there are none
+
+
+@cache
+def fixture_words() -> tuple[str, ...]:
+    """Return the words of the fixture's sentences and paragraphs, in alphabetical order."""
+    lines = (ROOT / "fixtures" / "texts.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    plain = (row["text"] for row in rows if row["kind"] in ("sentence", "paragraph"))
+    return tuple(sorted({word for text in plain for word in text.split()}))
+
+
+class Seen:
+    """The texts that models of this process have been given."""
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+
+    def __contains__(self, text: str) -> bool:
+        return _digest(text) in self._digests
+
+    def claim(self, texts: Collection[str]) -> None:
+        """Note texts that are about to be shown for the first time.
+
+        Raises:
+            InputError: one of them was shown before, or comes twice.
+
+        """
+        digests = {_digest(text) for text in texts}
+        if len(digests) < len(texts) or digests & self._digests:
+            raise InputError("texts", "one was shown before in this process", mend="draw new ones")
+        self._digests |= digests
+
+    def again(self, texts: Collection[str]) -> None:
+        """Say that texts are shown again on purpose: what the cache and the repeats are measured on.
+
+        Raises:
+            InputError: one of them was never shown.
+
+        """
+        if any(text not in self for text in texts):
+            raise InputError("texts", "one that is to be shown again is new", mend="show it first")
+
+
+class FreshTexts:
+    """Draws texts of an exact number of tokens, none of them seen before; the same for the same seed.
+
+    tokenize: by the model's own tokenizer.
+
+    Raises:
+        InputError: hardly any word of the fixture is one token of this tokenizer.
+
+    """
+
+    def __init__(
+        self, tokenize: Callable[[Sequence[str]], TokenizedTexts], seen: Seen, seed: int = 0
+    ) -> None:
+        self._tokenize, self._seen, self._random = tokenize, seen, random.Random(seed)  # noqa: S311
+        words = fixture_words()
+        alone = tokenize(words).lengths
+        twice = tokenize([f"{word} {word}" for word in words]).lengths
+        self._special = int(alone.min()) - 1
+        one, two = self._special + 1, self._special + 2
+        self._words = [w for w, a, b in zip(words, alone, twice, strict=True) if (a, b) == (one, two)]
+        if len(self._words) < 16:
+            raise InputError(
+                "tokenizer", "too few words of the fixture are one token", mend="use another model"
+            )
+
+    def __call__(self, count: int, tokens: int) -> list[str]:
+        """Return so many new texts, each of exactly so many tokens, special ones included.
+
+        Raises:
+            InputError: there are no such texts.
+
+        """
+        found: dict[str, None] = {}
+        for _ in range(ATTEMPTS):
+            drawn = [self._draw(tokens) for _ in range(count - len(found))]
+            lengths = self._tokenize(drawn)
+            for text, length, cut in zip(drawn, lengths.lengths, lengths.dropped, strict=True):
+                if length == tokens and not cut and text not in self._seen:
+                    found[text] = None
+            if len(found) == count:
+                return list(found)
+        raise InputError("texts", f"no {count} new ones of exactly {tokens} tokens", mend="take longer ones")
+
+    def _draw(self, tokens: int) -> str:
+        return " ".join(self._random.choices(self._words, k=max(tokens - self._special, 1)))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
