@@ -1,21 +1,33 @@
-"""What changed since a stored run, and why two runs cannot be compared: JSON documents in, lines out."""
+"""What changed since a stored run, and why two runs cannot be compared."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["compare", "why_malformed"]
+__all__ = ["compare", "why_malformed", "why_unreadable"]
 
 Document = Mapping[str, Any]
-SAME = ("device", "chip", "precision", "tf32")  # of machine_info: another one is another measurement
+SAME = ("device", "chip", "cores", "tf32")  # of machine_info: another one is another measurement
+TOLD = ("mlx", "blas")  # of machine_info: what may explain a change
+
+
+def why_unreadable(path: Path) -> str:
+    """Say why a stored run cannot be used, "" where it can."""
+    try:
+        return why_malformed(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        return f"malformed ({error!r})"
 
 
 def why_malformed(document: Any) -> str:
     """Say what a stored run lacks, "" where nothing."""
     try:
         for bench in document["benchmarks"]:
-            if not (bench["stats"]["median"] > 0 and bench["fullname"] and bench["extra_info"]["matmul"] > 0):
-                return "a median or a matmul rate is not above 0"
-        missing = [name for name in SAME if name not in document["machine_info"]]
+            if not min(bench["stats"]["median"], bench["extra_info"]["matmul"]) > 0:
+                return f"{bench['fullname']}: a median or a matmul rate is not above 0"
+            str(bench["extra_info"]["precision"])
+        missing = [name for name in (*SAME, *TOLD) if name not in document["machine_info"]]
     except (KeyError, TypeError) as error:
         return f"malformed ({error!r})"
     return f"machine_info lacks {', '.join(missing)}" if missing else ""
@@ -43,9 +55,15 @@ def compare(baseline: Document, run: Document, where: str) -> tuple[list[str], l
     failures += [f"{where}: {name} is new: no baseline; store a run again" for name in new if name not in old]
     lines = []
     for name in new.keys() & old.keys():
+        one, other = (run[name]["extra_info"]["precision"] for run in (new, old))
+        if one != other:
+            failures.append(f"{where}: not comparable: {name} is in {one}, it was in {other}")
+            continue
         ratio = new[name]["stats"]["median"] / old[name]["stats"]["median"]
         machine = new[name]["extra_info"]["matmul"] / old[name]["extra_info"]["matmul"]
-        lines.append(f"  {ratio:6.3f}x  {ratio * machine:6.3f}x by matmul  {name}")
+        lines.append(f"  {ratio:6.3f}x  {ratio * machine:6.3f}x  {name}")
     if lines:
-        lines = [f"{where}: median now over median then, above 1 is slower", *sorted(lines, reverse=True)]
+        told = [f"  {name}: {then[name]} -> {now[name]}" for name in TOLD if now[name] != then[name]]
+        head = f"{where}: median now over median then, above 1 is slower; then by equal matmul rates"
+        lines = [head, *told, *sorted(lines, reverse=True)]
     return lines, failures

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.audits import Findings, Reported
@@ -12,6 +13,7 @@ from benchmarks.meter import Engine, Meter, Timed
 from benchmarks.plan import Plan
 from benchmarks.records import Record
 from benchmarks.workers import Worker
+from embeddings.cache import VectorCache
 from embeddings.evaluation.roofline import Device, flops_per_token
 
 __all__ = ["Bench", "Measure"]
@@ -114,6 +116,14 @@ class Measure:
         """One new text at a time."""
         batch, length = self.bench.fit((1, length))
         self._keep(self.bench.meter.encoding(self._timed, "latency", batch, length, self.plan.latency_rounds))
+
+    def cached(self, where: str, folder: Path) -> None:
+        """Texts that a cache holds in "memory" or in "SQLite", beside the same texts without it, in turns."""
+        batch, length = self.bench.fit(self.plan.cache)
+        kind, rounds = f"cache: {where}", self.plan.cache_rounds
+        on_disk = where == "SQLite"
+        with VectorCache(folder / "cache.db", memory_bytes=0) if on_disk else VectorCache() as cache:
+            self._keep(self.bench.meter.encoding(self._timed, kind, batch, length, rounds, cache=cache))
 
     def tokenization(self) -> None:
         """Texts to token ids, and no further."""

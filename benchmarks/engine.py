@@ -27,8 +27,7 @@ class EmbedderEngine:
 
     def encode(self, texts: Sequence[str], *, cache: Any = None) -> NDArray[np.float32]:
         """Return vectors (N, D)."""
-        options: dict[str, Any] = {} if cache is None else {"cache": cache}
-        return self.embedder.encode(texts, **options)
+        return self.embedder.encode(texts, cache=cache)
 
     def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
         """Return the ids that the model sees of each text."""

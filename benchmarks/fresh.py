@@ -1,14 +1,17 @@
 """Texts of an exact number of tokens that the process has not seen, and the register of those it has.
 
-A text is drawn from words that are one token each, wherever they stand, and counted by the model's own
-tokenizer before it is used. So each text is full to its length: there is no padding and nothing is cut off.
+A text is drawn from words whose tokens do not depend on what stands before them, up to the very number, and
+counted by the model's own tokenizer before it is used: full to its length, not padded, nothing cut off.
 """
 
 import hashlib
 import json
 import random
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
+
+import numpy as np
 
 from benchmarks.workers import ROOT
 from embeddings.errors import InputError
@@ -66,7 +69,7 @@ class FreshTexts:
     tokenize: by the model's own tokenizer.
 
     Raises:
-        InputError: hardly any word of the fixture is one token of this tokenizer.
+        InputError: there are hardly such words in the fixture, or none of them is one token.
 
     """
 
@@ -77,13 +80,13 @@ class FreshTexts:
         words = fixture_words()
         alone = tokenize(words).lengths
         twice = tokenize([f"{word} {word}" for word in words]).lengths
-        self._special = int(alone.min()) - 1
-        one, two = self._special + 1, self._special + 2
-        self._words = [w for w, a, b in zip(words, alone, twice, strict=True) if (a, b) == (one, two)]
-        if len(self._words) < 16:
-            raise InputError(
-                "tokenizer", "too few words of the fixture are one token", mend="use another model"
-            )
+        costs = twice - alone
+        self._special = int((alone - costs).min())
+        order = np.argsort(costs, kind="stable")
+        order = order[(alone - costs)[order] == self._special]
+        self._words, self._costs = [words[row] for row in order], costs[order].tolist()
+        if len(self._words) < 16 or self._costs[0] != 1:
+            raise InputError("tokenizer", "splits hardly any word of the fixture", mend="use another model")
 
     def __call__(self, count: int, tokens: int) -> list[str]:
         """Return so many new texts, each of exactly so many tokens, special ones included.
@@ -104,7 +107,12 @@ class FreshTexts:
         raise InputError("texts", f"no {count} new ones of exactly {tokens} tokens", mend="take longer ones")
 
     def _draw(self, tokens: int) -> str:
-        return " ".join(self._random.choices(self._words, k=max(tokens - self._special, 1)))
+        chosen, left = [], tokens - self._special
+        while left > 0:
+            place = self._random.randrange(bisect_right(self._costs, left))
+            chosen.append(self._words[place])
+            left -= self._costs[place]
+        return " ".join(chosen)
 
 
 def _digest(text: str) -> bytes:

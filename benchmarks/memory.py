@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,14 +65,21 @@ def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
         start = time.perf_counter()
         vector = model.encode([text])[0]
         seconds = time.perf_counter() - start
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     return {
         "seconds": seconds,
         "tokens": int(model.count_tokens([text])[0]),
         "norm": float(np.linalg.norm(vector)),
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "peak_bytes": peak_bytes(),
         "device_peak_bytes": mx.get_peak_memory(),
     }
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever had. Linux's ru_maxrss would count its parent's, too."""
+    if sys.platform == "linux":
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

@@ -28,6 +28,8 @@ PLANS = pytest.StashKey[dict[str, Plan]]()  # only of a run that measures
 BENCHES = pytest.StashKey[dict[str, Bench]]()
 AUDITED = pytest.StashKey[dict[str, Gate]]()
 SEEN = pytest.StashKey[Seen]()
+CHANGES = pytest.StashKey[list[str]]()  # since the baseline
+FAILURES = pytest.StashKey[list[str]]()  # beside what the audits say
 JUDGES = ("recorded", "topics", "sts", "retrieval", "thresholds", "projector", "calibrate")
 
 
@@ -76,6 +78,8 @@ def _refuse(config: pytest.Config) -> None:
     stored = config.getoption("benchmark_compare")
     if isinstance(stored, str) and len(Path(stored).parts) > 2 and not Path(stored).is_file():
         raise pytest.UsageError(f"--benchmark-compare={stored}: no such file; name one, or store a run")
+    if isinstance(stored, str) and Path(stored).is_file() and (why := baseline.why_unreadable(Path(stored))):
+        raise pytest.UsageError(f"{stored}: {why}; store a run again")
     names = config.getoption("model")
     if len(set(names)) < len(names):
         raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
@@ -100,6 +104,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("bench", "shape"), pairs, indirect=["bench"], ids=names, scope="session")
 
 
+@pytest.hookimpl(trylast=True)  # after pytest has put them into an order of its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not measures(config):
         return
@@ -107,6 +112,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asked = inspect.signature(item.function).parameters if isinstance(item, pytest.Function) else {}
         if "benchmark" in asked or "measure" not in asked:
             raise pytest.UsageError(f"{item.nodeid}: must ask for measure, whose rules bind, not benchmark")
+    plans = config.stash[PLANS]
+    names = list(plans)  # one model after the other, so that each is opened once
+    items.sort(key=lambda item: names.index(item.callspec.params["bench"]))  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +187,7 @@ def failures(config: pytest.Config) -> list[str]:
     ours = sum(len(bench.findings.records) for bench in config.stash[BENCHES].values())
     if (theirs := len(_session(config).benchmarks)) != ours:
         found.append(f"{theirs} benchmarks were timed, {ours} of them by the rules")
-    return found + compared(config)[1]
+    return found
 
 
 def compared(config: pytest.Config) -> tuple[list[str], list[str]]:
@@ -214,23 +222,26 @@ def _session(config: pytest.Config) -> Any:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
-    if not measures(config) or session.exitstatus != pytest.ExitCode.OK:
+    if not measures(config) or not config.stash[BENCHES]:
         return
-    if any(gate.red for gate in config.stash[AUDITED].values()) or failures(config):
+    changes, reasons = compared(config)
+    config.stash[CHANGES], config.stash[FAILURES] = changes, failures(config) + reasons
+    red = any(gate.red for gate in config.stash[AUDITED].values()) or config.stash[FAILURES]
+    if red and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     config = terminalreporter.config
-    if not measures(config) or not (benches := config.stash[BENCHES]):
+    if CHANGES not in config.stash:
         return
+    benches = config.stash[BENCHES]
     published = read_published(harness.FIXTURES / "published.toml")
     lines = summary_table(benches.values(), published)
     for bench in benches.values():
         lines += ["", *grid_table(bench)]
     for model, gate in config.stash[AUDITED].items():
         lines += ["", *gate_table(gate, model)]
-    lines += compared(config)[0]
     terminalreporter.section("measurements")
-    for line in [*lines, *(f"FAIL: {why}" for why in failures(config))]:
+    for line in [*lines, *config.stash[CHANGES], *(f"FAIL: {why}" for why in config.stash[FAILURES])]:
         terminalreporter.line(line)

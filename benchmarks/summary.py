@@ -33,7 +33,8 @@ def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
 
 def _summary(bench: Bench, published: Published) -> tuple[str, ...]:
     size = bench.name.removeprefix(PREFIX).removesuffix("-4bit")
-    said = {figure.quantity: figure.shown for figure in published.of(size)}
+    summary = [figure for figure in published.of(size) if figure.section == "Performance Summary"]
+    said = {figure.quantity: figure.shown for figure in summary}
 
     def beside(measured: str, quantity: str) -> str:
         return f"{measured} ({said[quantity]})" if quantity in said else measured

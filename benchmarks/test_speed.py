@@ -1,5 +1,9 @@
 """What is measured of each model. How is not decided here: see meter.py for the rules, plan.py for shapes."""
 
+from pathlib import Path
+
+import pytest
+
 from benchmarks.bench import Measure
 from benchmarks.plan import SHORT
 
@@ -12,6 +16,12 @@ def test_throughput(measure: Measure, shape: tuple[int, int]) -> None:
 def test_latency(measure: Measure) -> None:
     """One new short text at a time."""
     measure.latency(SHORT)
+
+
+@pytest.mark.parametrize("where", ["memory", "SQLite"])
+def test_cache(measure: Measure, where: str, tmp_path: Path) -> None:
+    """Texts that the cache holds, beside the same texts without it."""
+    measure.cached(where, tmp_path)
 
 
 def test_tokenization(measure: Measure) -> None:

@@ -295,9 +295,9 @@ def test_texts_that_there_are_not() -> None:
         FreshTexts(Model(Clock()).tokenize, Seen())(5000, 2)
     letters = Model(Clock())
     letters.tokenize = lambda texts: TokenizedTexts(  # type: ignore[method-assign]
-        [np.zeros(len(text), np.int32) for text in texts], np.zeros(len(texts), np.int64)
+        [np.zeros(len(text) ** 2, np.int32) for text in texts], np.zeros(len(texts), np.int64)
     )
-    with pytest.raises(InputError, match="too few words of the fixture are one token"):
+    with pytest.raises(InputError, match="splits hardly any word of the fixture"):
         FreshTexts(letters.tokenize, Seen())
 
 
