@@ -166,6 +166,8 @@ def judge(model: str, found: Findings) -> Gate:
     return gate
 
 
+AA = "seven runs of all-MiniLM-L6-v2 on two shared cores"
+
 # Largest difference between two runs, by precision: the gate's bars of "alone or mixed" in thresholds.toml.
 STRAY = {"float32": (2e-6, 3.5e-7), "bfloat16": (0.02, 0.009), "float16": (0.0025, 0.0012)}
 
@@ -174,18 +176,20 @@ def bars(found: Findings) -> dict[str, Threshold]:
     """Return the bar of each audit that can judge this model on this device."""
     stray, strayed = STRAY[found.precision]
     made = [
-        _bar("repeated texts", 1.05, "MLPerf's TEST04: 10 % faster is caching", at_most=1.1),
-        _bar("second seed", 1.05, "as repeated texts", at_most=1.1),
-        _bar("growing work", 1.2, "half the least: a difference of two times is noisy", at_least=0.5),
+        _bar("repeated texts", 0.979, f"{AA}; 10 % faster is caching (TEST04)", at_most=1.1),
+        _bar("second seed", 0.999, AA, at_most=1.1),
+        _bar("growing work", 1.38, f"{AA} 1.72 to 2.07, the 0.6B shape 1.38; half the least", at_least=0.5),
         _bar("untimed vectors", strayed, "alone or mixed, thresholds.toml", at_most=stray),
         _bar("real tokens", 0, "a count", at_most=0),
         _bar("warm up", 1, "a count", at_least=1),
-        _bar("first round", 1.02, "MiniLM on two cores", at_most=1.25),
+        _bar("first round", 1.17, f"{AA}; rounds of 20 ms 1.17", at_most=1.5),
         _bar("recomputed", 0, "arithmetic", at_most=1e-9),
-        _bar("roofline", 0.8, "more than the best matrix product is impossible", at_most=1),
+        _bar("roofline", 0.42, f"{AA}; above 1 is impossible", at_most=1),
     ]
     if found.device:
-        made.append(_bar("device peak", 0.8, "more than the published peak is impossible", at_most=1))
+        made.append(
+            _bar("device peak", 0.57, "8B on an H100 (benchmarks/README.md): 0.74 of 768 of 989", at_most=1)
+        )
     return {bar.check: bar for bar in made}
 
 

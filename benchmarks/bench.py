@@ -25,7 +25,8 @@ UNEVEN = 32  # tokens at which texts of many lengths are cut for the audit of th
 class Bench:
     """What is measured of one model, and what was found.
 
-    name: as it was asked for. limit: the longest text in tokens. child: arguments of a new process.
+    name: as it was asked for. config: what config.json says. limit: the longest text in tokens.
+    child: arguments of a new process.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Bench:
     meter: Meter
     plan: Plan
     findings: Findings
+    config: Mapping[str, Any]
     limit: int
     child: list[str]
     rates: dict[str, float] = field(default_factory=dict)  # best matmul of each precision, FLOP/s
@@ -70,7 +72,7 @@ def open_bench(
     """Make the bench of a loaded model, and measure the matrix product for the first time."""
     meter = Meter(engine, seen, warm_ups=plan.warm_ups)
     findings = Findings(precision, partial(flops_per_token, config), device=device)
-    bench = Bench(name, engine, meter, plan, findings, limit, child)
+    bench = Bench(name, engine, meter, plan, findings, config, limit, child)
     bench.look_at_peak()
     return bench
 

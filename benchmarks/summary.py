@@ -6,6 +6,7 @@ from statistics import median
 from benchmarks.bench import Bench
 from benchmarks.records import Record
 from embeddings.evaluation.published import Published
+from embeddings.evaluation.scaling import cross_size, scaling_table
 from embeddings.synthetic import PREFIX
 
 __all__ = ["grid_table", "summary_table"]
@@ -28,28 +29,47 @@ def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
         )
     if any("(" in cell for row in rows[1:] for cell in row):
         lines.append("  in brackets: as published of that size, on another device and other texts")
-    return lines
+    return lines + steps(benches, published)
+
+
+def size_of(bench: Bench) -> str:
+    """Name a model as the published figures do."""
+    return bench.name.removeprefix(PREFIX).removesuffix("-4bit")
+
+
+def headline(bench: Bench) -> Record | None:
+    """Return the record whose rate stands in the summary, None where it was not measured."""
+    batch, length = bench.fit(bench.plan.headline)
+    found = (one for one in bench.findings.records if one.kind == "throughput")
+    return next((one for one in found if (one.batch, one.length) == (batch, length)), None)
+
+
+def steps(benches: Iterable[Bench], published: Published) -> list[str]:
+    """Return how rates fall from size to size, beside FLOPs, where models were measured at one shape."""
+    found = [(bench, one) for bench in benches if (one := headline(bench))]
+    if len(found) < 2 or len({one.shape for _, one in found}) > 1:
+        return []
+    rates = {size_of(bench): one.rate for bench, one in found}
+    configs = {size_of(bench): bench.config for bench, _ in found}
+    return ["", *scaling_table(cross_size(rates, configs, found[0][1].length), published)]
 
 
 def _summary(bench: Bench, published: Published) -> tuple[str, ...]:
-    size = bench.name.removeprefix(PREFIX).removesuffix("-4bit")
-    summary = [figure for figure in published.of(size) if figure.section == "Performance Summary"]
+    summary = [figure for figure in published.of(size_of(bench)) if figure.section == "Performance Summary"]
     said = {figure.quantity: figure.shown for figure in summary}
 
     def beside(measured: str, quantity: str) -> str:
         return f"{measured} ({said[quantity]})" if quantity in said else measured
 
-    of = {(one.kind, one.batch, one.length): one for one in bench.findings.records}
-    headline = of.get(("throughput", *bench.fit(bench.plan.headline)))
-    latency = next((one for one in of.values() if one.kind == "latency"), None)
-    cached = next((one for one in of.values() if one.kind == "cache: memory"), None)
+    of = {one.kind: one for one in bench.findings.records}
+    rate, latency, cached = headline(bench), of.get("latency"), of.get("cache: memory")
     return (
         bench.name,
         beside(str(bench.engine.dimension), "dimension"),
-        beside(f"{headline.rate:,.0f}" if headline else "-", "throughput, tokens/s"),
+        beside(f"{rate.rate:,.0f}" if rate else "-", "throughput, tokens/s"),
         beside(f"{median(latency.seconds) * 1e3:.2f}" if latency else "-", "latency, ms"),
         beside(f"{cached.speedup:,.1f}" if cached and cached.speedup else "-", "cache speedup"),
-        f"{bench.findings.share(headline, bench.findings.peak):.1%}" if headline else "-",
+        f"{bench.findings.share(rate, bench.findings.peak):.1%}" if rate else "-",
     )
 
 

@@ -297,8 +297,8 @@ def test_texts_that_there_are_not() -> None:
     letters.tokenize = lambda texts: TokenizedTexts(  # type: ignore[method-assign]
         [np.zeros(len(text) ** 2, np.int32) for text in texts], np.zeros(len(texts), np.int64)
     )
-    with pytest.raises(InputError, match="splits hardly any word of the fixture"):
-        FreshTexts(letters.tokenize, Seen())
+    with pytest.raises(InputError, match="no 1 new ones of exactly 5 tokens"):
+        FreshTexts(letters.tokenize, Seen())(1, 5)
 
 
 @pytest.mark.parametrize(
