@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
 
-.PHONY: quality test lint golden reference peers decoders crossover collapse bars spread lock clean
+.PHONY: quality test benchmarks lint golden reference peers decoders crossover collapse bars spread lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -12,6 +12,9 @@ quality: $(READY)  ## the gate, on the embedded model
 
 test: $(READY)  ## the project's own tests, the gate and the proof of its power
 	$(BIN)/python -m pytest
+
+benchmarks: $(READY)  ## throughput, latency, cache, memory, each by rules that are audited: benchmarks/README.md
+	$(BIN)/python -m pytest --benchmark-only
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,14 +1,16 @@
 """The pytest adapter: options, fixtures, the table, and which runs are whole. It judges nothing."""
 
 import os
+import sys
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
-# Before MLX is imported: TF32 would fail a right model on a GPU.
-os.environ.setdefault("MLX_ENABLE_TF32", "0")
+# Before MLX is imported: TF32 would fail a right model on a GPU. Speeds are measured with what is set.
+if "--benchmark-only" not in sys.argv:
+    os.environ.setdefault("MLX_ENABLE_TF32", "0")
 
 import embeddings
 from embeddings.catalog import DEFAULT_MODEL, RECIPES
@@ -23,6 +25,8 @@ from embeddings.evaluation.subject import Subject
 from embeddings.projector import check_writable
 from tests import harness
 from tests.calibrate import calibrate
+
+pytest_plugins = ["benchmarks.plugin"]  # the measurements: pytest --benchmark-only
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()

@@ -1,38 +1,102 @@
-"""What one batch takes: ``python -m benchmarks.memory synthetic:qwen3-embedding-8b-4bit 128``.
+"""What loading and one text take, in a process of their own: ``python -m benchmarks.memory MODEL TOKENS``.
 
-Prints seconds to load, seconds of one text of so many tokens, and the most memory that the process ever had.
+Prints seconds to load, seconds of one text of so many tokens, and the most memory that the process ever had;
+with --json, the same as JSON. With --serve it is a worker (workers.py) that is asked "load", then "encode".
 """
 
 import argparse
+import json
 import resource
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import embeddings
+from benchmarks.workers import serve
+from embeddings.blas import mx
+from embeddings.recipe import DECLARED
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("model", help="a name or a folder, as embeddings.load takes it")
+    parser.add_argument("tokens", type=int, help="of the text")
+    parser.add_argument("--recipe", default=DECLARED)
+    parser.add_argument("--precision")
+    parser.add_argument("--device")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--serve", action="store_true", help="answer over pipes")
+    return parser.parse_args()
+
+
+def start(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
+    """Return what answers "ready", then "load" with seconds, then "encode" with seconds, tokens and bytes."""
+    embeddings.use_device(options.device)
+    loaded: list[embeddings.Embedder] = []
+
+    def answer(request: str) -> dict[str, Any]:
+        start = time.perf_counter()
+        if request == "load":
+            loaded.append(
+                embeddings.load(
+                    options.model,
+                    recipe=options.recipe,
+                    max_tokens=options.tokens,
+                    precision=options.precision,
+                )
+            )
+            return {"seconds": time.perf_counter() - start}
+        return encode(loaded[0], options.tokens) if request == "encode" else {}
+
+    return answer
+
+
+def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
+    """Encode one text of so many tokens; return seconds, and bytes of the process and of the device."""
+    text = " word" * 2 * tokens
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", embeddings.TruncationWarning)  # it is cut to the very number
+        start = time.perf_counter()
+        vector = model.encode([text])[0]
+        seconds = time.perf_counter() - start
+    return {
+        "seconds": seconds,
+        "tokens": int(model.count_tokens([text])[0]),
+        "norm": float(np.linalg.norm(vector)),
+        "peak_bytes": peak_bytes(),
+        "device_peak_bytes": mx.get_peak_memory(),
+    }
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever had. Linux's ru_maxrss would count its parent's, too."""
+    if sys.platform == "linux":
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:
     """Load, encode once, and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
-    parser.add_argument("model", help="a name or a folder, as embeddings.load takes it")
-    parser.add_argument("tokens", type=int, help="of the text")
-    options = parser.parse_args()
-    start = time.perf_counter()
-    model = embeddings.load(options.model, max_tokens=options.tokens)
-    loaded = time.perf_counter()
-    warnings.simplefilter("ignore", embeddings.TruncationWarning)  # a longer text is cut to the very number
-    text = " word" * 2 * options.tokens
-    encoding = time.perf_counter()
-    vector = model.encode([text])[0]
-    done = time.perf_counter()
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    options = parse()
+    if options.serve:
+        serve(lambda: start(options))
+        return
+    answer = start(options)
+    load, done = answer("load"), answer("encode")
+    if options.json:
+        print(json.dumps({"model": options.model, "load_seconds": load["seconds"], **done}))
+        return
     print(
-        f"{model.name}: loaded in {loaded - start:.1f} s; {model.count_tokens([text])[0]} tokens encoded in "
-        f"{done - encoding:.1f} s, length {np.linalg.norm(vector):.6f}; peak {peak / 2**30:.2f} GiB"
+        f"{options.model}: loaded in {load['seconds']:.1f} s; {done['tokens']} tokens encoded in "
+        f"{done['seconds']:.1f} s, length {done['norm']:.6f}; peak {done['peak_bytes'] / 2**30:.2f} GiB, "
+        f"of MLX's arrays {done['device_peak_bytes'] / 2**30:.2f} GiB"
     )
 
 

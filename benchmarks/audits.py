@@ -1,0 +1,221 @@
+"""What makes a run of measurements red: each audit is a figure and a bar, after MLPerf's compliance tests.
+
+Source: https://github.com/mlcommons/inference/tree/master/compliance (TEST01 compares vectors sampled in the
+timed run, TEST04 looks for cached results, TEST05 takes another seed). Pure arithmetic on what was recorded.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import NamedTuple
+
+from benchmarks.records import Probe, Record
+from embeddings.evaluation.gate import CheckFailed, Gate
+from embeddings.evaluation.roofline import Device, mfu
+from embeddings.evaluation.thresholds import ANY_MODEL, Threshold
+
+__all__ = ["AUDITS", "Findings", "Reported", "judge", "median_interval"]
+
+CONFIDENCE = 0.98
+
+
+class Reported(NamedTuple):
+    """A rate in tokens/s as it was reported, the tokens of a round, and the raw rounds in seconds."""
+
+    what: str
+    rate: float
+    tokens: int
+    seconds: Sequence[float]
+
+
+@dataclass
+class Findings:
+    """All that was recorded of one model.
+
+    precision: what it computes in. flops: length of a text in tokens -> FLOPs of a token.
+    reported: each rate that stands in the table and the JSON, with the rounds that it must follow from.
+    probe: interleaved rounds. uneven: tokens of texts of many lengths, counted, and handed to the model.
+    peak: the best matrix product of the session, FLOP/s. device: what is published of the chip.
+    """
+
+    precision: str
+    flops: Callable[[int], float]
+    records: list[Record] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
+    probe: Probe | None = None
+    uneven: tuple[int, int] | None = None
+    peak: float = math.nan
+    device: Device | None = None
+
+    @property
+    def computed(self) -> list[Record]:
+        """The records whose every round the model computed."""
+        return [one for one in self.records if one.warm_ups is not None and not one.uncached]
+
+    def share(self, record: Record, peak: float) -> float:
+        """Return the share of a peak, FLOP/s, that a record's rate is: MFU."""
+        return mfu(record.rate, self.flops(record.length), peak)
+
+
+Measured = tuple[float, str]  # the figure, and what stands beneath a red row
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return between which order statistics the true median lies, at 98 %: the sign test's interval.
+
+    It asks nothing of the distribution (Conover, "Practical nonparametric statistics", section 3.2), so a
+    spell in which the machine did something else moves it by a rank and no more. Seven values at least.
+    """
+    ordered, rank = sorted(values), 0
+    tail, total = 0, 2 ** len(ordered)
+    while (tail := tail + math.comb(len(ordered), rank)) / total <= (1 - CONFIDENCE) / 2:
+        rank += 1
+    return (ordered[rank - 1], ordered[-rank]) if rank else (-math.inf, math.inf)
+
+
+def repeated_texts(found: Findings) -> Measured:
+    """How many times as fast repeated texts surely are as new ones."""
+    return _surely(_probe(found).new, _probe(found).repeated)
+
+
+def second_seed(found: Findings) -> Measured:
+    """By how much the texts of another seed surely differ in speed, either way."""
+    one, other = _probe(found).new, _probe(found).other_seed
+    return max(_surely(one, other), _surely(other, one))
+
+
+def growing_work(found: Findings) -> Measured:
+    """How much longer four times the texts take, over what the difference takes at the best matmul rate."""
+    probe = _probe(found)
+    longer = median(more - less for more, less in zip(probe.new, probe.quarter, strict=True))
+    texts = probe.batch - probe.batch // 4
+    least = texts * probe.length * found.flops(probe.length) / found.peak
+    return longer / least, f"{longer * 1e3:.4g} ms for {texts} x {probe.length} tokens more"
+
+
+def untimed_vectors(found: Findings) -> Measured:
+    """How far vectors of timed rounds stray from those of an untimed run."""
+    return _worst((record.stray, record.kind) for record in _spied(found))
+
+
+def real_tokens(found: Findings) -> Measured:
+    """By how many tokens a count differs from what the model was handed: the sum of the masks."""
+    pairs = [(record.tokens, record.seen or 0, record.kind) for record in _spied(found)]
+    if found.uneven is not None:
+        pairs.append((*found.uneven, "texts of many lengths"))
+    counted = ((abs(n - seen), f"{what}: counted {n}, the model had {seen}") for n, seen, what in pairs)
+    return _worst(counted) if found.uneven is not None else (math.nan, "no texts of many lengths were run")
+
+
+def warm_up(found: Findings) -> Measured:
+    """How many untimed calls each shape had before its first round, at least."""
+    least, what = _worst((-(record.warm_ups or 0), f"{record.shape}") for record in _spied(found))
+    return -least, what
+
+
+def first_round(found: Findings) -> Measured:
+    """The first round over the median, in the median benchmark: a warm-up that was counted shows in all."""
+    ratios = [record.first_over_median for record in found.computed]
+    return (median(ratios) if ratios else math.nan), ""
+
+
+def recomputed(found: Findings) -> Measured:
+    """How far a reported rate strays from tokens over the median round, as a share."""
+    return _worst((abs(one.rate * median(one.seconds) / one.tokens - 1), one.what) for one in found.reported)
+
+
+def roofline(found: Findings) -> Measured:
+    """The largest share of the session's best matrix product."""
+    return _worst((found.share(one, found.peak), f"{one.kind} {one.shape}") for one in found.computed)
+
+
+def device_peak(found: Findings) -> Measured:
+    """The largest share of what is published of the chip."""
+    best = found.device.best if found.device else math.nan
+    return _worst((found.share(one, best), f"{one.kind} {one.shape}") for one in found.computed)
+
+
+AUDITS: Mapping[str, Callable[[Findings], Measured]] = {
+    audit.__name__.replace("_", " "): audit
+    for audit in (
+        repeated_texts,
+        second_seed,
+        growing_work,
+        untimed_vectors,
+        real_tokens,
+        warm_up,
+        first_round,
+        recomputed,
+        roofline,
+        device_peak,
+    )
+}
+
+
+def judge(model: str, found: Findings) -> Gate:
+    """Run each audit; an audit that cannot be worked out is red, and one that was left out is unread."""
+    gate = Gate(model, bars(found))
+    for name in gate.thresholds:
+        try:
+            with gate.claim(name):
+                measured, evidence = AUDITS[name](found)
+                gate.require(measured, evidence=evidence)
+        except (CheckFailed, ValueError, ZeroDivisionError):
+            continue  # the gate has it as a verdict
+    return gate
+
+
+AA = "seven runs of all-MiniLM-L6-v2 on two shared cores"
+
+# Largest difference between two runs, by precision: the gate's bars of "alone or mixed" in thresholds.toml.
+STRAY = {"float32": (2e-6, 3.5e-7), "bfloat16": (0.02, 0.009), "float16": (0.0025, 0.0012)}
+
+
+def bars(found: Findings) -> dict[str, Threshold]:
+    """Return the bar of each audit that can judge this model on this device."""
+    stray, strayed = STRAY[found.precision]
+    made = [
+        _bar("repeated texts", 0.979, f"{AA}; 10 % faster is caching (TEST04)", at_most=1.1),
+        _bar("second seed", 0.999, AA, at_most=1.1),
+        _bar("growing work", 1.38, f"{AA} 1.72 to 2.07, the 0.6B shape 1.38; half the least", at_least=0.5),
+        _bar("untimed vectors", strayed, "alone or mixed, thresholds.toml", at_most=stray),
+        _bar("real tokens", 0, "a count", at_most=0),
+        _bar("warm up", 1, "a count", at_least=1),
+        _bar("first round", 1.17, f"{AA}; rounds of 20 ms 1.17", at_most=1.5),
+        _bar("recomputed", 0, "arithmetic", at_most=1e-9),
+        _bar("roofline", 0.42, f"{AA}; above 1 is impossible", at_most=1),
+    ]
+    if found.device:
+        made.append(
+            _bar("device peak", 0.57, "8B on an H100 (benchmarks/README.md): 0.74 of 768 of 989", at_most=1)
+        )
+    return {bar.check: bar for bar in made}
+
+
+def _bar(
+    check: str, measured: float, source: str, *, at_least: float = -math.inf, at_most: float = math.inf
+) -> Threshold:
+    return Threshold(check, ANY_MODEL, measured, source, at_least=at_least, at_most=at_most)
+
+
+def _probe(found: Findings) -> Probe:
+    if found.probe is None:
+        raise ValueError("the interleaved rounds were not run")
+    return found.probe
+
+
+def _spied(found: Findings) -> list[Record]:
+    return [record for record in found.records if record.seen is not None]
+
+
+def _surely(slower: Sequence[float], faster: Sequence[float]) -> Measured:
+    """Return the least of the interval of the median ratio of paired times, and the whole of it in words."""
+    ratios = [one / other for one, other in zip(slower, faster, strict=True)]
+    low, high = median_interval(ratios)
+    return low, f"median {median(ratios):.3f}, surely {low:.3f} to {high:.3f}"
+
+
+def _worst(found: Iterable[Measured]) -> Measured:
+    """Return the largest, a NaN before all; NaN where there is nothing at all."""
+    return max(found, key=lambda pair: (math.isnan(pair[0]), pair[0]), default=(math.nan, "nothing ran"))

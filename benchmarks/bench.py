@@ -1,0 +1,159 @@
+"""One model's measurements: opened once, measured by its meter, audited when the last of them is done."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.audits import Findings, Reported
+from benchmarks.decoder_worker import matmul_rates
+from benchmarks.fresh import Seen
+from benchmarks.meter import Engine, Meter, Timed
+from benchmarks.plan import Plan
+from benchmarks.records import Record
+from benchmarks.workers import Worker
+from embeddings.cache import VectorCache
+from embeddings.evaluation.roofline import Device, flops_per_token
+
+__all__ = ["Bench", "Measure"]
+
+UNEVEN = 32  # tokens at which texts of many lengths are cut for the audit of the count
+
+
+@dataclass
+class Bench:
+    """What is measured of one model, and what was found.
+
+    name: as it was asked for. config: what config.json says. limit: the longest text in tokens.
+    child: arguments of a new process.
+    """
+
+    name: str
+    engine: Engine
+    meter: Meter
+    plan: Plan
+    findings: Findings
+    config: Mapping[str, Any]
+    limit: int
+    child: list[str]
+    rates: dict[str, float] = field(default_factory=dict)  # best matmul of each precision, FLOP/s
+
+    def look_at_peak(self) -> None:
+        """Measure the matrix product once more, and keep the best."""
+        for precision, rate in matmul_rates(*self.plan.matmul).items():
+            self.rates[precision] = max(rate, self.rates.get(precision, 0.0))
+        self.findings.peak = max(self.rates.values())
+
+    def audit(self) -> None:
+        """Run what only the audits need."""
+        batch, length = self.fit(self.plan.probe)
+        self.findings.probe = self.meter.probe(batch, length, self.plan.probe_rounds)
+        self.findings.uneven = self.meter.uneven(min(UNEVEN, self.limit // 2))
+        self.look_at_peak()
+
+    def fit(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """Return a shape whose texts are no longer than the model reads."""
+        return shape[0], min(shape[1], self.limit)
+
+
+def open_bench(
+    name: str,
+    engine: Engine,
+    plan: Plan,
+    seen: Seen,
+    config: Mapping[str, Any],
+    *,
+    limit: int,
+    precision: str,
+    device: Device | None,
+    child: list[str],
+) -> Bench:
+    """Make the bench of a loaded model, and measure the matrix product for the first time."""
+    meter = Meter(engine, seen, warm_ups=plan.warm_ups)
+    findings = Findings(precision, partial(flops_per_token, config), device=device)
+    bench = Bench(name, engine, meter, plan, findings, config, limit, child)
+    bench.look_at_peak()
+    return bench
+
+
+def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) -> Record:
+    """Time loading in new processes, which have imported all that they need; then let each encode a text."""
+    record = Record("load", 1, tokens)
+    worker = Worker("load", "benchmarks.memory", [*arguments, str(tokens), "--serve"])
+
+    def prepare() -> None:
+        worker.__enter__()
+        worker.ask("ready")
+
+    def work() -> None:
+        worker.ask("load")
+
+    def after() -> None:
+        answer = worker.ask("encode")
+        worker.__exit__()
+        record.peak_bytes = max(record.peak_bytes, answer["peak_bytes"])
+        record.device_peak_bytes = max(record.device_peak_bytes, answer["device_peak_bytes"])
+
+    record.seconds = timed(prepare, work, after, rounds)
+    return record
+
+
+class Measure:
+    """What a benchmark may do: name a kind of measurement. Texts, clock and cache are not in its hands.
+
+    benchmark: pytest-benchmark's fixture, which times, and keeps the raw rounds.
+    """
+
+    def __init__(self, bench: Bench, benchmark: Any) -> None:
+        self.bench, self.plan = bench, bench.plan
+        self._benchmark = benchmark
+
+    def throughput(self, batch: int, length: int) -> None:
+        """New texts of one length."""
+        batch, length = self.bench.fit((batch, length))
+        self._keep(self.bench.meter.encoding(self._timed, "throughput", batch, length, self.plan.rounds))
+
+    def latency(self, length: int) -> None:
+        """One new text at a time."""
+        batch, length = self.bench.fit((1, length))
+        self._keep(self.bench.meter.encoding(self._timed, "latency", batch, length, self.plan.latency_rounds))
+
+    def cached(self, where: str, folder: Path) -> None:
+        """Texts that a cache holds in "memory" or in "SQLite", beside the same texts without it, in turns."""
+        batch, length = self.bench.fit(self.plan.cache)
+        kind, rounds = f"cache: {where}", self.plan.cache_rounds
+        on_disk = where == "SQLite"
+        with VectorCache(folder / "cache.db", memory_bytes=0) if on_disk else VectorCache() as cache:
+            self._keep(self.bench.meter.encoding(self._timed, kind, batch, length, rounds, cache=cache))
+
+    def tokenization(self) -> None:
+        """Texts to token ids, and no further."""
+        batch, length = self.bench.fit(self.plan.cache)
+        self._keep(self.bench.meter.tokenization(self._timed, batch, length, self.plan.rounds))
+
+    def load(self) -> None:
+        """Seconds to load, and the most memory with one text, each time in a new process."""
+        _, length = self.bench.fit(max(self.plan.grid))
+        self._keep(load_rounds(self._timed, self.bench.child, length, self.plan.loads))
+
+    def _timed(
+        self, prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
+    ) -> list[float]:
+        self._benchmark.pedantic(
+            work, setup=prepare, teardown=after, rounds=rounds, iterations=1, warmup_rounds=0
+        )
+        return [float(seconds) for seconds in self._benchmark.stats.stats.data[:rounds]]
+
+    def _keep(self, record: Record) -> None:
+        """Put the record's figures into the JSON, and the record before the audits."""
+        findings, info = self.bench.findings, self._benchmark.extra_info
+        findings.records.append(record)
+        info |= {"model": self.bench.name, "precision": findings.precision, **record.figures()}
+        info |= {"matmul": findings.peak}
+        if record in findings.computed:
+            info["mfu"] = findings.share(record, findings.peak)
+        if record.tokens:
+            raw, rate = self._benchmark.stats.stats.data, info["tokens_per_second"]
+            what, tokens = f"{record.kind} {record.shape}", record.batch * record.length
+            findings.reported.append(Reported(what, rate, tokens, raw))

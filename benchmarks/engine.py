@@ -1,0 +1,64 @@
+"""A loaded model as the measurements see it, and the spy on what reaches it."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.blas import mx
+from embeddings.embedder import Embedder
+from embeddings.models import Bert
+from embeddings.tokens import TokenizedTexts
+
+__all__ = ["EmbedderEngine"]
+
+
+class EmbedderEngine:
+    """A model of this library."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        return self.embedder.dimension
+
+    def encode(self, texts: Sequence[str], *, cache: Any = None) -> NDArray[np.float32]:
+        """Return vectors (N, D)."""
+        return self.embedder.encode(texts, cache=cache)
+
+    def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
+        """Return the ids that the model sees of each text."""
+        return self.embedder.tokenize(texts)
+
+    def count(self, texts: Sequence[str]) -> int:
+        """Count the real tokens that the model sees: special ones included, cut-off and padding never."""
+        return int(self.embedder.count_tokens(texts).sum())
+
+    def spied(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+        """Return vectors (N, D), and how many unmasked tokens the model was handed to make them."""
+        one = self.embedder
+        spy = _Spy(one.model)
+        watched = Embedder(one.folder, cast("Bert", spy), one.tokenizer, one.recipe)
+        return watched.encode(texts), spy.tokens
+
+    def cut_at(self, max_tokens: int) -> "EmbedderEngine":
+        """Return the same model, reading texts to a lower limit."""
+        return EmbedderEngine(self.embedder.cut_at(max_tokens))
+
+
+class _Spy:
+    """A model that adds up the lengths that it is called with."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self.tokens = model, 0
+
+    def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
+        self.tokens += int(np.array(lengths).sum())
+        hidden: mx.array = self._model(ids, lengths)
+        return hidden
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)

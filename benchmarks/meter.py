@@ -1,0 +1,212 @@
+"""The clock, and the rules that no benchmark can break: it says what and how often, never how.
+
+- Texts are new to the process, of an exact number of real tokens; ``Seen`` refuses a repeat.
+- The cache is off, unless it is what is measured.
+- The clock stops when float32 vectors are in host memory. Then they are looked at: shape, finite, length 1.
+- A shape is warmed up before its first round, and the warm-up is not among the rounds.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.fresh import FreshTexts, Seen
+from benchmarks.records import Probe, Record
+from embeddings.errors import EmbeddingsError
+from embeddings.tokens import TokenizedTexts
+
+__all__ = ["Engine", "Meter", "by_clock", "in_host_memory"]
+
+Vectors = NDArray[np.float32]
+# prepare, timed work, what is done after it, rounds -> seconds of the work in each round
+Timed = Callable[[Callable[[], None], Callable[[], None], Callable[[], None], int], list[float]]
+
+
+class Engine(Protocol):
+    """What is measured: a loaded model."""
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+
+    def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:
+        """Return vectors (N, D), float32, not necessarily evaluated."""
+
+    def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
+        """Return the ids that the model sees of each text."""
+
+    def count(self, texts: Sequence[str]) -> int:
+        """Count the real tokens that the model sees of all texts together."""
+
+    def spied(self, texts: Sequence[str]) -> tuple[Any, int]:
+        """Return vectors (N, D), and the sum of the masks that the model was handed."""
+
+    def cut_at(self, max_tokens: int) -> "Engine":
+        """Return the same model, reading texts to a lower limit."""
+
+
+def in_host_memory(vectors: Any) -> Vectors:
+    """Return vectors as an array in host memory: whatever was put off is done by then."""
+    return np.array(vectors)
+
+
+def by_clock(clock: Callable[[], float]) -> Timed:
+    """Return the plain way to time rounds, for what pytest-benchmark does not time."""
+
+    def timed(
+        prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
+    ) -> list[float]:
+        seconds = []
+        for _ in range(rounds):
+            prepare()
+            start = clock()
+            work()
+            seconds.append(clock() - start)
+            after()
+        return seconds
+
+    return timed
+
+
+class Meter:
+    """Times one model.
+
+    seen: the process's register of texts. warm_ups: untimed calls of a shape before its first round.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        seen: Seen,
+        *,
+        warm_ups: int = 1,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.engine, self.seen = engine, seen
+        self.texts = FreshTexts(engine.tokenize, seen, seed=0)
+        self._warm_ups, self._by_clock = warm_ups, by_clock(clock)
+        self._calls: Counter[tuple[int, int]] = Counter()
+
+    def warm_up(self, batch: int, length: int) -> None:
+        """Encode texts of a shape, off the clock."""
+        for _ in range(self._warm_ups):
+            self._encode_new(self.texts(batch, length), length)
+
+    def encoding(
+        self, timed: Timed, kind: str, batch: int, length: int, rounds: int, *, cache: Any = None
+    ) -> Record:
+        """Time rounds of encoding new texts; with a cache, of texts it holds, beside the same without."""
+        self.warm_up(batch, length)
+        record = Record(kind, batch, length, warm_ups=self._calls[batch, length])
+        texts: list[str] = []
+        vectors: Vectors = np.empty(0, np.float32)
+
+        def prepare() -> None:
+            nonlocal texts
+            texts = self.texts(batch, length)
+            if cache is None:
+                self.seen.claim(texts)
+            else:
+                record.uncached += self._once(texts)
+                self.engine.encode(texts, cache=cache)
+                self.seen.again(texts)
+
+        def work() -> None:
+            nonlocal vectors
+            vectors = in_host_memory(self.engine.encode(texts, cache=cache))
+
+        record.seconds = timed(prepare, work, lambda: self._check(vectors, batch), rounds)
+        self._calls[batch, length] += rounds
+        record.tokens = self.engine.count(texts)
+        untimed, record.seen = self.engine.spied(texts)
+        record.stray = float(np.abs(np.array(untimed) - vectors).max())
+        return record
+
+    def tokenization(self, timed: Timed, batch: int, length: int, rounds: int) -> Record:
+        """Time rounds of tokenizing new texts, and nothing else."""
+        record = Record("tokenization", batch, length)
+        texts: list[str] = []
+
+        def prepare() -> None:
+            nonlocal texts
+            texts = self.texts(batch, length)
+            self.seen.claim(texts)
+
+        record.seconds = timed(prepare, lambda: _discard(self.engine.tokenize(texts)), _nothing, rounds)
+        record.tokens = self.engine.count(texts)
+        return record
+
+    def probe(self, batch: int, length: int, rounds: int) -> Probe:
+        """Time new, repeated, otherwise seeded and fewer texts in turns, each turn in another order."""
+        repeated, other = self.texts(batch, length), FreshTexts(self.engine.tokenize, self.seen, seed=1)
+        self.warm_up(batch // 4, length)
+        self._encode_new(repeated, length)
+        arms: dict[str, Callable[[], list[float]]] = {
+            "new": lambda: self._once(self.texts(batch, length)),
+            "repeated": lambda: self._once(repeated, again=True),
+            "other_seed": lambda: self._once(other(batch, length)),
+            "quarter": lambda: self._once(self.texts(batch // 4, length)),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in arms}
+        names = list(arms)
+        for number in range(rounds):
+            for name in names[number % 4 :] + names[: number % 4]:
+                seconds[name] += arms[name]()
+        return Probe(batch, length, **seconds)
+
+    def uneven(self, longest: int) -> tuple[int, int]:
+        """Count the tokens of texts of many lengths, one beyond the limit, and what the model was handed.
+
+        longest: the limit in tokens that the model is cut at for this.
+        """
+        texts = [self.texts(1, length)[0] for length in (longest // 4, longest // 2, longest, 2 * longest)]
+        self.seen.claim(texts)
+        cut = self.engine.cut_at(longest)
+        return cut.count(texts), cut.spied(texts)[1]
+
+    def _once(self, texts: list[str], *, again: bool = False) -> list[float]:
+        """Time one round by hand, without the cache."""
+        (self.seen.again if again else self.seen.claim)(texts)
+        vectors: Vectors = np.empty(0, np.float32)
+
+        def work() -> None:
+            nonlocal vectors
+            vectors = in_host_memory(self.engine.encode(texts))
+
+        return self._by_clock(_nothing, work, lambda: self._check(vectors, len(texts)), 1)
+
+    def _encode_new(self, texts: list[str], length: int) -> None:
+        self.seen.claim(texts)
+        self._check(in_host_memory(self.engine.encode(texts)), len(texts))
+        self._calls[len(texts), length] += 1
+
+    def _check(self, vectors: Vectors, batch: int) -> None:
+        """Look at what a round returned, off the clock.
+
+        Raises:
+            EmbeddingsError: it is not a unit vector for each text.
+
+        """
+        shape = (batch, self.engine.dimension)
+        if vectors.shape != shape or vectors.dtype != np.float32:
+            raise EmbeddingsError("encode", f"gave {vectors.dtype} {vectors.shape}", mend=f"float32 {shape}")
+        lengths = np.linalg.norm(vectors, axis=1)
+        if not np.abs(lengths - 1).max() <= LENGTH:  # a NaN is red too
+            raise EmbeddingsError(
+                "encode", f"a vector has length {lengths.min():g}", mend="run pytest -m quality"
+            )
+
+
+LENGTH = 1e-3  # float32 strays by 5e-7 (the gate's norm); this is for every precision
+
+
+def _nothing() -> None:
+    pass
+
+
+def _discard(_: object) -> None:
+    pass

@@ -1,0 +1,110 @@
+"""Which shapes of which models are measured: on a GPU and small models in full, the rest in little."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.machine import on_cpu
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.evaluation.roofline import linear_flops_per_token
+from embeddings.folder import find_folder
+from embeddings.synthetic import PREFIX, config_of
+
+__all__ = ["Plan", "default_models", "plan_of"]
+
+HEAVY = 3e8  # FLOPs of a token from which a model is measured in little on a CPU
+SHORT = 16  # tokens
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Shapes and rounds. A shape is (texts, tokens of each); a length above the model's limit becomes that.
+
+    headline: the shape whose rate stands in the summary. matmul: size and times of the matrix products.
+    """
+
+    grid: Sequence[tuple[int, int]]
+    headline: tuple[int, int]
+    rounds: int
+    latency_rounds: int
+    cache: tuple[int, int]
+    cache_rounds: int
+    probe: tuple[int, int]
+    probe_rounds: int
+    loads: int
+    warm_ups: int
+    matmul: tuple[int, int]
+
+
+def _grid(*lengths: int) -> tuple[tuple[int, int], ...]:
+    return tuple((batch, length) for length in lengths for batch in (1, 8, 32, 128))
+
+
+_CPU_MATMUL, _GPU_MATMUL = (1024, 2), (8192, 10)
+SMALL_ON_CPU = Plan(
+    grid=_grid(SHORT, 64, 256),
+    headline=(32, 64),
+    rounds=5,
+    latency_rounds=65,
+    cache=(32, 64),
+    cache_rounds=9,
+    probe=(32, 64),
+    probe_rounds=11,
+    loads=3,
+    warm_ups=1,
+    matmul=_CPU_MATMUL,
+)
+HEAVY_ON_CPU = Plan(
+    grid=((1, SHORT), (8, SHORT)),
+    headline=(8, SHORT),
+    rounds=5,
+    latency_rounds=5,
+    cache=(1, SHORT),
+    cache_rounds=3,
+    probe=(8, SHORT),
+    probe_rounds=7,
+    loads=1,
+    warm_ups=1,
+    matmul=_CPU_MATMUL,
+)
+ON_GPU = Plan(
+    grid=_grid(SHORT, 128, 512),
+    headline=(32, 128),
+    rounds=9,
+    latency_rounds=131,
+    cache=(32, 128),
+    cache_rounds=15,
+    probe=(128, 128),
+    probe_rounds=15,
+    loads=3,
+    warm_ups=3,
+    matmul=_GPU_MATMUL,
+)
+
+
+def default_models() -> list[str]:
+    """Name the models that are measured where none is asked for."""
+    shape = f"{PREFIX}qwen3-embedding-{{}}-4bit"
+    if on_cpu():
+        return [DEFAULT_MODEL, shape.format("0.6b")]
+    return [shape.format(size) for size in ("0.6b", "4b", "8b")]
+
+
+def plan_of(model: str) -> Plan:
+    """Return what is measured of a model on the default device, from its configuration alone.
+
+    Raises:
+        ModelError: there is no such model, or its config.json cannot be read.
+        InputError: its configuration lacks a size.
+
+    """
+    if not on_cpu():
+        return ON_GPU
+    return HEAVY_ON_CPU if linear_flops_per_token(configuration(model)) > HEAVY else SMALL_ON_CPU
+
+
+def configuration(model: str) -> Mapping[str, Any]:
+    """Return what config.json says of a model, by a name that ``embeddings.load`` takes."""
+    if model.startswith(PREFIX):
+        return config_of(model)
+    return find_folder(model).mapping("config.json")

@@ -1,0 +1,247 @@
+"""The pytest adapter of the measurements, ``pytest --benchmark-only``: it measures and judges nothing."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embeddings
+from benchmarks import baseline
+from benchmarks.audits import judge
+from benchmarks.bench import Bench, Measure, open_bench
+from benchmarks.engine import EmbedderEngine
+from benchmarks.fresh import Seen
+from benchmarks.machine import chip, machine
+from benchmarks.plan import Plan, configuration, default_models, plan_of
+from benchmarks.summary import grid_table, summary_table
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.errors import EmbeddingsError
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.published import read_published
+from embeddings.evaluation.report import gate_table
+from embeddings.evaluation.roofline import find_device, read_devices
+from tests import harness
+
+HERE = Path(__file__).parent
+PLANS = pytest.StashKey[dict[str, Plan]]()  # only of a run that measures
+BENCHES = pytest.StashKey[dict[str, Bench]]()
+AUDITED = pytest.StashKey[dict[str, Gate]]()
+SEEN = pytest.StashKey[Seen]()
+CHANGES = pytest.StashKey[list[str]]()  # since the baseline
+FAILURES = pytest.StashKey[list[str]]()  # beside what the audits say
+JUDGES = ("recorded", "topics", "sts", "retrieval", "thresholds", "projector", "calibrate")
+
+
+def measures(config: pytest.Config) -> bool:
+    """Whether this is a run of the measurements."""
+    return bool(config.getoption("benchmark_only"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-benchmark reads its options
+def pytest_configure(config: pytest.Config) -> None:
+    if not measures(config):
+        if config.args_source is pytest.Config.ArgsSource.ARGS and any(map(_in_benchmarks, config.args)):
+            raise pytest.UsageError("benchmarks: measured with --benchmark-only alone; add it")
+        return
+    _refuse(config)
+    config.stash[BENCHES], config.stash[AUDITED], config.stash[SEEN] = {}, {}, Seen()
+    config.option.benchmark_quiet = True  # its own table; warnings and --benchmark-compare-fail stay
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if measures(session.config):
+        try:
+            session.config.stash[PLANS] = {name: plan_of(name) for name in _names(session.config)}
+        except EmbeddingsError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def _names(config: pytest.Config) -> list[str]:
+    """Name the models that are measured; conftest.py has chosen the device by now."""
+    return config.getoption("model") or default_models()
+
+
+def _in_benchmarks(argument: str) -> bool:
+    return HERE in (Path(argument.partition("::")[0]).resolve() / "x").parents
+
+
+def _refuse(config: pytest.Config) -> None:
+    """Refuse what beside --benchmark-only would run nothing, or do nothing, without a word."""
+    clash = ["-m"] if config.getoption("markexpr") else []
+    clash += ["--benchmark-skip"] if config.getoption("benchmark_skip") else []
+    clash += ["--benchmark-disable"] if config.getoption("benchmark_disable") else []
+    clash += [f"--{name}" for name in JUDGES if config.getoption(name)]
+    clash += ["--baseline"] if config.getoption("baseline") != DEFAULT_MODEL else []
+    if clash:
+        raise pytest.UsageError(f"--benchmark-only measures and does nothing else: leave out {clash[0]}")
+    stored = config.getoption("benchmark_compare")
+    if isinstance(stored, str) and len(Path(stored).parts) > 2 and not Path(stored).is_file():
+        raise pytest.UsageError(f"--benchmark-compare={stored}: no such file; name one, or store a run")
+    if isinstance(stored, str) and Path(stored).is_file() and (why := baseline.why_unreadable(Path(stored))):
+        raise pytest.UsageError(f"{stored}: {why}; store a run again")
+    names = config.getoption("model")
+    if len(set(names)) < len(names):
+        raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collect benchmarks in a run that measures, and nothing else there; elsewhere leave them alone."""
+    ours = HERE in (collection_path, *collection_path.parents)
+    above = collection_path in HERE.parents
+    return True if not above and ours != measures(config) else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "measure" not in metafunc.fixturenames:
+        return
+    plans = metafunc.config.stash[PLANS]
+    if "shape" not in metafunc.fixturenames:
+        metafunc.parametrize("bench", list(plans), indirect=True, scope="session")
+        return
+    pairs = [(name, shape) for name, plan in plans.items() for shape in plan.grid]
+    names = [f"{name}-{batch}x{length}" for name, (batch, length) in pairs]
+    metafunc.parametrize(("bench", "shape"), pairs, indirect=["bench"], ids=names, scope="session")
+
+
+@pytest.hookimpl(trylast=True)  # after pytest has put them into an order of its own
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not measures(config):
+        return
+    for item in items:
+        asked = inspect.signature(item.function).parameters if isinstance(item, pytest.Function) else {}
+        if "benchmark" in asked or "measure" not in asked:
+            raise pytest.UsageError(f"{item.nodeid}: must ask for measure, whose rules bind, not benchmark")
+    plans = config.stash[PLANS]
+    names = list(plans)  # one model after the other, so that each is opened once
+    items.sort(key=lambda item: names.index(item.callspec.params["bench"]))  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest) -> Any:
+    """One model, opened once; when its last benchmark is done, the audits run."""
+    config, name = request.config, request.param
+    config.stash[BENCHES][name] = opened = _open(config, name)
+    yield opened
+    if request.session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        return
+    try:
+        opened.audit()
+    finally:
+        config.stash[AUDITED][name] = judge(name, opened.findings)
+
+
+def _open(config: pytest.Config, name: str) -> Bench:
+    options = {key: config.getoption(key) for key in ("recipe", "precision")}
+    try:
+        embedder = embeddings.load(name, **options)
+    except EmbeddingsError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+    given = {**options, "device": config.getoption("device")}
+    child = [str(name), *(f"--{key}={value}" for key, value in given.items() if value)]
+    return open_bench(
+        name,
+        EmbedderEngine(embedder),
+        config.stash[PLANS][name],
+        config.stash[SEEN],
+        configuration(name),
+        limit=embedder.max_tokens,
+        precision=_precision(config, name),
+        device=find_device(read_devices(harness.FIXTURES / "devices.toml"), chip()),
+        child=child,
+    )
+
+
+def _precision(config: pytest.Config, name: str) -> str:
+    return harness.precision_of(name, harness.Options(precision=config.getoption("precision")))
+
+
+@pytest.fixture
+def measure(bench: Bench, benchmark: Any) -> Measure:
+    """The one way to measure: what and how often, by rules that are not the benchmark's to break."""
+    return Measure(bench, benchmark)
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    if measures(config):
+        machine_info |= machine([_precision(config, name) for name in _names(config)])
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    output_json["audits"] = {
+        model: [
+            {"audit": one.check, "measured": one.measured, "required": one.required, "outcome": one.outcome}
+            for one in gate.verdicts
+        ]
+        for model, gate in config.stash.get(AUDITED, {}).items()
+    }
+
+
+def failures(config: pytest.Config) -> list[str]:
+    """Say what makes the run red beside the audits' own verdicts."""
+    audited = config.stash[AUDITED]
+    found = [f"{model}: no audit ran" for model in config.stash[BENCHES] if model not in audited]
+    found += [
+        f"{model}: audit did not run: {name}" for model, gate in audited.items() for name in gate.unread
+    ]
+    ours = sum(len(bench.findings.records) for bench in config.stash[BENCHES].values())
+    if (theirs := len(_session(config).benchmarks)) != ours:
+        found.append(f"{theirs} benchmarks were timed, {ours} of them by the rules")
+    return found
+
+
+def compared(config: pytest.Config) -> tuple[list[str], list[str]]:
+    """Return what changed since the baseline that was asked for, and why it fails."""
+    if not (asked := config.getoption("benchmark_compare")):
+        return [], []
+    session = _session(config)
+    named = () if asked is True else (asked,)
+    stored = list(session.storage.load(*named))
+    stored = stored[-1:] if asked is True else stored
+    if not stored:
+        where = f"--benchmark-compare{'' if asked is True else f'={asked}'}"
+        return [], [f"{where}: no baseline that can be read; store a run by --benchmark-json or -save"]
+    run = {
+        "machine_info": session.get_machine_info(),
+        "benchmarks": [
+            one.as_dict(include_data=False) for one in session.benchmarks if one and not one.has_error
+        ],
+    }
+    lines, found = [], []
+    for path, document in stored:
+        more, reasons = baseline.compare(document, run, str(path))
+        lines += more
+        found += reasons
+    return lines, found
+
+
+def _session(config: pytest.Config) -> Any:
+    return config.pluginmanager.getplugin("pytest-benchmark")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if not measures(config) or not config.stash[BENCHES]:
+        return
+    changes, reasons = compared(config)
+    config.stash[CHANGES], config.stash[FAILURES] = changes, failures(config) + reasons
+    red = any(gate.red for gate in config.stash[AUDITED].values()) or config.stash[FAILURES]
+    if red and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    config = terminalreporter.config
+    if CHANGES not in config.stash:
+        return
+    benches = config.stash[BENCHES]
+    published = read_published(harness.FIXTURES / "published.toml")
+    lines = summary_table(benches.values(), published)
+    for bench in benches.values():
+        lines += ["", *grid_table(bench)]
+    for model, gate in config.stash[AUDITED].items():
+        lines += ["", *gate_table(gate, model)]
+    terminalreporter.section("measurements")
+    for line in [*lines, *config.stash[CHANGES], *(f"FAIL: {why}" for why in config.stash[FAILURES])]:
+        terminalreporter.line(line)

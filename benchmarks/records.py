@@ -1,0 +1,95 @@
+"""What was measured, as data: the rounds of a benchmark, and the runs that only the audits need."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+
+__all__ = ["PERCENTILES", "Probe", "Record"]
+
+# Percentile -> rounds from which it is worth printing: at 95 % confidence to within a tenth of the tail's
+# share (MLPerf Inference rules, "minimum query count", with wider margins).
+PERCENTILES = {90: 64, 95: 130, 99: 662}
+
+
+@dataclass
+class Record:
+    """The rounds of one benchmark of one model.
+
+    kind: what was measured: "throughput", "latency", "cache: memory", "tokenization", "load" ...
+    batch, length: texts of a round, and tokens of each.
+    tokens: real tokens of a round, as the tokenizer counts them.
+    warm_ups: untimed calls of this shape before the first round.
+    seconds: of each round, until vectors (batch, D) were in host memory.
+    uncached: seconds of the same texts without the cache, where it is the cache that is measured.
+    seen: tokens that the model was handed for the last round's texts in an untimed run; None: not looked at.
+    stray: largest difference of that run's vectors from those of the round.
+    peak_bytes: the most memory that the process ever had, where that is measured; device_peak_bytes: of
+        MLX's arrays.
+    """
+
+    kind: str
+    batch: int
+    length: int
+    tokens: int = 0
+    warm_ups: int | None = None
+    seconds: list[float] = field(default_factory=list)
+    uncached: list[float] = field(default_factory=list)
+    seen: int | None = None
+    stray: float = 0.0
+    peak_bytes: int = 0
+    device_peak_bytes: int = 0
+
+    @property
+    def shape(self) -> str:
+        """Texts x tokens, as "32 x 64"."""
+        return f"{self.batch} x {self.length}"
+
+    @property
+    def rate(self) -> float:
+        """Real tokens/s of the median round."""
+        return self.tokens / median(self.seconds)
+
+    @property
+    def first_over_median(self) -> float:
+        """The first round over the median of all: well above 1 where a warm-up was counted."""
+        return self.seconds[0] / median(self.seconds)
+
+    @property
+    def speedup(self) -> float | None:
+        """Median uncached over median cached time of the same texts; None where no cache was measured."""
+        return median(self.uncached) / median(self.seconds) if self.uncached else None
+
+    @property
+    def percentiles(self) -> dict[int, float]:
+        """Seconds below which so many per cent of the rounds lie, of those that there are rounds for."""
+        enough = [percent for percent, least in PERCENTILES.items() if len(self.seconds) >= least]
+        return {percent: quantiles(self.seconds, n=100)[percent - 1] for percent in enough}
+
+    def figures(self) -> dict[str, float | int | str]:
+        """Return what belongs into the JSON beside the rounds."""
+        found: dict[str, float | int | str] = {"kind": self.kind, "batch": self.batch, "length": self.length}
+        found |= {"first_over_median": self.first_over_median}
+        if self.tokens:
+            found |= {"tokens": self.tokens, "tokens_per_second": self.rate}
+        if (speedup := self.speedup) is not None:
+            found |= {"cache_speedup": speedup, "uncached_median": median(self.uncached)}
+        if self.peak_bytes:
+            found |= {"peak_bytes": self.peak_bytes, "device_peak_bytes": self.device_peak_bytes}
+        return found | {f"p{percent}": seconds for percent, seconds in self.percentiles.items()}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Interleaved rounds that only the audits need: element i of each was timed in the same turn.
+
+    new, repeated, other_seed: seconds of new texts, of the same texts again, of new texts of another seed.
+    quarter: seconds of a quarter as many new texts.
+    batch, length: texts of a round (but of quarter), and tokens of each.
+    """
+
+    batch: int
+    length: int
+    new: Sequence[float]
+    repeated: Sequence[float]
+    other_seed: Sequence[float]
+    quarter: Sequence[float]

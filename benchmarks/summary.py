@@ -1,0 +1,116 @@
+"""The tables of a run: the reference results' summary, then every shape."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from benchmarks.bench import Bench
+from benchmarks.records import Record
+from embeddings.evaluation.published import Published
+from embeddings.evaluation.scaling import cross_size, scaling_table
+from embeddings.synthetic import PREFIX
+
+__all__ = ["grid_table", "summary_table"]
+
+SUMMARY = ("Model", "Dimension", "Throughput (tokens/s)", "Latency (ms)", "Cache speedup", "MFU")
+GRID = ("measured", "texts x tokens", "tokens/s", "MFU", "median (ms)", "first/median", "rounds", "also")
+
+
+def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
+    """Return the reference's table, with what it published of a model in brackets beside the measurement."""
+    benches = list(benches)
+    rows = [SUMMARY, *(_summary(bench, published) for bench in benches)]
+    lines = aligned(rows)
+    for bench in benches:
+        (batch, length), (cached, tokens) = bench.fit(bench.plan.headline), bench.fit(bench.plan.cache)
+        lines.append(
+            f"  {bench.name}: throughput of {batch} x {length} tokens, cache of {cached} x {tokens}, "
+            f"latency of one text of 16; {bench.findings.precision}, "
+            f"best matrix product {bench.findings.peak / 1e12:.3g} TFLOP/s"
+        )
+    if any("(" in cell for row in rows[1:] for cell in row):
+        lines.append("  in brackets: as published of that size, on another device and other texts")
+    return lines + steps(benches, published)
+
+
+def size_of(bench: Bench) -> str:
+    """Name a model as the published figures do."""
+    return bench.name.removeprefix(PREFIX).removesuffix("-4bit")
+
+
+def headline(bench: Bench) -> Record | None:
+    """Return the record whose rate stands in the summary, None where it was not measured."""
+    batch, length = bench.fit(bench.plan.headline)
+    found = (one for one in bench.findings.records if one.kind == "throughput")
+    return next((one for one in found if (one.batch, one.length) == (batch, length)), None)
+
+
+def steps(benches: Iterable[Bench], published: Published) -> list[str]:
+    """Return how rates fall from size to size, beside FLOPs, where models were measured at one shape."""
+    found = [(bench, one) for bench in benches if (one := headline(bench))]
+    if len(found) < 2 or len({one.shape for _, one in found}) > 1:
+        return []
+    rates = {size_of(bench): one.rate for bench, one in found}
+    configs = {size_of(bench): bench.config for bench, _ in found}
+    return ["", *scaling_table(cross_size(rates, configs, found[0][1].length), published)]
+
+
+def _summary(bench: Bench, published: Published) -> tuple[str, ...]:
+    summary = [figure for figure in published.of(size_of(bench)) if figure.section == "Performance Summary"]
+    said = {figure.quantity: figure.shown for figure in summary}
+
+    def beside(measured: str, quantity: str) -> str:
+        return f"{measured} ({said[quantity]})" if quantity in said else measured
+
+    of = {one.kind: one for one in bench.findings.records}
+    rate, latency, cached = headline(bench), of.get("latency"), of.get("cache: memory")
+    return (
+        bench.name,
+        beside(str(bench.engine.dimension), "dimension"),
+        beside(f"{rate.rate:,.0f}" if rate else "-", "throughput, tokens/s"),
+        beside(f"{median(latency.seconds) * 1e3:.2f}" if latency else "-", "latency, ms"),
+        beside(f"{cached.speedup:,.1f}" if cached and cached.speedup else "-", "cache speedup"),
+        f"{bench.findings.share(rate, bench.findings.peak):.1%}" if rate else "-",
+    )
+
+
+def grid_table(bench: Bench) -> list[str]:
+    """Return a row for each measurement of one model."""
+    computed = bench.findings.computed
+    rows = [GRID]
+    for one in bench.findings.records:
+        share = f"{bench.findings.share(one, bench.findings.peak):.1%}" if one in computed else "-"
+        rows.append(
+            (
+                one.kind,
+                one.shape,
+                f"{one.rate:,.0f}" if one.tokens else "-",
+                share,
+                f"{median(one.seconds) * 1e3:.4g}",
+                f"{one.first_over_median:.2f}",
+                str(len(one.seconds)),
+                _also(one),
+            )
+        )
+    return [f"{bench.name}", *aligned(rows)]
+
+
+def _also(one: Record) -> str:
+    found = [f"p{percent} {seconds * 1e3:.4g} ms" for percent, seconds in one.percentiles.items()]
+    if one.speedup:
+        found.append(f"speedup {one.speedup:.4g}")
+    if one.peak_bytes:
+        found.append(f"peak {one.peak_bytes / 2**30:.2f} GiB, MLX {one.device_peak_bytes / 2**30:.2f}")
+    return ", ".join(found)
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Set a table: the first column to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if column in (0, len(row) - 1) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

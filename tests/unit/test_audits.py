@@ -1,0 +1,353 @@
+"""The audits: arithmetic by hand, and the timing faults of public servers, each injected and each killed.
+
+A model that takes a known time of a clock that nothing else moves: the same figures at every run.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks import meter
+from benchmarks.audits import AUDITS, Findings, Reported, bars, judge, median_interval
+from benchmarks.fresh import FreshTexts, Seen
+from benchmarks.meter import Meter, by_clock
+from benchmarks.records import Probe, Record
+from embeddings.errors import EmbeddingsError, InputError
+from embeddings.evaluation.roofline import Device
+from embeddings.tokens import TokenizedTexts
+
+FLOPS, PEAK = 1e6, 2e9  # of a token; of the device, in a second
+SHAPE, ROUNDS = (8, 16), 9
+
+
+class Clock:
+    """A clock that stands still but for what is said to take time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds that were said to pass."""
+        return self.now
+
+
+class Model:
+    """Half as fast as its device; a token is a word, or the end; its first call takes ten times as long."""
+
+    dimension = 3
+
+    def __init__(self, clock: Clock, limit: int = 64) -> None:
+        self.clock, self.limit, self.calls = clock, limit, 0
+
+    def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
+        """Count words and one more."""
+        words = [len(text.split()) + 1 for text in texts]
+        ids = [np.zeros(min(number, self.limit), np.int32) for number in words]
+        return TokenizedTexts(ids, np.array([max(number - self.limit, 0) for number in words]))
+
+    def count(self, texts: Sequence[str]) -> int:
+        """Count what the model sees."""
+        return int(self.tokenize(texts).lengths.sum())
+
+    def run(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What takes the time."""
+        self.calls += 1
+        self.clock.now += 2 * self.count(texts) * FLOPS / PEAK * (10 if self.calls == 1 else 1)
+        vectors = np.array([[len(text), 1, hash(text) % 97] for text in texts], dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
+
+    def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:
+        """Run, or ask the cache."""
+        return self.run(texts) if cache is None else cache(texts)
+
+    def spied(self, texts: Sequence[str]) -> tuple[Any, int]:
+        """Encode, and count what reached ``run``."""
+        before = self.calls
+        vectors = self.encode(texts)
+        reached = self.calls > before or isinstance(vectors, Unevaluated)
+        return vectors, int(self.tokenize(texts).lengths.sum()) if reached else 0
+
+    def cut_at(self, max_tokens: int) -> "Model":
+        """Return the same with another limit."""
+        return type(self)(self.clock, max_tokens)
+
+
+class Unevaluated:
+    """Vectors that are worked out when somebody looks."""
+
+    def __init__(self, run: Callable[[], NDArray[np.float32]]) -> None:
+        self._run = run
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[np.float32]:
+        return self._run()
+
+
+def findings(model: Model, *, warm_ups: int = 1) -> Findings:
+    """Measure two shapes and all that the audits need, as bench.py does."""
+    measuring = Meter(model, Seen(), warm_ups=warm_ups, clock=model.clock)
+    found = Findings("float32", lambda _: FLOPS, peak=PEAK)
+    for kind, batch in (("latency", 1), ("throughput", SHAPE[0])):
+        model.calls = 0  # each shape has something to warm up
+        record = measuring.encoding(by_clock(model.clock), kind, batch, SHAPE[1], ROUNDS)
+        found.records.append(record)
+        found.reported.append(Reported(kind, record.rate, batch * SHAPE[1], record.seconds))
+    found.probe = measuring.probe(*SHAPE, ROUNDS)
+    found.uneven = measuring.uneven(32)
+    return found
+
+
+def red(found: Findings) -> set[str]:
+    """Name the audits that fail."""
+    gate = judge("a model", found)
+    assert not gate.unread
+    return {verdict.check for verdict in gate.red}
+
+
+def test_a_right_run_passes() -> None:
+    found = findings(Model(Clock()))
+    assert red(found) == set()
+    assert found.share(found.records[1], PEAK) == pytest.approx(0.5)
+    assert found.records[1].rate == pytest.approx(PEAK / FLOPS / 2)
+
+
+def unevaluated(patch: pytest.MonkeyPatch) -> Findings:
+    """48: the clock stops before anything is worked out."""
+
+    class Lazy(Model):
+        def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:  # noqa: ARG002
+            self.clock.now += 1e-6
+            return Unevaluated(partial(self.run, texts))
+
+    assert red(findings(Lazy(Clock()))) == set()  # the rule: host memory before the clock stops
+    patch.setattr(meter, "in_host_memory", lambda vectors: vectors)
+    patch.setattr(Meter, "_check", lambda *_: None)
+    patch.setattr(np, "abs", lambda _: np.zeros(1))  # nobody compares what is not there
+    return findings(Lazy(Clock()))
+
+
+def cached(_: pytest.MonkeyPatch) -> Findings:
+    """49: a second time, a text costs nothing."""
+
+    class Remembers(Model):
+        known: dict[str, NDArray[np.float32]] = {}  # noqa: RUF012
+
+        def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:  # noqa: ARG002
+            if new := [text for text in texts if text not in self.known]:
+                self.known |= dict(zip(new, self.run(new), strict=True))
+            self.clock.now += 1e-5
+            return np.array([self.known[text] for text in texts])
+
+    return findings(Remembers(Clock()))
+
+
+def padding_counted(_: pytest.MonkeyPatch) -> Findings:
+    """50: rows x longest."""
+
+    class Padded(Model):
+        def count(self, texts: Sequence[str]) -> int:
+            return int(self.tokenize(texts).lengths.max()) * len(texts)
+
+    return findings(Padded(Clock()))
+
+
+def cut_off_counted(_: pytest.MonkeyPatch) -> Findings:
+    """51: tokens that the model never saw."""
+
+    class Uncut(Model):
+        def count(self, texts: Sequence[str]) -> int:
+            tokens = self.tokenize(texts)
+            return int((tokens.lengths + tokens.dropped).sum())
+
+    return findings(Uncut(Clock()))
+
+
+def warm_up_counted(_: pytest.MonkeyPatch) -> Findings:
+    """52: the slow first call is a round."""
+    return findings(Model(Clock()), warm_ups=0)
+
+
+def characters_counted(_: pytest.MonkeyPatch) -> Findings:
+    """53: characters / 4."""
+
+    class Guessed(Model):
+        def count(self, texts: Sequence[str]) -> int:
+            return sum(map(len, texts)) // 4
+
+    return findings(Guessed(Clock()))
+
+
+def other_seed_slow(_: pytest.MonkeyPatch) -> Findings:
+    """The texts of the usual seed are known ahead."""
+    clock = Clock()
+    known = set(FreshTexts(Model(clock).tokenize, Seen(), seed=1)(SHAPE[0] * ROUNDS, SHAPE[1]))
+
+    class Prepared(Model):
+        def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:  # noqa: ARG002
+            self.clock.now += 1 if set(texts) & known else 0
+            return self.run(texts)
+
+    return findings(Prepared(clock))
+
+
+def other_vectors(_: pytest.MonkeyPatch) -> Findings:
+    """The vectors of a timed run are not those of the model."""
+
+    class Hurried(Model):
+        def spied(self, texts: Sequence[str]) -> tuple[Any, int]:
+            vectors, seen = super().spied(texts)
+            return vectors + np.float32(1e-5), seen
+
+    return findings(Hurried(Clock()))
+
+
+def best_reported(_: pytest.MonkeyPatch) -> Findings:
+    """The best round stands in the table, not the median."""
+    found = findings(Model(Clock()))
+    found.reported.append(Reported("best", 30.0, 10, [1.0, 1.0, 1 / 3]))
+    return found
+
+
+def too_good(_: pytest.MonkeyPatch) -> Findings:
+    """More than the chip can do, although the session's own matrix product is slower still."""
+    found = findings(Model(Clock()))
+    found.device = Device("a chip", "chips", ("a chip",), "2020-01", {"float32": PEAK / 3}, "a test")
+    return found
+
+
+FAULTS = {
+    unevaluated: {"growing work", "roofline"},
+    cached: {"repeated texts"},
+    padding_counted: {"real tokens"},
+    cut_off_counted: {"real tokens"},
+    warm_up_counted: {"warm up", "first round"},
+    characters_counted: {"real tokens"},
+    other_seed_slow: {"second seed"},
+    other_vectors: {"untimed vectors"},
+    best_reported: {"recomputed"},
+    too_good: {"device peak"},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_each_fault_is_killed(
+    fault: Callable[[pytest.MonkeyPatch], Findings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert red(fault(monkeypatch)) >= FAULTS[fault]
+
+
+def test_every_audit_kills_a_fault() -> None:
+    assert set.union(*FAULTS.values()) == set(AUDITS)
+
+
+def test_what_was_not_run_is_red() -> None:
+    found = findings(Model(Clock()))
+    found.probe = found.uneven = None
+    assert red(found) == {"repeated texts", "second seed", "growing work", "real tokens"}
+    nothing = Findings("float32", lambda _: FLOPS, peak=PEAK)
+    assert red(nothing) == set(bars(nothing))
+
+
+@pytest.mark.parametrize(("count", "place"), [(7, 0), (8, 0), (11, 1), (15, 2), (64, 22)])
+def test_interval_of_the_median(count: int, place: int) -> None:
+    """The binomial by hand: at most 1 % lies beyond this order statistic, and more beyond the next."""
+    values = [float(value) for value in range(count)]
+    assert median_interval(values[::-1]) == (place, count - 1 - place)
+    tails = [sum(math.comb(count, k) for k in range(n)) / 2**count for n in (place + 1, place + 2)]
+    assert tails[0] <= 0.01 < tails[1]
+    assert median_interval(values[:6]) == (-math.inf, math.inf)
+
+
+def test_noise_is_no_alarm() -> None:
+    """Repeated texts 8 % faster, or 30 % in a third of the turns: neither is surely more than a tenth."""
+    found = findings(Model(Clock()))
+    ones = [1.0] * 9
+    for repeated in ([1 / 1.08] * 9, [1 / 1.3] * 3 + ones[3:], [1 / 1.3] * 8 + [1.0]):
+        found.probe = Probe(*SHAPE, ones, repeated, ones, [0.1] * 9)
+        assert "repeated texts" not in red(found)
+    found.probe = Probe(*SHAPE, ones, [1 / 1.11] * 9, ones, [0.1] * 9)
+    assert red(found) == {"repeated texts"}
+
+
+def test_no_text_is_shown_twice() -> None:
+    model, seen = Model(Clock()), Seen()
+    texts = FreshTexts(model.tokenize, seen)(40, 9)
+    assert len(set(texts)) == 40
+    assert set(model.tokenize(texts).lengths) == {9}
+    seen.claim(texts)
+    with pytest.raises(InputError, match="one was shown before"):
+        seen.claim(texts[:1])
+    with pytest.raises(InputError, match="one was shown before"):
+        seen.claim(["twice", "twice"])
+    seen.again(texts)
+    with pytest.raises(InputError, match="that is to be shown again is new"):
+        seen.again(["never shown"])
+    assert not set(FreshTexts(model.tokenize, seen)(40, 9)) & set(texts)  # the same seed draws on
+
+
+def test_texts_that_there_are_not() -> None:
+    with pytest.raises(InputError, match="no 5000 new ones of exactly 2 tokens"):
+        FreshTexts(Model(Clock()).tokenize, Seen())(5000, 2)
+    letters = Model(Clock())
+    letters.tokenize = lambda texts: TokenizedTexts(  # type: ignore[method-assign]
+        [np.zeros(len(text) ** 2, np.int32) for text in texts], np.zeros(len(texts), np.int64)
+    )
+    with pytest.raises(InputError, match="no 1 new ones of exactly 5 tokens"):
+        FreshTexts(letters.tokenize, Seen())(1, 5)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "words"),
+    [
+        (np.ones((1, 3), np.float32) / np.float32(3**0.5), "gave float32 (1, 3)"),
+        (np.ones((8, 3)) / 3**0.5, "gave float64 (8, 3)"),
+        (np.ones((8, 3), np.float32), "a vector has length 1.73"),
+        (np.full((8, 3), np.nan, np.float32), "a vector has length nan"),
+    ],
+)
+def test_what_a_round_returned_is_looked_at(vectors: NDArray[Any], words: str) -> None:
+    model = Model(Clock())
+    measuring = Meter(model, Seen(), clock=model.clock)
+    model.run = lambda texts: vectors  # type: ignore[method-assign]  # noqa: ARG005
+    with pytest.raises(EmbeddingsError, match=words.replace("(", r"\(").replace(")", r"\)")):
+        measuring.warm_up(*SHAPE)
+
+
+def test_the_cache_beside_the_same_texts_without_it() -> None:
+    model = Model(Clock())
+    held: dict[str, NDArray[np.float32]] = {}
+
+    def cache(texts: Sequence[str]) -> NDArray[np.float32]:
+        model.clock.now += 1e-3
+        held.update(
+            {text: row for text, row in zip(texts, model.run(texts), strict=True) if text not in held}
+        )
+        if all(text in held for text in texts):
+            return np.array([held[text] for text in texts])
+        return model.run(texts)
+
+    measuring = Meter(model, Seen(), clock=model.clock)
+    record = measuring.encoding(by_clock(model.clock), "cache: memory", *SHAPE, 3, cache=cache)
+    assert len(record.uncached) == len(record.seconds) == 3
+    assert record.stray == 0
+
+
+def test_percentiles_need_rounds() -> None:
+    def percentiles(rounds: int) -> set[int]:
+        return set(Record("latency", 1, 16, seconds=[1.0] * rounds).percentiles)
+
+    assert [percentiles(rounds) for rounds in (63, 64, 129, 130, 661)] == [
+        set(),
+        {90},
+        {90},
+        {90, 95},
+        {90, 95},
+    ]
+    assert percentiles(662) == {90, 95, 99}
+    ramp = Record("latency", 1, 16, seconds=[float(n) for n in range(1, 100)])
+    assert ramp.percentiles[90] == pytest.approx(90)

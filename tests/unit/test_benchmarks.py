@@ -1,0 +1,212 @@
+"""The measurements as a user runs them, on a tiny model; and runs beside a baseline."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import baseline
+from benchmarks.plan import default_models, plan_of
+from tests.unit import tiny
+from tests.unit.test_interface import pytest_run, run_with_plugin
+
+ONLY = "--benchmark-only"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([ONLY, "-m", "quality"], "does nothing else: leave out -m"),
+        ([ONLY, "-m", "faults"], "does nothing else: leave out -m"),
+        ([ONLY, "--benchmark-skip"], "leave out --benchmark-skip"),
+        ([ONLY, "--benchmark-disable"], "leave out --benchmark-disable"),
+        ([ONLY, "--recorded=folder"], "leave out --recorded"),
+        ([ONLY, "--baseline=none"], "leave out --baseline"),
+        ([ONLY, "--model=a", "--model=a"], "the same model twice: a, a; name each once"),
+        ([ONLY, "--model=no-such-model"], "no-such-model: neither a known model nor a folder"),
+        ([ONLY, "--benchmark-compare=no/such/file.json"], "no such file; name one, or store a run"),
+        (["benchmarks"], "measured with --benchmark-only alone; add it"),
+    ],
+)
+def test_what_would_run_nothing_is_one_error(options: list[str], words: str) -> None:
+    done = pytest_run(*options)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_each_command_collects_its_own() -> None:
+    """The measurements and nothing else, nothing skipped or deselected; and they open no model for others."""
+    listed = pytest_run(ONLY, "--collect-only", "-q").stdout
+    names = [line for line in listed.splitlines() if "::" in line]
+    assert all(name.startswith("benchmarks/test_speed.py::") for name in names)
+    grids = sum(len(plan_of(model).grid) for model in default_models())
+    assert len(names) == grids + 5 * len(default_models())
+    assert "deselected" not in listed
+    assert "benchmarks/" not in pytest_run("--collect-only", "-q").stdout
+
+
+def test_a_run_and_its_baseline(tmp_path: Path) -> None:
+    """The tables, the JSON, and a second run that lacks one benchmark and has a new one."""
+    model, stored = tiny.build(tmp_path / "my-model", max_tokens=140), tmp_path / "stored.json"
+    some = ["-p", "no:cacheprovider", f"--model={model}"]
+    first = pytest_run(ONLY, *some, "-k", "8x or cache", f"--benchmark-json={stored}")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert re.search(
+        r"Model +Dimension +Throughput \(tokens/s\) +Latency \(ms\) +Cache speedup +MFU", first.stdout
+    )
+    assert re.search(rf"{model}: 9 checks passed\n", first.stdout)
+    assert "skipped" not in first.stdout
+    run = json.loads(stored.read_text(encoding="utf-8"))
+    assert {"device", "chip", "cores", "blas", "mlx", "precision", "tf32"} <= run["machine_info"].keys()
+    assert {one["outcome"] for one in run["audits"][str(model)]} == {"pass"}
+    throughput, *_, cached = (one["extra_info"] for one in run["benchmarks"])
+    assert throughput["tokens"] == 8 * 16
+    assert {"mfu", "matmul", "first_over_median", "tokens_per_second"} <= throughput.keys()
+    assert cached["cache_speedup"] > 0
+
+    second = pytest_run(ONLY, *some, "-k", "8x or tokenization", f"--benchmark-compare={stored}")
+    assert second.returncode == 1
+    assert re.search(
+        r"  \d\.\d{3}x +\d\.\d{3}x  benchmarks/test_speed.py::test_throughput\S+8x16\]", second.stdout
+    )
+    failures = re.findall(r"FAIL: \S+: \S+::(\w+)\S+ (is new|is in the baseline)", second.stdout)
+    assert failures == [
+        ("test_cache", "is in the baseline"),
+        ("test_cache", "is in the baseline"),
+        ("test_tokenization", "is new"),
+    ]
+    for one in run["benchmarks"]:
+        one["stats"]["median"] = 1e-9
+    stored.write_text(json.dumps(run), encoding="utf-8")
+    same = (ONLY, *some, "-k", "8x or cache", f"--benchmark-compare={stored}")
+    regression = pytest_run(*same, "--benchmark-compare-fail=median:50%")
+    assert regression.returncode != 0
+    assert "Performance has regressed" in regression.stdout + regression.stderr
+    assert "FAIL" not in regression.stdout
+
+
+@pytest.mark.parametrize("text", ["no JSON", '{"benchmarks": [{}]}', "{}"])
+def test_a_malformed_baseline_is_red(tmp_path: Path, text: str) -> None:
+    stored = tmp_path / "stored.json"
+    stored.write_text(text, encoding="utf-8")
+    done = pytest_run(ONLY, f"--benchmark-compare={stored}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert re.search(r"ERROR: \S*stored.json: malformed", done.stderr)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_no_baseline_is_red(tmp_path: Path) -> None:
+    model = tiny.build(tmp_path / "my-model", max_tokens=140)
+    some = [f"--model={model}", "-k", "tokenization", f"--benchmark-storage=file://{tmp_path}"]
+    done = pytest_run(ONLY, *some, "--benchmark-compare")
+    assert done.returncode == 1
+    assert "FAIL: --benchmark-compare: no baseline that can be read" in done.stdout
+
+
+BARE = """
+import benchmarks.test_speed as module
+def test_bare(benchmark):
+    benchmark(len, "text")
+def test_smuggled(measure, request):
+    request.getfixturevalue("benchmark")(len, "text")
+module.{0} = {0}
+"""
+
+
+def test_no_benchmark_goes_round_the_rules(tmp_path: Path) -> None:
+    model = tiny.build(tmp_path / "my-model", max_tokens=140)
+    bare = run_with_plugin(tmp_path, BARE.format("test_bare"), ONLY, f"--model={model}")
+    assert bare.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "test_bare: must ask for measure, whose rules bind, not benchmark" in bare.stdout + bare.stderr
+    some = [ONLY, f"--model={model}", "-k", "smuggled or tokenization"]
+    smuggled = run_with_plugin(tmp_path, BARE.format("test_smuggled"), *some)
+    assert smuggled.returncode == 1
+    assert "FAIL: 2 benchmarks were timed, 1 of them by the rules" in smuggled.stdout
+
+
+def test_a_missing_audit_is_red(tmp_path: Path) -> None:
+    """A model whose audit fell out has no green run."""
+    model = tiny.build(tmp_path / "my-model", max_tokens=140)
+    some = [ONLY, f"--model={model}", "-k", "tokenization"]
+    broken = run_with_plugin(
+        tmp_path,
+        "def pytest_configure():\n"
+        "    from benchmarks import plugin\n"
+        "    right = plugin.judge\n"
+        "    def judge(model, found):\n"
+        "        gate = right(model, found)\n"
+        "        gate.verdicts = [one for one in gate.verdicts if one.check != 'second seed']\n"
+        "        return gate\n"
+        "    plugin.judge = judge\n",
+        *some,
+    )
+    assert broken.returncode == 1
+    assert "audit did not run: second seed" in broken.stdout
+
+
+RUN: dict[str, Any] = {
+    "machine_info": {"device": "cpu", "chip": "a", "cores": 2, "tf32": "-", "mlx": "1", "blas": "x"},
+    "benchmarks": [
+        {
+            "fullname": "t::one",
+            "stats": {"median": 2.0},
+            "extra_info": {"matmul": 1e9, "precision": "float32"},
+        }
+    ],
+}
+
+
+def test_ratios_by_hand() -> None:
+    """Half as long on a machine that multiplies three times as fast: slower, if the machine were the same."""
+    now = copy.deepcopy(RUN)
+    now["benchmarks"][0]["stats"]["median"] = 1.0
+    now["benchmarks"][0]["extra_info"]["matmul"] = 3e9
+    now["machine_info"]["mlx"] = "2"
+    lines, failures = baseline.compare(RUN, now, "stored")
+    assert failures == []
+    assert lines[1:] == ["  mlx: 1 -> 2", "   0.500x   1.500x  t::one"]
+
+
+@pytest.mark.parametrize(("key", "value"), [("device", "gpu"), ("chip", "b"), ("cores", 4), ("tf32", "0")])
+def test_another_machine_is_not_comparable(key: str, value: object) -> None:
+    now = copy.deepcopy(RUN)
+    now["machine_info"][key] = value
+    lines, failures = baseline.compare(RUN, now, "stored")
+    assert lines == []
+    assert len(failures) == 1
+    assert failures[0].startswith(f"stored: not comparable: {key} is {value!r}")
+
+
+def test_another_precision_is_not_comparable() -> None:
+    now = copy.deepcopy(RUN)
+    now["benchmarks"][0]["extra_info"]["precision"] = "bfloat16"
+    lines, failures = baseline.compare(RUN, now, "stored")
+    assert lines == []
+    assert failures == ["stored: not comparable: t::one is in bfloat16, it was in float32"]
+
+
+def test_missing_and_new_benchmarks() -> None:
+    now = copy.deepcopy(RUN)
+    now["benchmarks"][0]["fullname"] = "t::two"
+    assert baseline.compare(RUN, now, "stored")[1] == [
+        "stored: t::one is in the baseline and not in this run",
+        "stored: t::two is new: no baseline; store a run again",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "value"), [("stats", {}), ("stats", {"median": 0.0}), ("extra_info", {}), ("fullname", None)]
+)
+def test_malformed_documents(where: str, value: object) -> None:
+    then = copy.deepcopy(RUN)
+    then["benchmarks"][0][where] = value
+    assert bool(baseline.why_malformed(then)) == (where != "fullname")
+    assert baseline.why_malformed({**RUN, "machine_info": {}}) == (
+        "machine_info lacks device, chip, cores, tf32, mlx, blas"
+    )
