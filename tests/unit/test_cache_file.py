@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -218,6 +219,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
         with writer(path, 1000 * kill, 1000) as process:
             assert process.stdout is not None
             told = [process.stdout.readline() for _ in range(choose.randint(1, 30))]
+            sum(range(choose.randint(0, 100_000)))  # up to a millisecond on, in the middle of a batch
             process.kill()
             told += process.stdout.readlines()
         assert process.returncode == -signal.SIGKILL
@@ -230,8 +232,11 @@ def test_fifty_kills(tmp_path: Path) -> None:
             assert file.get(list(batch(number))) == batch(number)
         assert len(committed) * ROWS <= file.size()[0] <= (len(committed) + KILLS) * ROWS
     with closing(sqlite3.connect(path)) as connection:
+        rows = Counter[bytes]()
         for key, dropped, vector in connection.execute("SELECT key, dropped, vector FROM vectors"):
             assert (vector, dropped) == entry_of(key)
+            rows[key.split()[0]] += 1
+        assert set(rows.values()) == {ROWS}  # no batch is there in part
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
