@@ -6,8 +6,9 @@ from statistics import median, quantiles
 
 __all__ = ["PERCENTILES", "Probe", "Record"]
 
-# Percentile -> rounds from which it is worth printing: at 95 % confidence to within a tenth of the tail's
-# share (MLPerf Inference rules, "minimum query count", with wider margins).
+# Percentile -> rounds from which all but one at most lie below a bound at 99 % confidence, as MLPerf Inference's
+# early stopping asks (https://github.com/mlcommons/inference_policies, "Early Stopping"): the least n for which
+# p^n + n (1 - p) p^(n - 1) <= 0.01.
 PERCENTILES = {90: 64, 95: 130, 99: 662}
 
 
