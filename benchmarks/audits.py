@@ -166,7 +166,7 @@ def judge(model: str, found: Findings) -> Gate:
     return gate
 
 
-AA = "seven runs of all-MiniLM-L6-v2 on two shared cores"
+AA = "nine runs of all-MiniLM-L6-v2 on two shared cores"
 
 # Largest difference between two runs, by precision: the gate's bars of "alone or mixed" in thresholds.toml.
 STRAY = {"float32": (2e-6, 3.5e-7), "bfloat16": (0.02, 0.009), "float16": (0.0025, 0.0012)}
@@ -178,7 +178,7 @@ def bars(found: Findings) -> dict[str, Threshold]:
     made = [
         _bar("repeated texts", 0.979, f"{AA}; 10 % faster is caching (TEST04)", at_most=1.1),
         _bar("second seed", 0.999, AA, at_most=1.1),
-        _bar("growing work", 1.38, f"{AA} 1.72 to 2.07, the 0.6B shape 1.38; half the least", at_least=0.5),
+        _bar("growing work", 1.3, f"{AA} 1.72 to 2.07, the 0.6B shape 1.3; half the least", at_least=0.5),
         _bar("untimed vectors", strayed, "alone or mixed, thresholds.toml", at_most=stray),
         _bar("real tokens", 0, "a count", at_most=0),
         _bar("warm up", 1, "a count", at_least=1),

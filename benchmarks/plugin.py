@@ -35,7 +35,7 @@ JUDGES = ("recorded", "topics", "sts", "retrieval", "thresholds", "projector", "
 
 def measures(config: pytest.Config) -> bool:
     """Whether this is a run of the measurements."""
-    return bool(config.getoption("benchmark_only"))
+    return bool(config.getoption("benchmark_only", default=False))
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-benchmark reads its options
@@ -162,11 +162,13 @@ def measure(bench: Bench, benchmark: Any) -> Measure:
     return Measure(bench, benchmark)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     if measures(config):
         machine_info |= machine([_precision(config, name) for name in _names(config)])
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     output_json["audits"] = {
         model: [

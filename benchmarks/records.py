@@ -6,8 +6,9 @@ from statistics import median, quantiles
 
 __all__ = ["PERCENTILES", "Probe", "Record"]
 
-# Percentile -> rounds from which it is worth printing: at 95 % confidence to within a tenth of the tail's
-# share (MLPerf Inference rules, "minimum query count", with wider margins).
+# Percentile -> rounds from which the second largest bounds it at 99 % confidence: the least n for which
+# p^n + n (1 - p) p^(n - 1) <= 0.01, as in MLPerf Inference's early stopping
+# (https://github.com/mlcommons/inference_policies/blob/master/inference_rules.adoc).
 PERCENTILES = {90: 64, 95: 130, 99: 662}
 
 

@@ -16,7 +16,7 @@ from benchmarks import meter
 from benchmarks.audits import AUDITS, Findings, Reported, bars, judge, median_interval
 from benchmarks.fresh import FreshTexts, Seen
 from benchmarks.meter import Meter, by_clock
-from benchmarks.records import Probe, Record
+from benchmarks.records import PERCENTILES, Probe, Record
 from embeddings.errors import EmbeddingsError, InputError
 from embeddings.evaluation.roofline import Device
 from embeddings.tokens import TokenizedTexts
@@ -349,5 +349,9 @@ def test_percentiles_need_rounds() -> None:
         {90, 95},
     ]
     assert percentiles(662) == {90, 95, 99}
+    for percent, rounds in PERCENTILES.items():
+        p = percent / 100
+        least, fewer = (p**n + n * (1 - p) * p ** (n - 1) for n in (rounds, rounds - 1))
+        assert least <= 0.01 < fewer
     ramp = Record("latency", 1, 16, seconds=[float(n) for n in range(1, 100)])
     assert ramp.percentiles[90] == pytest.approx(90)

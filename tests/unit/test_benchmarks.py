@@ -113,6 +113,8 @@ BARE = """
 import benchmarks.test_speed as module
 def test_bare(benchmark):
     benchmark(len, "text")
+def test_both(measure, benchmark):
+    benchmark(len, "text")
 def test_smuggled(measure, request):
     request.getfixturevalue("benchmark")(len, "text")
 module.{0} = {0}
@@ -121,9 +123,10 @@ module.{0} = {0}
 
 def test_no_benchmark_goes_round_the_rules(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "my-model", max_tokens=140)
-    bare = run_with_plugin(tmp_path, BARE.format("test_bare"), ONLY, f"--model={model}")
-    assert bare.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "test_bare: must ask for measure, whose rules bind, not benchmark" in bare.stdout + bare.stderr
+    for name in ("test_bare", "test_both"):
+        bare = run_with_plugin(tmp_path, BARE.format(name), ONLY, f"--model={model}", "-k", name)
+        assert bare.returncode == pytest.ExitCode.USAGE_ERROR
+        assert "must ask for measure, whose rules bind, not benchmark" in bare.stdout + bare.stderr
     some = [ONLY, f"--model={model}", "-k", "smuggled or tokenization"]
     smuggled = run_with_plugin(tmp_path, BARE.format("test_smuggled"), *some)
     assert smuggled.returncode == 1
