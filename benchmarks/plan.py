@@ -76,7 +76,7 @@ ON_GPU = Plan(
     cache_rounds=15,
     probe=(128, 128),
     probe_rounds=15,
-    loads=3,
+    loads=1,
     warm_ups=3,
     matmul=_GPU_MATMUL,
 )
