@@ -70,7 +70,7 @@ def open_bench(
     child: list[str],
 ) -> Bench:
     """Make the bench of a loaded model, and measure the matrix product for the first time."""
-    meter = Meter(engine, seen, warm_ups=plan.warm_ups)
+    meter = Meter(engine, seen, seed=name, warm_ups=plan.warm_ups)
     findings = Findings(precision, partial(flops_per_token, config), device=device)
     bench = Bench(name, engine, meter, plan, findings, config, limit, child)
     bench.look_at_peak()

@@ -67,10 +67,11 @@ class FreshTexts:
     """Draws texts of an exact number of tokens, none of them seen before; the same for the same seed.
 
     tokenize: by the model's own tokenizer.
+    seed: another for each model of a process, or the second would draw what the first has shown.
     """
 
     def __init__(
-        self, tokenize: Callable[[Sequence[str]], TokenizedTexts], seen: Seen, seed: int = 0
+        self, tokenize: Callable[[Sequence[str]], TokenizedTexts], seen: Seen, seed: str = ""
     ) -> None:
         self._tokenize, self._seen, self._random = tokenize, seen, random.Random(seed)  # noqa: S311
         words = fixture_words()

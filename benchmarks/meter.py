@@ -75,7 +75,7 @@ def by_clock(clock: Callable[[], float]) -> Timed:
 class Meter:
     """Times one model.
 
-    seen: the process's register of texts. warm_ups: untimed calls of a shape before its first round.
+    seen: the process's register of texts. seed: what texts are drawn by, the model's name. warm_ups: untimed calls of a shape before its first round.
     """
 
     def __init__(
@@ -83,11 +83,12 @@ class Meter:
         engine: Engine,
         seen: Seen,
         *,
+        seed: str = "",
         warm_ups: int = 1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.engine, self.seen = engine, seen
-        self.texts = FreshTexts(engine.tokenize, seen, seed=0)
+        self.engine, self.seen, self._seed = engine, seen, seed
+        self.texts = FreshTexts(engine.tokenize, seen, seed)
         self._warm_ups, self._by_clock = warm_ups, by_clock(clock)
         self._calls: Counter[tuple[int, int]] = Counter()
 
@@ -142,7 +143,10 @@ class Meter:
 
     def probe(self, batch: int, length: int, rounds: int) -> Probe:
         """Time new, repeated, otherwise seeded and fewer texts in turns, each turn in another order."""
-        repeated, other = self.texts(batch, length), FreshTexts(self.engine.tokenize, self.seen, seed=1)
+        repeated, other = (
+            self.texts(batch, length),
+            FreshTexts(self.engine.tokenize, self.seen, f"{self._seed}, the other"),
+        )
         self.warm_up(batch // 4, length)
         self._encode_new(repeated, length)
         arms: dict[str, Callable[[], list[float]]] = {

@@ -185,7 +185,7 @@ def characters_counted(_: pytest.MonkeyPatch) -> Findings:
 def other_seed_slow(_: pytest.MonkeyPatch) -> Findings:
     """The texts of the usual seed are known ahead."""
     clock = Clock()
-    known = set(FreshTexts(Model(clock).tokenize, Seen(), seed=1)(SHAPE[0] * ROUNDS, SHAPE[1]))
+    known = set(FreshTexts(Model(clock).tokenize, Seen(), seed=", the other")(SHAPE[0] * ROUNDS, SHAPE[1]))
 
     class Prepared(Model):
         def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:  # noqa: ARG002
@@ -288,6 +288,16 @@ def test_no_text_is_shown_twice() -> None:
     with pytest.raises(InputError, match="that is to be shown again is new"):
         seen.again(["never shown"])
     assert not set(FreshTexts(model.tokenize, seen)(40, 9)) & set(texts)  # the same seed draws on
+
+
+def test_models_of_one_tokenizer_draw_texts_of_their_own() -> None:
+    """Three sizes in one process: the second drew, in order, what the first had been shown, and found none."""
+    clock, seen = Clock(), Seen()
+    for name in ("one size", "another"):
+        Meter(Model(clock), seen, seed=name, clock=clock).encoding(by_clock(clock), "latency", 1, 16, 120)
+    again = Meter(Model(clock), seen, seed="another", clock=clock)
+    with pytest.raises(InputError, match="no 1 new ones"):
+        again.encoding(by_clock(clock), "latency", 1, 16, 1)
 
 
 def test_texts_that_there_are_not() -> None:
