@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
+PEERS := .venv-peers/.ready
 
 .PHONY: quality test benchmarks lint golden reference peers decoders crossover collapse bars spread lock clean
 .DEFAULT_GOAL := quality
@@ -48,7 +49,10 @@ reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, 
 $(REFERENCE): tests/reference/requirements.txt
 	tests/reference/environment.sh .venv-reference $<
 
-peers: $(READY) $(REFERENCE)  ## tokens/s beside sentence-transformers and ONNX Runtime, as ratios
+$(PEERS): benchmarks/requirements.txt
+	tests/reference/environment.sh .venv-peers $<
+
+peers: $(READY) $(REFERENCE) $(PEERS)  ## tokens/s beside sentence-transformers, ONNX Runtime and mlx-embeddings
 	$(BIN)/python -m benchmarks.peers
 
 decoders: $(READY)  ## a decoder's tokens/s, latency and MFU beside mlx-lm's own and torch's: benchmarks/README.md
@@ -71,4 +75,4 @@ lock:  ## resolve requirements.lock anew (needs uv)
 	  --extra default-model --extra synthetic --extra trained-decoder --extra gate --extra oracle --extra lint pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv .venv-reference .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -56,10 +56,8 @@ def onnxruntime() -> tuple[Encode, Count]:
     session = ort.InferenceSession(str(exported()), providers=["CPUExecutionProvider"])
 
     def encode(texts: list[str]) -> np.ndarray:
-        order = np.argsort([-len(text) for text in texts], kind="stable")
         vectors = np.empty((len(texts), 384), dtype=np.float32)
-        for start in range(0, len(texts), 32):
-            rows = order[start : start + 32]
+        for rows in sorted_batches(texts):
             batch = tokenizer.encode_batch_fast([texts[row] for row in rows])
             ids = np.array([item.ids for item in batch], dtype=np.int64)
             mask = np.array([item.attention_mask for item in batch], dtype=np.int64)
@@ -72,6 +70,33 @@ def onnxruntime() -> tuple[Encode, Count]:
         return sum(sum(item.attention_mask) for item in tokenizer.encode_batch(texts))
 
     return encode, count
+
+
+def mlx_embeddings() -> tuple[Encode, Count]:
+    """Load mlx-embeddings as its users do, on length-sorted batches of 32."""
+    import mlx.core as mx  # noqa: PLC0415
+    from mlx_embeddings.utils import load  # noqa: PLC0415
+
+    model, tokenizer = load(str(model_folder()))
+
+    def batch(texts: list[str]) -> Any:
+        return tokenizer._tokenizer(texts, return_tensors="np", padding=True, truncation=True, max_length=256)
+
+    def encode(texts: list[str]) -> np.ndarray:
+        vectors = np.empty((len(texts), 384), dtype=np.float32)
+        for rows in sorted_batches(texts):
+            given = batch([texts[row] for row in rows])
+            mask = mx.array(given["attention_mask"])
+            vectors[rows] = np.array(model(mx.array(given["input_ids"]), attention_mask=mask).text_embeds)
+        return vectors
+
+    return encode, lambda texts: int(batch(texts)["attention_mask"].sum())
+
+
+def sorted_batches(texts: list[str], size: int = 32) -> list[np.ndarray]:
+    """Split texts, longest first: the rows of each batch."""
+    order = np.argsort([-len(text) for text in texts], kind="stable")
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def exported() -> Path:
@@ -108,7 +133,12 @@ def exported() -> Path:
 
 def start() -> Callable[[Any], dict[str, Any]]:
     """Load the engine that the command line names; return how it answers a list of texts."""
-    engines = {"ours": ours, "sentence-transformers": sentence_transformers, "onnxruntime": onnxruntime}
+    engines = {
+        "ours": ours,
+        "sentence-transformers": sentence_transformers,
+        "onnxruntime": onnxruntime,
+        "mlx-embeddings": mlx_embeddings,
+    }
     encode, count = engines[sys.argv[1]]()
 
     def answer(texts: list[str]) -> dict[str, Any]:
