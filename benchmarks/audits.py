@@ -59,6 +59,7 @@ class Findings:
 
 
 Measured = tuple[float, str]  # the figure, and what stands beneath a red row
+NOTHING: Measured = (math.nan, "no benchmark that it judges was run: add a throughput or the latency")
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -117,7 +118,7 @@ def warm_up(found: Findings) -> Measured:
 def first_round(found: Findings) -> Measured:
     """The first round over the median, in the median benchmark: a warm-up that was counted shows in all."""
     ratios = [record.first_over_median for record in found.computed]
-    return (median(ratios) if ratios else math.nan), ""
+    return (median(ratios), "") if ratios else NOTHING
 
 
 def recomputed(found: Findings) -> Measured:
@@ -218,4 +219,4 @@ def _surely(slower: Sequence[float], faster: Sequence[float]) -> Measured:
 
 def _worst(found: Iterable[Measured]) -> Measured:
     """Return the largest, a NaN before all; NaN where there is nothing at all."""
-    return max(found, key=lambda pair: (math.isnan(pair[0]), pair[0]), default=(math.nan, "nothing ran"))
+    return max(found, key=lambda pair: (math.isnan(pair[0]), pair[0]), default=NOTHING)

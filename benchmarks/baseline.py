@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compare", "why_malformed", "why_unreadable"]
+__all__ = ["Document", "compare", "why_malformed", "why_unreadable"]
 
 Document = Mapping[str, Any]
 SAME = ("device", "chip", "cores", "tf32")  # of machine_info: another one is another measurement

@@ -83,13 +83,16 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
-    """Load, encode once, and print."""
+    """Load, encode once, and print; exit code 1, and one line on stderr, where it cannot be done."""
     options = parse()
     if options.serve:
         serve(lambda: start(options))
         return
-    answer = start(options)
-    load, done = answer("load"), answer("encode")
+    try:
+        answer = start(options)
+        load, done = answer("load"), answer("encode")
+    except embeddings.EmbeddingsError as error:
+        sys.exit(str(error))
     if options.json:
         print(json.dumps({"model": options.model, "load_seconds": load["seconds"], **done}))
         return

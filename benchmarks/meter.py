@@ -75,7 +75,7 @@ def by_clock(clock: Callable[[], float]) -> Timed:
 class Meter:
     """Times one model.
 
-    seen: the process's register of texts. seed: what texts are drawn by: the model's name.
+    seen: the process's register of texts. seed: what texts are drawn by, the model's name.
     warm_ups: untimed calls of a shape before its first round.
     """
 

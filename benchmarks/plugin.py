@@ -28,7 +28,8 @@ PLANS = pytest.StashKey[dict[str, Plan]]()  # only of a run that measures
 BENCHES = pytest.StashKey[dict[str, Bench]]()
 AUDITED = pytest.StashKey[dict[str, Gate]]()
 SEEN = pytest.StashKey[Seen]()
-CHANGES = pytest.StashKey[list[str]]()  # since the baseline
+BASELINES = pytest.StashKey[list[tuple[Path, baseline.Document]]]()
+CHANGES = pytest.StashKey[list[str]]()  # since the baselines
 FAILURES = pytest.StashKey[list[str]]()  # beside what the audits say
 JUDGES = ("recorded", "topics", "sts", "retrieval", "thresholds", "projector", "calibrate")
 
@@ -42,19 +43,36 @@ def measures(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if not measures(config):
         if config.args_source is pytest.Config.ArgsSource.ARGS and any(map(_in_benchmarks, config.args)):
-            raise pytest.UsageError("benchmarks: measured with --benchmark-only alone; add it")
+            raise pytest.UsageError("benchmarks: they run under --benchmark-only and not without; add it")
         return
     _refuse(config)
+    _look_at_files(config)
     config.stash[BENCHES], config.stash[AUDITED], config.stash[SEEN] = {}, {}, Seen()
     config.option.benchmark_quiet = True  # its own table; warnings and --benchmark-compare-fail stay
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if measures(session.config):
-        try:
-            session.config.stash[PLANS] = {name: plan_of(name) for name in _names(session.config)}
-        except EmbeddingsError as error:
-            raise pytest.UsageError(str(error)) from error
+    config = session.config
+    if not measures(config):
+        return
+    try:
+        config.stash[PLANS] = {name: plan_of(name) for name in _names(config)}
+    except EmbeddingsError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[BASELINES] = _baselines(config)
+
+
+def _baselines(config: pytest.Config) -> list[tuple[Path, baseline.Document]]:
+    """Read the stored runs that were asked for, before this run is stored and may be taken for the last."""
+    if not (asked := config.getoption("benchmark_compare")):
+        return []
+    load = _session(config).storage.load
+    if stored := list(load())[-1:] if asked is True else list(load(asked)):
+        return stored
+    given = "" if asked is True else f"={asked}"
+    raise pytest.UsageError(
+        f"--benchmark-compare{given}: no stored run that can be read; store one by --benchmark-json=FILE"
+    )
 
 
 def _names(config: pytest.Config) -> list[str]:
@@ -75,14 +93,23 @@ def _refuse(config: pytest.Config) -> None:
     clash += ["--baseline"] if config.getoption("baseline") != DEFAULT_MODEL else []
     if clash:
         raise pytest.UsageError(f"--benchmark-only measures and does nothing else: leave out {clash[0]}")
+    names = config.getoption("model")
+    if len(set(names)) < len(names):
+        raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+
+
+def _look_at_files(config: pytest.Config) -> None:
+    """Refuse files on which pytest-benchmark would stop with a traceback, the last of them after the run."""
     stored = config.getoption("benchmark_compare")
     if isinstance(stored, str) and len(Path(stored).parts) > 2 and not Path(stored).is_file():
         raise pytest.UsageError(f"--benchmark-compare={stored}: no such file; name one, or store a run")
     if isinstance(stored, str) and Path(stored).is_file() and (why := baseline.why_unreadable(Path(stored))):
         raise pytest.UsageError(f"{stored}: {why}; store a run again")
-    names = config.getoption("model")
-    if len(set(names)) < len(names):
-        raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+    written = config.getoption("benchmark_json")
+    if written and (written.is_dir() or not written.absolute().parent.is_dir()):
+        raise pytest.UsageError(
+            f"--benchmark-json={written}: cannot be written; name a file in a folder that exists"
+        )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -111,7 +138,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         asked = inspect.signature(item.function).parameters if isinstance(item, pytest.Function) else {}
         if "benchmark" in asked or "measure" not in asked:
-            raise pytest.UsageError(f"{item.nodeid}: must ask for measure, whose rules bind, not benchmark")
+            raise pytest.UsageError(
+                f"{item.nodeid}: no measurement by the rules; leave it out, or let it ask for measure alone"
+            )
     plans = config.stash[PLANS]
     names = list(plans)  # one model after the other, so that each is opened once
     items.sort(key=lambda item: names.index(item.callspec.params["bench"]))  # type: ignore[attr-defined]
@@ -194,15 +223,9 @@ def failures(config: pytest.Config) -> list[str]:
 
 def compared(config: pytest.Config) -> tuple[list[str], list[str]]:
     """Return what changed since the baseline that was asked for, and why it fails."""
-    if not (asked := config.getoption("benchmark_compare")):
+    if not (stored := config.stash[BASELINES]):
         return [], []
     session = _session(config)
-    named = () if asked is True else (asked,)
-    stored = list(session.storage.load(*named))
-    stored = stored[-1:] if asked is True else stored
-    if not stored:
-        where = f"--benchmark-compare{'' if asked is True else f'={asked}'}"
-        return [], [f"{where}: no baseline that can be read; store a run by --benchmark-json or -save"]
     run = {
         "machine_info": session.get_machine_info(),
         "benchmarks": [

@@ -1,9 +1,11 @@
 """The tables of a run: the reference results' summary, then every shape."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from statistics import median
 
 from benchmarks.bench import Bench
+from benchmarks.plan import SHORT
 from benchmarks.records import Record
 from embeddings.evaluation.published import Published
 from embeddings.evaluation.scaling import cross_size, scaling_table
@@ -13,6 +15,7 @@ __all__ = ["grid_table", "summary_table"]
 
 SUMMARY = ("Model", "Dimension", "Throughput (tokens/s)", "Latency (ms)", "Cache speedup", "MFU")
 GRID = ("measured", "texts x tokens", "tokens/s", "MFU", "median (ms)", "first/median", "rounds", "also")
+WIDTH = 120  # columns of a line
 
 
 def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
@@ -22,11 +25,12 @@ def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
     lines = aligned(rows)
     for bench in benches:
         (batch, length), (cached, tokens) = bench.fit(bench.plan.headline), bench.fit(bench.plan.cache)
-        lines.append(
-            f"  {bench.name}: throughput of {batch} x {length} tokens, cache of {cached} x {tokens}, "
-            f"latency of one text of 16; {bench.findings.precision}, "
+        note = (
+            f"{bench.name}: throughput of {batch} x {length} tokens, cache of {cached} x {tokens}, "
+            f"latency of one text of {SHORT}; {bench.findings.precision}, "
             f"best matrix product {bench.findings.peak / 1e12:.3g} TFLOP/s"
         )
+        lines += textwrap.wrap(note, WIDTH, initial_indent="  ", subsequent_indent="    ")
     if any("(" in cell for row in rows[1:] for cell in row):
         lines.append("  in brackets: as published of that size, on another device and other texts")
     return lines + steps(benches, published)
@@ -74,10 +78,11 @@ def _summary(bench: Bench, published: Published) -> tuple[str, ...]:
 
 
 def grid_table(bench: Bench) -> list[str]:
-    """Return a row for each measurement of one model."""
-    computed = bench.findings.computed
+    """Return a row for each measurement of one model: by kind, then length, then texts."""
+    computed, records = bench.findings.computed, bench.findings.records
+    kinds = list(dict.fromkeys(one.kind for one in records))
     rows = [GRID]
-    for one in bench.findings.records:
+    for one in sorted(records, key=lambda one: (kinds.index(one.kind), one.length, one.batch)):
         share = f"{bench.findings.share(one, bench.findings.peak):.1%}" if one in computed else "-"
         rows.append(
             (
@@ -85,7 +90,7 @@ def grid_table(bench: Bench) -> list[str]:
                 one.shape,
                 f"{one.rate:,.0f}" if one.tokens else "-",
                 share,
-                f"{median(one.seconds) * 1e3:.4g}",
+                _four_digits(median(one.seconds) * 1e3),
                 f"{one.first_over_median:.2f}",
                 str(len(one.seconds)),
                 _also(one),
@@ -95,12 +100,17 @@ def grid_table(bench: Bench) -> list[str]:
 
 
 def _also(one: Record) -> str:
-    found = [f"p{percent} {seconds * 1e3:.4g} ms" for percent, seconds in one.percentiles.items()]
+    found = [f"p{percent} {_four_digits(seconds * 1e3)} ms" for percent, seconds in one.percentiles.items()]
     if one.speedup:
-        found.append(f"speedup {one.speedup:.4g}")
+        found.append(f"speedup {_four_digits(one.speedup)}")
     if one.peak_bytes:
         found.append(f"peak {one.peak_bytes / 2**30:.2f} GiB, MLX {one.device_peak_bytes / 2**30:.2f}")
     return ", ".join(found)
+
+
+def _four_digits(number: float) -> str:
+    """Return four significant digits, never with an exponent: 0.5505, 3,535, 11,420."""
+    return f"{float(f'{number:.4g}'):,.0f}" if number >= 1000 else f"{number:.4g}"
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -201,9 +201,18 @@ class Lookup:
     """What a cache has of the texts of one call, and what is to be computed: each distinct text once.
 
     texts: N texts that are known to be texts. inputs: all else that changes their vectors.
+
+    Raises:
+        InputError: the cache is none, say the name of its file.
+        CacheError: the file is damaged or cannot be read.
+
     """
 
     def __init__(self, cache: VectorCache, inputs: Inputs, texts: Sequence[str]) -> None:
+        if not isinstance(cache, VectorCache):
+            raise InputError(
+                "cache", f"must be a VectorCache, got {type(cache).__name__}", mend="open VectorCache(FILE)"
+            )
         self._cache = cache
         self._keys = keys_of(inputs, texts)
         asked = dict(zip(self._keys, texts, strict=True))

@@ -82,9 +82,13 @@ class Published:
     figures: tuple[Figure, ...]
     statements: tuple[Statement, ...] = ()
 
+    def model(self, name: str) -> str:
+        """Return the published name of the model that goes by that name, "" where nobody published any."""
+        return self.names.get(projector_name(name).casefold(), "")
+
     def of(self, name: str) -> list[Figure]:
         """Return the figures of the model that goes by that name; none where nobody published any."""
-        model = self.names.get(projector_name(name).casefold())
+        model = self.model(name)
         return [figure for figure in self.figures if model and figure.model == model]
 
 

@@ -57,21 +57,24 @@ def cross_size(
 def scaling_table(steps: Sequence[Step], published: Published) -> list[str]:
     """Return a line for each step: times slower, as measured, as FLOPs predict, and as published.
 
-    A size has a published ratio where it goes by a name of a published model, as "0.6B".
+    A model of the published results stands there by its size, as "0.6B", any other by its own name.
     """
     if not steps:
         return []
-    lines = ["  times slower        measured  by FLOPs  published  MFU of the larger over the smaller"]
-    for step in steps:
-        name, shown = f"{step.smaller} to {step.larger}", _published(step, published)
+    pairs = [(_size(step.smaller, published), _size(step.larger, published)) for step in steps]
+    names = ["times slower", *(" to ".join(pair) for pair in pairs)]
+    width = max(map(len, names))
+    shown = {figure.quantity: figure.shown for figure in published.figures}
+    lines = [f"  {names[0]:<{width}}  measured  by FLOPs  published  MFU of the larger over the smaller"]
+    for step, name, pair in zip(steps, names[1:], pairs, strict=True):
+        said = shown.get("throughput, {} over {}".format(*pair), "-")
         lines.append(
-            f"  {name:<18}  {step.measured:>8.3g}  {step.predicted:>8.3g}  {shown:>9}  {step.mfu:.3g}"
+            f"  {name:<{width}}  {step.measured:>8.3g}  {step.predicted:>8.3g}  {said:>9}  {step.mfu:.3g}"
         )
     return lines
 
 
-def _published(step: Step, published: Published) -> str:
-    models = [published.names.get(size.casefold(), "") for size in (step.smaller, step.larger)]
-    sizes = [found.group() for model in models if (found := re.search(r"[\d.]+B$", model))]
-    quantity = "throughput, {} over {}".format(*sizes) if len(sizes) == 2 else ""
-    return next((figure.shown for figure in published.figures if figure.quantity == quantity), "-")
+def _size(name: str, published: Published) -> str:
+    """Return the size that a published model's name ends in, or the name as it is."""
+    found = re.search(r"[\d.]+B$", published.model(name))
+    return found.group() if found else name

@@ -291,7 +291,7 @@ def test_no_text_is_shown_twice() -> None:
 
 
 def test_models_of_one_tokenizer_draw_texts_of_their_own() -> None:
-    """Three sizes in one process: the second drew, in order, what the first had, and found nothing new."""
+    """Three sizes in one process: the second drew what the first had been shown, and found none new."""
     clock, seen = Clock(), Seen()
     for name in ("one size", "another"):
         Meter(Model(clock), seen, seed=name, clock=clock).encoding(by_clock(clock), "latency", 1, 16, 120)

@@ -3,13 +3,22 @@
 import copy
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from benchmarks import baseline
-from benchmarks.plan import default_models, plan_of
+from benchmarks.audits import Findings
+from benchmarks.bench import Bench
+from benchmarks.plan import SMALL_ON_CPU, default_models, plan_of
+from benchmarks.records import Record
+from benchmarks.summary import grid_table, summary_table
+from embeddings.evaluation.published import read_published
+from tests import harness
 from tests.unit import tiny
 from tests.unit.test_interface import pytest_run, run_with_plugin
 
@@ -28,7 +37,12 @@ ONLY = "--benchmark-only"
         ([ONLY, "--model=a", "--model=a"], "the same model twice: a, a; name each once"),
         ([ONLY, "--model=no-such-model"], "no-such-model: neither a known model nor a folder"),
         ([ONLY, "--benchmark-compare=no/such/file.json"], "no such file; name one, or store a run"),
-        (["benchmarks"], "measured with --benchmark-only alone; add it"),
+        ([ONLY, "--benchmark-compare=nofile.json"], "nofile.json: no stored run that can be read; store one"),
+        (
+            [ONLY, "--benchmark-json=no/such/file.json"],
+            "cannot be written; name a file in a folder that exists",
+        ),
+        (["benchmarks"], "they run under --benchmark-only and not without; add it"),
     ],
 )
 def test_what_would_run_nothing_is_one_error(options: list[str], words: str) -> None:
@@ -102,11 +116,19 @@ def test_a_malformed_baseline_is_red(tmp_path: Path, text: str) -> None:
 
 
 def test_no_baseline_is_red(tmp_path: Path) -> None:
+    """Not even where the run itself is stored, and would be the last one there."""
     model = tiny.build(tmp_path / "my-model", max_tokens=140)
     some = [f"--model={model}", "-k", "tokenization", f"--benchmark-storage=file://{tmp_path}"]
-    done = pytest_run(ONLY, *some, "--benchmark-compare")
+    done = pytest_run(ONLY, *some, "--benchmark-compare", "--benchmark-autosave")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    assert "ERROR: --benchmark-compare: no stored run that can be read; store one" in done.stderr
+
+
+def test_memory_of_no_model_is_one_error() -> None:
+    command = [sys.executable, "-m", "benchmarks.memory", "no-such-model", "16"]
+    done = subprocess.run(command, cwd=harness.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "FAIL: --benchmark-compare: no baseline that can be read" in done.stdout
+    assert re.fullmatch("no-such-model: neither a known model nor a folder;[^\n]*\n", done.stderr)
 
 
 BARE = """
@@ -126,7 +148,10 @@ def test_no_benchmark_goes_round_the_rules(tmp_path: Path) -> None:
     for name in ("test_bare", "test_both"):
         bare = run_with_plugin(tmp_path, BARE.format(name), ONLY, f"--model={model}", "-k", name)
         assert bare.returncode == pytest.ExitCode.USAGE_ERROR
-        assert "must ask for measure, whose rules bind, not benchmark" in bare.stdout + bare.stderr
+        assert (
+            "no measurement by the rules; leave it out, or let it ask for measure alone"
+            in bare.stdout + bare.stderr
+        )
     some = [ONLY, f"--model={model}", "-k", "smuggled or tokenization"]
     smuggled = run_with_plugin(tmp_path, BARE.format("test_smuggled"), *some)
     assert smuggled.returncode == 1
@@ -151,6 +176,35 @@ def test_a_missing_audit_is_red(tmp_path: Path) -> None:
     )
     assert broken.returncode == 1
     assert "audit did not run: second seed" in broken.stdout
+
+
+def test_tables() -> None:
+    """Rows by kind, length and texts, whatever the order they ran in; no exponents; 120 columns."""
+    shapes = [("throughput", 8, 64), ("throughput", 32, 16), ("throughput", 1, 16), ("latency", 1, 16)]
+    seconds = [11.42119, 2.0, 1.0, 0.0195]
+    records = [
+        Record(*shape, tokens=16, warm_ups=1, seconds=[one])
+        for shape, one in zip(shapes, seconds, strict=True)
+    ]
+    engine: Any = SimpleNamespace(dimension=1024)
+    unused: Any = None
+    bench = Bench(
+        name="synthetic:qwen3-embedding-0.6b-4bit",
+        engine=engine,
+        meter=unused,
+        plan=SMALL_ON_CPU,
+        findings=Findings("float32", lambda _: 1e6, records, peak=1e12),
+        config={},
+        limit=256,
+        child=[],
+    )
+    rows = [line.split()[:4] for line in grid_table(bench)[2:]]
+    assert rows == [
+        [kind, f"{batch}", "x", f"{length}"] for kind, batch, length in (shapes[n] for n in (2, 1, 0, 3))
+    ]
+    assert " 11,420 " in grid_table(bench)[4]
+    published = read_published(harness.FIXTURES / "published.toml")
+    assert max(map(len, [*summary_table([bench], published), *grid_table(bench)])) <= 120
 
 
 RUN: dict[str, Any] = {

@@ -259,6 +259,13 @@ def test_what_is_refused_is_refused_alike(
     assert str(within.value) == str(without.value)
 
 
+def test_a_name_is_no_cache(model: Embedder) -> None:
+    with pytest.raises(
+        embeddings.InputError, match="cache: must be a VectorCache, got str; open VectorCache"
+    ):
+        model.encode(["a"], cache="vectors.cache")  # type: ignore[arg-type]
+
+
 def test_a_text_of_no_token_keeps_its_number(folder: Path, cache: VectorCache, tmp_path: Path) -> None:
     """Of a tokenizer without special tokens; the texts before it are hits and repeats."""
     copy = shutil.copytree(folder, tmp_path / "model")

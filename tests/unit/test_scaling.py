@@ -37,8 +37,15 @@ def test_table() -> None:
         ["2.41", "8.25", "2.4", "3.42"],
         ["1.68", "1.91", "1.7", "1.14"],
     ]
-    renamed = {"a": CONFIGS["0.6B"], "b": CONFIGS["4B"]}
-    assert scaling_table(cross_size({"a": 2, "b": 1}, renamed, 0), PUBLISHED)[1].split()[5] == "-"
+    by_names = {
+        f"Qwen3-Embedding-{size}": rate for size, rate in (("0.6B", 44162), ("4B", 18329), ("8B", 10905))
+    }
+    named = {f"Qwen3-Embedding-{size}": config for size, config in CONFIGS.items()}
+    assert scaling_table(cross_size(by_names, named, 0), PUBLISHED) == lines
+    renamed = {"some-model": CONFIGS["0.6B"], "another-model": CONFIGS["4B"]}
+    head, row = scaling_table(cross_size({"some-model": 2, "another-model": 1}, renamed, 0), PUBLISHED)
+    assert row.split()[5] == "-"
+    assert head.index("measured") + len("measured") == row.index("2") + 1
     assert scaling_table(cross_size({"4B": 1.0}, CONFIGS, 0), PUBLISHED) == []
 
 
