@@ -33,7 +33,8 @@ class Reported(NamedTuple):
 class Findings:
     """All that was recorded of one model.
 
-    precision: what it computes in. flops: length of a text in tokens -> FLOPs of a token.
+    precision: what it computes in. tf32: whether float32 is multiplied at the ten bits of float16.
+    flops: length of a text in tokens -> FLOPs of a token.
     reported: each rate that stands in the table and the JSON, with the rounds that it must follow from.
     probe: interleaved rounds. uneven: tokens of texts of many lengths, counted, and handed to the model.
     peak: the best matrix product of the session, FLOP/s. device: what is published of the chip.
@@ -47,6 +48,7 @@ class Findings:
     uneven: tuple[int, int] | None = None
     peak: float = math.nan
     device: Device | None = None
+    tf32: bool = False
 
     @property
     def computed(self) -> list[Record]:
@@ -175,7 +177,7 @@ STRAY = {"float32": (2e-6, 3.5e-7), "bfloat16": (0.02, 0.009), "float16": (0.002
 
 def bars(found: Findings) -> dict[str, Threshold]:
     """Return the bar of each audit that can judge this model on this device."""
-    stray, strayed = STRAY[found.precision]
+    stray, strayed = STRAY["float16" if found.tf32 and found.precision == "float32" else found.precision]
     made = [
         _bar("repeated texts", 0.979, f"{AA}; 10 % faster is caching (TEST04)", at_most=1.1),
         _bar("second seed", 0.999, AA, at_most=1.1),

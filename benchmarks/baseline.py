@@ -1,6 +1,7 @@
 """What changed since a stored run, and why two runs cannot be compared."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ def why_malformed(document: Any) -> str:
     """Say what a stored run lacks, "" where nothing."""
     try:
         for bench in document["benchmarks"]:
-            if not min(bench["stats"]["median"], bench["extra_info"]["matmul"]) > 0:
-                return f"{bench['fullname']}: a median or a matmul rate is not above 0"
+            name, rates = bench["fullname"], (bench["stats"]["median"], bench["extra_info"]["matmul"])
+            if not all(0 < one < math.inf for one in rates):  # a NaN is red too
+                return f"{name}: a median or a matmul rate is not above 0, or not finite"
             str(bench["extra_info"]["precision"])
         missing = [name for name in (*SAME, *TOLD) if name not in document["machine_info"]]
     except (KeyError, TypeError) as error:

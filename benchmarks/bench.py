@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.audits import Findings, Reported
 from benchmarks.decoder_worker import matmul_rates
 from benchmarks.fresh import Seen
+from benchmarks.machine import in_tf32
 from benchmarks.meter import Engine, Meter, Timed
 from benchmarks.plan import Plan
 from benchmarks.records import Record
@@ -71,7 +72,7 @@ def open_bench(
 ) -> Bench:
     """Make the bench of a loaded model, and measure the matrix product for the first time."""
     meter = Meter(engine, seen, seed=name, warm_ups=plan.warm_ups)
-    findings = Findings(precision, partial(flops_per_token, config), device=device)
+    findings = Findings(precision, partial(flops_per_token, config), device=device, tf32=in_tf32())
     bench = Bench(name, engine, meter, plan, findings, config, limit, child)
     bench.look_at_peak()
     return bench

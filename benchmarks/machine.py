@@ -7,7 +7,7 @@ from importlib import metadata
 from embeddings import blas
 from embeddings.blas import mx
 
-__all__ = ["chip", "machine"]
+__all__ = ["chip", "in_tf32", "machine"]
 
 
 def machine(precisions: Collection[str]) -> dict[str, str | int]:
@@ -26,6 +26,11 @@ def machine(precisions: Collection[str]) -> dict[str, str | int]:
 def chip() -> str:
     """Return what the default device calls itself."""
     return str(mx.device_info(mx.default_device()).get("device_name", "unknown"))
+
+
+def in_tf32() -> bool:
+    """Whether MLX may multiply float32 at TF32: on a GPU, unless it was told not to."""
+    return not on_cpu() and os.environ.get("MLX_ENABLE_TF32") != "0"
 
 
 def on_cpu() -> bool:

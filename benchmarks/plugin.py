@@ -90,6 +90,8 @@ def _refuse(config: pytest.Config) -> None:
     clash += ["--benchmark-skip"] if config.getoption("benchmark_skip") else []
     clash += ["--benchmark-disable"] if config.getoption("benchmark_disable") else []
     clash += [f"--{name}" for name in JUDGES if config.getoption(name)]
+    timed_otherwise = str(config.getoption("benchmark_timer")) != "time.perf_counter"
+    clash += ["--benchmark-timer"] if timed_otherwise else []  # CPU time leaves out what threads and GPUs do
     clash += ["--baseline"] if config.getoption("baseline") != DEFAULT_MODEL else []
     if clash:
         raise pytest.UsageError(f"--benchmark-only measures and does nothing else: leave out {clash[0]}")

@@ -23,7 +23,8 @@ class Record:
     seconds: of each round, until vectors (batch, D) were in host memory.
     uncached: seconds of the same texts without the cache, where it is the cache that is measured.
     seen: tokens that the model was handed for the last round's texts in an untimed run; None: not looked at.
-    stray: largest difference of that run's vectors from those of the round.
+    stray: largest difference of that run's vectors from those of the round, and of a text of every round from
+        that in a batch of such texts.
     peak_bytes: the most memory that the process ever had, where that is measured; device_peak_bytes: of
         MLX's arrays.
     """

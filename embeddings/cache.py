@@ -162,10 +162,10 @@ class VectorCache:
             )
 
     def _begin(self, path: Path | None) -> None:
-        self._process = os.getpid()
         self._lock = threading.Lock()
         self._forget()
         self._file = None if path is None else CacheFile(path, max_bytes=self._disk_bytes)
+        self._process = os.getpid()  # last: where the file is refused, the next call begins anew as well
 
     def _see_to_fork(self) -> None:
         """Begin anew in a child: a thread of the parent may have held the lock at the fork, for ever.

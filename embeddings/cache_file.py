@@ -36,7 +36,7 @@ _ROW = 160  # bytes of a row and its place in the index, beside the vector
 _CHUNK = 1000  # keys in one SELECT; SQLite takes 32,766 at most
 _WAL_BYTES = 16 << 20
 _PATIENCE = 30.0  # seconds that a writer waits for another
-_DELETE = "delete the file: what it held is computed anew"
+_DELETE = "delete the file, with its -wal and -shm: what it held is computed anew"
 
 
 class Entry(NamedTuple):
@@ -64,7 +64,7 @@ class CacheFile:
             if create and not path.exists():
                 _create(path)
             _check(path)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter of a NUL in the name
             raise CacheError(path, f"cannot be opened ({error})", mend="name a file that can be") from error
         with _explained(path):
             self._connection = _connect(path, max_bytes)
@@ -90,7 +90,8 @@ class CacheFile:
                     f"SELECT key, dropped, vector, checksum FROM vectors WHERE key IN ({marks})",  # noqa: S608
                     some,
                 ):
-                    if not (type(vector) is bytes and _checksum(key, dropped, vector) == checksum):
+                    sound = (type(dropped), type(vector)) == (int, bytes)
+                    if not (sound and _checksum(key, dropped, vector) == checksum):
                         raise CacheError(self.path, "a row is damaged", mend=_DELETE)
                     found[key] = Entry(vector, dropped)
         return found
@@ -172,6 +173,9 @@ def _checksum(key: bytes, dropped: int, vector: bytes) -> int:
 
 def _create(path: Path) -> None:
     """Make an empty cache, whole before it has its name, whoever else is making it at the same time."""
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists() and not path.exists():  # SQLite would play it into the new file
+        raise CacheError(wal, "is left of a file that is gone", mend="delete it")
     with closing(sqlite3.connect(":memory:")) as blank:
         for statement in (
             f"PRAGMA page_size = {_PAGE}",

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import re
 import subprocess
 import sys
@@ -32,6 +33,7 @@ ONLY = "--benchmark-only"
         ([ONLY, "-m", "faults"], "does nothing else: leave out -m"),
         ([ONLY, "--benchmark-skip"], "leave out --benchmark-skip"),
         ([ONLY, "--benchmark-disable"], "leave out --benchmark-disable"),
+        ([ONLY, "--benchmark-timer=time.thread_time"], "leave out --benchmark-timer"),
         ([ONLY, "--recorded=folder"], "leave out --recorded"),
         ([ONLY, "--baseline=none"], "leave out --baseline"),
         ([ONLY, "--model=a", "--model=a"], "the same model twice: a, a; name each once"),
@@ -258,12 +260,22 @@ def test_missing_and_new_benchmarks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "value"), [("stats", {}), ("stats", {"median": 0.0}), ("extra_info", {}), ("fullname", None)]
+    ("where", "value"),
+    [
+        ("stats", {}),
+        ("stats", {"median": 0.0}),
+        ("stats", {"median": math.inf}),
+        ("extra_info", {}),
+        ("extra_info", {"matmul": math.nan, "precision": "float32"}),
+        ("fullname", None),
+    ],
 )
 def test_malformed_documents(where: str, value: object) -> None:
     then = copy.deepcopy(RUN)
     then["benchmarks"][0][where] = value
     assert bool(baseline.why_malformed(then)) == (where != "fullname")
+    del then["benchmarks"][0]["fullname"]
+    assert baseline.why_malformed(then)
     assert baseline.why_malformed({**RUN, "machine_info": {}}) == (
         "machine_info lacks device, chip, cores, tf32, mlx, blas"
     )

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import embeddings
-from embeddings import CacheWarning, Embedder, VectorCache
+from embeddings import CacheError, CacheWarning, Embedder, VectorCache
 from embeddings import cache as cache_module
 from embeddings.cache_file import Entry
 from embeddings.cache_key import Inputs, keys_of, unambiguous, weights_digest
@@ -423,6 +423,21 @@ def test_after_a_fork(tmp_path: Path) -> None:
             holder.join()
         assert child.exitcode == 0
         assert cache.get_many([b"a", b"b"]).keys() == {b"a", b"b"}
+
+
+def test_a_child_never_asks_the_connection_of_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file cannot be opened anew, the second call fails as the first one does."""
+    with VectorCache(tmp_path / "cache", memory_bytes=0) as cache:
+        cache.put_many({b"a": entry(4)})
+        (tmp_path / "cache").rename(tmp_path / "moved")
+        (tmp_path / "cache").write_text("notes " * 100)
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            for _ in range(2):
+                with pytest.raises(CacheError, match="is not a cache"):
+                    cache.get_many([b"a"])
 
 
 def _in_child(cache: VectorCache) -> None:
