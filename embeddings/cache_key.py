@@ -8,11 +8,11 @@ hash a text.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Inputs", "keys_of", "unambiguous", "weights_digest"]
-
-FORMAT = 1  # to be raised when the same inputs come to give other vectors
+__all__ = ["Inputs", "code_digest", "keys_of", "unambiguous", "weights_digest"]
 
 Field = bytes | str | int | bool | None
 _KINDS = {bytes: b"b", str: b"s", int: b"i", bool: b"?", type(None): b"0"}
@@ -28,7 +28,8 @@ class Inputs:
     pooling, causal, end_token, max_tokens: of the recipe (see catalog.Recipe); the limit is in tokens.
     before: what is set before the text: a prompt, with its task.
     normalize, dimensions: as asked for; the dimensions that the vector has.
-    arithmetic: what computes: the kind of device and the version of MLX, which move a vector's last bits.
+    code: digest of this library's own modules.
+    arithmetic: what they compute with: the kind of device, and the versions of MLX and of its companions.
     """
 
     architecture: str
@@ -41,11 +42,12 @@ class Inputs:
     before: str
     normalize: bool
     dimensions: int
+    code: bytes
     arithmetic: str
 
     def digest(self) -> bytes:
         """Return the 32 bytes that stand for them."""
-        return hashlib.sha256(unambiguous((FORMAT, *astuple(self)))).digest()
+        return hashlib.sha256(unambiguous(astuple(self))).digest()
 
 
 def keys_of(inputs: Inputs, texts: Iterable[str]) -> list[bytes]:
@@ -64,6 +66,18 @@ def unambiguous(fields: Sequence[Field]) -> bytes:
         content = field if isinstance(field, bytes) else str(field).encode("utf-8", "surrogatepass")
         parts += [_KINDS[type(field)], len(content).to_bytes(8, "little"), content]
     return b"".join(parts)
+
+
+@cache
+def code_digest() -> bytes:
+    """Return SHA-256 (32 bytes) over this library's modules, the judge's left out.
+
+    Without it a file would go on serving what a fault computed after the fault was mended.
+    """
+    folder, digest = Path(__file__).parent, hashlib.sha256()
+    for path in sorted([*folder.glob("*.py"), *folder.glob("models/*.py")]):
+        digest.update(unambiguous((path.relative_to(folder).as_posix(), path.read_bytes())))
+    return digest.digest()
 
 
 def weights_digest(weights: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from embeddings.batching import pad, token_batches
 from embeddings.blas import mx, usable_cores
 from embeddings.cache import Lookup, VectorCache
-from embeddings.cache_key import Inputs, weights_digest
+from embeddings.cache_key import Inputs, code_digest, weights_digest
 from embeddings.catalog import Recipe
 from embeddings.errors import InputError, MemoryWarning, OutOfMemory, TruncationWarning
 from embeddings.folder import ModelFolder
@@ -31,7 +31,7 @@ __all__ = ["Embedder"]
 # Hidden states (B, T, D) and lengths (B,) -> what is kept of them.
 Finish = Callable[[mx.array, mx.array], mx.array]
 
-_MLX = metadata.version("mlx")
+_VERSIONS = " ".join(f"{name} {metadata.version(name)}" for name in ("mlx", "mlx-lm", "tokenizers"))
 
 # Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
 _BATCH_TOKENS = {mx.DeviceType.cpu: 768, mx.DeviceType.gpu: 16_384}
@@ -217,7 +217,8 @@ class Embedder:
             before=before,
             normalize=bool(normalize),
             dimensions=dimensions,
-            arithmetic=f"{device} mlx {_MLX} TF32 {os.environ.get('MLX_ENABLE_TF32')}",
+            code=code_digest(),
+            arithmetic=f"{device} {_VERSIONS} TF32 {os.environ.get('MLX_ENABLE_TF32')}",
         )
 
     def _before(self, prompt: str | None, task: str | None) -> str:

@@ -4,8 +4,8 @@ There ``mx.exp`` and ``mx.erf`` are calls for each number (12 and 28 ns), while 
 to 0.3 ns a number. So GELU and attention are built from products and sums here, and a mean is a product with
 a column. ``layers.py`` uses these functions for float32 on a CPU and MLX's own everywhere else.
 
-Measured on one core of an x86-64 machine with AVX-512, 512 tokens of all-MiniLM-L6-v2, a layer: ``python -m
-benchmarks.layers`` prints it for yours. Errors are the largest found by tests/unit/test_layers.py.
+Gains are those of ``python -m benchmarks.layers`` on one core of an x86-64 machine with AVX-512: a layer of
+all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/unit/test_layers.py finds.
 """
 
 import math
@@ -24,7 +24,7 @@ _LEAST_EXPONENT = -126.0  # of a normal float32
 def gelu(x: mx.array) -> mx.array:
     """Exact GELU, x * Phi(x) = max(x, 0) - |x| * Phi(-|x|), with 1 / Phi(-t) as P(t)^32.
 
-    Error 7e-7 (the one that MLX's erf makes: 1.1e-6).
+    34.6 ms by MLX's erf, 8.8 ms so. Error 7.1e-7; by MLX's erf 4.7e-7.
     """
     t = mx.abs(x)
     power = _polynomial(_NORMAL_TAIL, t)
@@ -39,6 +39,8 @@ def attention(
     """Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762): (B, H, T, D) -> (B, H, T, D).
 
     mask: booleans that broadcast to (B, H, T, T), True where a query reads a key, or None for all.
+
+    4.0 ms by MLX's own, 2.1 ms so. Error 3.5e-6, where scores go down to -51; MLX's own 4.0e-6.
     """
     scores = (queries * (scale * math.log2(math.e))) @ keys.swapaxes(-1, -2)
     if mask is not None:
@@ -48,14 +50,20 @@ def attention(
 
 
 def layer_norm(x: mx.array, weight: mx.array, bias: mx.array, eps: float) -> mx.array:
-    """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450)."""
+    """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450).
+
+    0.83 ms by MLX's own, 0.58 ms so.
+    """
     mean = mx.full((x.shape[-1], 1), 1 / x.shape[-1])
     centred = x - x @ mean
     return centred * mx.rsqrt(mx.square(centred) @ mean + eps) * weight + bias
 
 
 def _exp2(x: mx.array) -> mx.array:
-    """2^x for x <= 0: a polynomial of the fraction, the whole number added to the exponent's bits."""
+    """2^x for x <= 0: a polynomial of the fraction, the whole number added to the exponent's bits.
+
+    Relative error 1.9e-7.
+    """
     x = mx.maximum(x, _LEAST_EXPONENT)
     shifted = x + _ROUNDS
     fraction = x - (shifted - _ROUNDS)

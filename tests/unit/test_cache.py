@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 import embeddings
 from embeddings import CacheError, CacheWarning, Embedder, VectorCache
 from embeddings import cache as cache_module
+from embeddings import cache_key
 from embeddings.cache_file import Entry
-from embeddings.cache_key import Inputs, keys_of, unambiguous, weights_digest
+from embeddings.cache_key import Inputs, code_digest, keys_of, unambiguous, weights_digest
 from tests.unit import tiny
 
 TEXTS = ["abc", "d e f", "abc", "", "q: abc", "a longer text of letters"]
@@ -40,6 +41,7 @@ SOME = Inputs(
     before="",
     normalize=True,
     dimensions=16,
+    code=b"code",
     arithmetic="cpu",
 )
 
@@ -96,6 +98,24 @@ def test_a_boundary_that_moves_changes_the_bytes(text: str, place: int, shift: i
 @pytest.mark.parametrize("one", [b"True", "True", True])
 def test_kinds_of_fields_differ(one: object) -> None:
     assert sum(unambiguous((one,)) == unambiguous((other,)) for other in (b"True", "True", True)) == 1  # type: ignore[arg-type]
+
+
+def test_a_mended_line_of_code_changes_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the library, not of its judge."""
+    copied = tmp_path / "embeddings"
+    shutil.copytree(Path(cache_key.__file__).parent, copied)
+    monkeypatch.setattr(cache_key, "__file__", str(copied / "cache_key.py"))
+    found = []
+    for changed in ("evaluation/gate.py", "pooling.py", "models/cpu.py"):
+        code_digest.cache_clear()
+        found.append(code_digest())
+        with (copied / changed).open("a", encoding="utf-8") as file:
+            file.write("\n")
+    code_digest.cache_clear()
+    found.append(code_digest())
+    code_digest.cache_clear()
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
 
 
 def test_every_input_changes_the_key() -> None:
