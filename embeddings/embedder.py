@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from embeddings.batching import pad, token_batches
+from embeddings.batching import pad, shared_budget, token_batches
 from embeddings.blas import mx, usable_cores
 from embeddings.cache import Lookup, VectorCache
 from embeddings.cache_key import Inputs, code_digest, weights_digest
@@ -256,6 +256,8 @@ class Embedder:
                 mend="leave it out for the default",
             )
         lengths, side_by_side = tokens.lengths, len(_STREAMS[device])
+        if batch_tokens is None and len(lengths) and self.model.small_batches_are_cheap:
+            budget = shared_budget(lengths, budget, side_by_side)
         pending = deque(token_batches(lengths, budget))
         halved = False
         with tqdm(total=int(lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:

@@ -94,6 +94,9 @@ class Decoder:
     """The trunk: token ids to hidden states. ``causal`` is False for recipes that let a token see all."""
 
     unused = frozenset({"lm_head.weight", "lm_head.scales", "lm_head.biases"})
+    small_batches_are_cheap = (
+        False  # each batch unpacks all weights: 8 texts of 16 in two take 1.4 times as long
+    )
 
     def __init__(
         self, config: DecoderConfig, weights: Mapping[str, mx.array], *, causal: bool = True

@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import embeddings
-from embeddings import CacheError, CacheWarning, Embedder, VectorCache
+from embeddings import CacheError, CacheWarning, Embedder, VectorCache, cache_key
 from embeddings import cache as cache_module
-from embeddings import cache_key
 from embeddings.cache_file import Entry
 from embeddings.cache_key import Inputs, code_digest, keys_of, unambiguous, weights_digest
 from tests.unit import tiny
