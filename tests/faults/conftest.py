@@ -19,7 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin to judge every fault whose test was selected."""
-    calls = (item.callspec for item in session.items if hasattr(item, "callspec"))
+    ours = (item for item in session.items if item.get_closest_marker("faults"))
+    calls = (item.callspec for item in ours if hasattr(item, "callspec"))
     faults = [call.params["fault"] for call in calls if "fault" in call.params]
     if faults and not session.config.option.collectonly:
         running = session.config.stash[RUNNING] = ExitStack()
