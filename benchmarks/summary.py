@@ -1,13 +1,14 @@
 """The tables of a run: the reference results' summary, then every shape."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import median
 
 from benchmarks.bench import Bench
 from benchmarks.plan import SHORT
 from benchmarks.records import Record
 from embeddings.evaluation.published import Published
+from embeddings.evaluation.report import aligned
 from embeddings.evaluation.scaling import cross_size, scaling_table
 from embeddings.synthetic import PREFIX
 
@@ -22,7 +23,7 @@ def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
     """Return the reference's table, with what it published of a model in brackets beside the measurement."""
     benches = list(benches)
     rows = [SUMMARY, *(_summary(bench, published) for bench in benches)]
-    lines = aligned(rows)
+    lines = aligned(rows, right=range(1, len(rows[0]) - 1))
     for bench in benches:
         (batch, length), (cached, tokens) = bench.fit(bench.plan.headline), bench.fit(bench.plan.cache)
         note = (
@@ -96,7 +97,7 @@ def grid_table(bench: Bench) -> list[str]:
                 _also(one),
             )
         )
-    return [f"{bench.name}", *aligned(rows)]
+    return [f"{bench.name}", *aligned(rows, right=range(1, len(rows[0]) - 1))]
 
 
 def _also(one: Record) -> str:
@@ -111,16 +112,3 @@ def _also(one: Record) -> str:
 def _four_digits(number: float) -> str:
     """Return four significant digits, never with an exponent: 0.5505, 3,535, 11,420."""
     return f"{float(f'{number:.4g}'):,.0f}" if number >= 1000 else f"{number:.4g}"
-
-
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Set a table: the first column to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  "
-        + "  ".join(
-            cell.ljust(width) if column in (0, len(row) - 1) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -3,7 +3,7 @@
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from embeddings.evaluation.claims import Claim
 from embeddings.evaluation.gate import Gate
@@ -11,7 +11,7 @@ from embeddings.evaluation.published import Comparison
 from embeddings.evaluation.roofline import Device
 from embeddings.evaluation.thresholds import Verdict
 
-__all__ = ["claims_table", "gate_table", "published_table"]
+__all__ = ["aligned", "claims_table", "gate_table", "published_table"]
 
 _HEADER = ("check", "measured", "required", "margin", "verdict")
 
@@ -23,7 +23,7 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
     notes: lines to set beneath the table.
     """
     verdicts = sorted(gate.verdicts, key=_badness)
-    rows = _aligned([_HEADER, *(_cells(verdict) for verdict in verdicts)])
+    rows = aligned([_HEADER, *(_cells(verdict) for verdict in verdicts)])
     name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
     lines = [f"{name}: {_summary(gate)}"]
     shown = ["", *("" if verdict.outcome == "pass" else verdict.evidence for verdict in verdicts)]
@@ -51,7 +51,7 @@ def published_table(found: Sequence[Comparison]) -> list[str]:
     ]
     return [
         "",
-        *_aligned([(f"published of {found[0].figure.model}", "published", "measured", "verdict"), *rows]),
+        *aligned([(f"published of {found[0].figure.model}", "published", "measured", "verdict"), *rows]),
     ]
 
 
@@ -104,10 +104,15 @@ def _families(chips: Sequence[Device], devices: Sequence[Device]) -> str:
     return f"could: {', '.join(able) or 'none'}; could not: {', '.join(unable) or 'none'}"
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = ()) -> list[str]:
+    """Set a table: each column as wide as its widest cell, those numbered in ``right`` to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  "
+        + "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
 
