@@ -68,6 +68,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the semantic bars of a model that passes parity; the run that does so is red",
     )
     group.addoption(
+        "--seeds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="runs of each fault that draws random numbers, in -m faults (default: 5)",
+    )
+    group.addoption(
         "--precision",
         choices=("float32", "float16", "bfloat16"),
         help="compute in it (default: float32, but the checkpoint's own for a decoder on a GPU)",

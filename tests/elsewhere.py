@@ -11,9 +11,9 @@ import numpy as np
 import embeddings
 
 
-def injected(fault: str) -> AbstractContextManager[object]:
-    """Inject that fault; the gate itself needs none, and does not import them."""
-    return importlib.import_module("tests.faults.catalogue").injected(fault) if fault else nullcontext()
+def injected(variant: tuple[str, int] | None) -> AbstractContextManager[object]:
+    """Inject a fault, of that name and seed; the gate itself needs none, and does not import them."""
+    return importlib.import_module("tests.faults.catalogue").injected(*variant) if variant else nullcontext()
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
     embeddings.use_device(asked["device"])
-    with injected(asked["fault"]):
+    with injected(asked["variant"]):
         model = embeddings.load(
             asked["model"],
             recipe=asked["recipe"],

@@ -147,8 +147,8 @@ def open_baseline(model: str | None) -> Baseline | None:
     return Baseline(name, source, known, open_encoder)
 
 
-def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Subject:
-    """Load a model for judgement. ``variant`` is what tests/elsewhere.py must do to be like this process."""
+def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int] | None = None) -> Subject:
+    """Load a model for judgement. variant: the fault and seed that a new process must be like this one in."""
     labelled = sets(options)
     encoder = embeddings.load(model, recipe=options.recipe, precision=options.precision)
     notes = []
@@ -162,7 +162,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: str = "") -> Su
         known = None
     asked = {
         "model": source,
-        "fault": variant,
+        "variant": variant,
         "recipe": options.recipe,
         "max_tokens": encoder.max_tokens,
         "device": options.device,

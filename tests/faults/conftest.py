@@ -1,15 +1,26 @@
-"""Fixtures of the proof: every selected fault is judged, side by side with others."""
+"""The pytest adapter of the proof: every selected fault is judged, side by side with others."""
 
 from concurrent.futures import Future
 from contextlib import ExitStack
 
 import pytest
 
-from tests.faults.matrix import Outcome, judged, matrix_table
+from tests.faults.catalogue import BENIGN, FAULTS
+from tests.faults.matrix import Outcome, Run, judged, matrix_table
 
 OUTCOMES = pytest.StashKey[list[Outcome]]()
-FUTURES = pytest.StashKey[dict[str, Future[Outcome]]]()
+FUTURES = pytest.StashKey[dict[Run, Future[Outcome]]]()
 RUNNING = pytest.StashKey[ExitStack]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask for a run of each fault, and for as many of those that draw random numbers as there are seeds."""
+    for argument, faults in (("fault", FAULTS), ("variant", BENIGN)):
+        if argument in metafunc.fixturenames:
+            seeds = metafunc.config.getoption("seeds")
+            runs = [(one, seed) for one in faults for seed in range(seeds if one.random else 1)]
+            names = [one.name + (f"-{seed}" if one.random else "") for one, seed in runs]
+            metafunc.parametrize((argument, "seed"), runs, ids=names)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,15 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("faults") is not None)
 
 
+def run_of(item: pytest.Item) -> Run | None:
+    """Return the run that a test looks at: a fault's name, and a seed."""
+    asked = item.callspec.params if hasattr(item, "callspec") else {}
+    fault = asked.get("fault") or asked.get("variant")
+    return (fault.name, asked["seed"]) if fault else None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin to judge every fault whose test was selected."""
-    ours = (item for item in session.items if item.get_closest_marker("faults"))
-    calls = (item.callspec for item in ours if hasattr(item, "callspec"))
-    faults = [call.params["fault"] for call in calls if "fault" in call.params]
-    if faults and not session.config.option.collectonly:
+    ours = [item for item in session.items if item.get_closest_marker("faults")]
+    runs = [run for item in ours if (run := run_of(item))]
+    if runs and not session.config.option.collectonly:
         running = session.config.stash[RUNNING] = ExitStack()
-        models = {fault.name: fault.model for fault in faults}
-        session.config.stash[FUTURES] = running.enter_context(judged(models))
+        session.config.stash[FUTURES] = running.enter_context(judged(runs))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -34,9 +50,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def outcome(request: pytest.FixtureRequest) -> Outcome:
+def outcome(request: pytest.FixtureRequest, seed: int) -> Outcome:  # noqa: ARG001  (in run_of)
     """What the gate said of the test's fault."""
-    found = request.config.stash[FUTURES][request.node.callspec.params["fault"].name].result()
+    run = run_of(request.node)
+    assert run is not None
+    found = request.config.stash[FUTURES][run].result()
     request.config.stash.setdefault(OUTCOMES, []).append(found)
     return found
 

@@ -1,7 +1,8 @@
 """The kill matrix: what the gate says of each injected fault."""
 
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,20 +21,24 @@ from embeddings.evaluation.gate import check_name
 from embeddings.evaluation.subject import Subject
 from embeddings.evaluation.thresholds import Verdict
 from tests import harness
+from tests.faults import clean
 from tests.faults.catalogue import BENIGN, BY_NAME, injected
 from tests.quality import test_batching, test_determinism, test_hostile
 
 __all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
 
+Run = tuple[str, int]  # a fault's name, and a seed
 _SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=3, phases=[Phase.generate])
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdicts on the library under a fault or benign variant of that name."""
+    """The verdicts on the library under a fault or benign variant of that name, in the run of that number."""
 
     name: str
     verdicts: tuple[Verdict, ...]
+    seed: int = 0
+    seconds: float = 0.0
 
     @property
     def red(self) -> list[Verdict]:
@@ -51,30 +56,33 @@ class Outcome:
         return next(verdict.measured for verdict in self.verdicts if verdict.check == "parity")
 
 
-def judge(name: str, model: str) -> Outcome:
+def judge(name: str, seed: int = 0) -> Outcome:
     """Inject a fault, run the whole gate on the library as it then is, and take the fault out again."""
-    with injected(name) as patch, warnings.catch_warnings():
+    start, fault = time.perf_counter(), BY_NAME[name]
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        clean.reuse(patch, fault)
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
         patch.setattr(test_batching, "MANY", 128)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
-        options = harness.Options(precision=BY_NAME[name].precision)
-        subject = slice_of(harness.open_subject(model, options, variant=name))
-        gate = harness.open_gate(subject, options)
-        harness.run_gate(subject, gate)
-    return Outcome(name, tuple(gate.verdicts))
+        options = harness.Options(precision=fault.precision)
+        with injected(name, seed):
+            subject = slice_of(harness.open_subject(fault.model, options, variant=(name, seed)))
+            gate = harness.open_gate(subject, options)
+            harness.run_gate(subject, gate)
+    return Outcome(name, tuple(gate.verdicts), seed, time.perf_counter() - start)
 
 
 @contextmanager
-def judged(models: Mapping[str, str]) -> Iterator[dict[str, Future[Outcome]]]:
-    """Judge many faults, each on its model, one process per core; leaving early cancels the rest."""
+def judged(runs: Iterable[Run]) -> Iterator[dict[Run, Future[Outcome]]]:
+    """Judge many faults, one process per core; leaving early cancels the rest."""
     pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
-            futures = {name: pool.submit(judge, name, model) for name, model in models.items()}
+            futures = {run: pool.submit(judge, *run) for run in runs}
         yield futures
     finally:
         pool.shutdown(cancel_futures=True)

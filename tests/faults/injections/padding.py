@@ -1,0 +1,131 @@
+"""What a text is padded with reaches its vector: in the mean, through attention, or at the wrong end."""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings import batching, embedder, pooling
+from embeddings.blas import mx
+from embeddings.models import bert, decoder
+from tests.faults.registry import TINY_DECODER, Patch, faults_of
+from tests.faults.seams import (
+    pool_with,
+)
+
+fault = faults_of("padding")
+
+
+@fault(
+    "padding in the mean",
+    "out",
+    "padded positions are averaged with the real ones",
+    kills=("parity", "alone or mixed", "generated mixtures"),
+    source="ml-explore/mlx-swift-lm#418",
+)
+def padding_in_the_mean(patch: Patch) -> None:
+    pool_with(patch, lambda hidden, _: hidden.mean(axis=1))
+
+
+@fault(
+    "attention mask ignored",
+    "fwd",
+    "real tokens attend to padding",
+    kills=("parity", "alone or mixed", "generated mixtures"),
+    source="ml-explore/mlx-swift-lm#418",
+)
+def attention_mask_ignored(patch: Patch) -> None:
+    patch.setattr(bert.Bert, "attention_mask", lambda *_: None)
+
+
+@fault(
+    "attention across texts",
+    "fwd",
+    "texts of equal length are packed without a mask between them",
+    kills=("equal lengths",),
+)
+def attention_across_texts(patch: Patch) -> None:
+    right = bert.Bert.__call__
+    packed = threading.local()
+
+    def call(self: bert.Bert, ids: mx.array, lengths: mx.array) -> mx.array:
+        packed.now = ids.shape[0] > 1 and len(np.unique(np.array(lengths))) == 1
+        return right(self, ids, lengths)
+
+    attend = bert.Bert.attend
+
+    def attend_all(self: bert.Bert, layer: str, x: mx.array, mask: mx.array | None) -> mx.array:
+        if packed.now:
+            return attend(self, layer, x.reshape(1, -1, x.shape[2]), None).reshape(x.shape)
+        return attend(self, layer, x, mask)
+
+    patch.setattr(bert.Bert, "__call__", call)
+    patch.setattr(bert.Bert, "attend", attend_all)
+
+
+@fault(
+    "tile remainder",
+    "fwd",
+    "a batch that fills tiles of 32 exactly counts one padded position as real",
+    kills=("multiple of 32",),
+)
+def tile_remainder(patch: Patch) -> None:
+    def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
+        longest = hidden.shape[1]
+        return pooling.mean(hidden, mx.minimum(lengths + 1, longest) if longest % 32 == 0 else lengths)
+
+    pool_with(patch, pool)
+
+
+@fault(
+    "mask left out at the limit",
+    "fwd",
+    "a batch of the greatest length is taken to need no mask",
+    kills=("alone or mixed",),
+)
+def mask_left_out_at_the_limit(patch: Patch) -> None:
+    right = bert.Bert.attention_mask
+
+    def mask(self: bert.Bert, longest: int, lengths: mx.array) -> mx.array | None:
+        return None if longest == 256 else right(self, longest, lengths)
+
+    patch.setattr(bert.Bert, "attention_mask", mask)
+
+
+@fault(
+    "left padding taken for right",
+    "out",
+    "the last token looked for at the wrong end of a padded row",
+    kills=("parity", "alone or mixed", "generated mixtures"),
+    source="xiezijun714-lang/Echo#24",
+    model=TINY_DECODER,
+)
+def left_padded(patch: Patch) -> None:
+    """Pad to the left, where the last token is found as if to the right, and positions count the padding."""
+
+    def pad(ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        right = batching.pad(ids)
+        return np.stack([np.roll(row, len(row) - len(real)) for row, real in zip(right, ids, strict=True)])
+
+    patch.setattr(embedder, "pad", pad)
+
+
+@fault(
+    "mask left out for equal lengths",
+    "fwd",
+    "a batch of texts of one length is taken to need no mask",
+    kills=("equal lengths",),
+    source="huggingface/text-embeddings-inference#882",
+    model=TINY_DECODER,
+)
+def mask_left_out_for_equal_lengths(patch: Patch) -> None:
+    right = decoder.Decoder.__call__
+
+    def call(self: decoder.Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
+        several = ids.shape[0] > 1 and bool((lengths == ids.shape[1]).all())
+        everything = mx.ones((ids.shape[1], ids.shape[1]), dtype=mx.bool_)
+        hidden: mx.array = self.walk(ids, everything) if several else right(self, ids, lengths)
+        return hidden
+
+    patch.setattr(decoder.Decoder, "__call__", call)

@@ -1,0 +1,133 @@
+"""Where faults go in: the functions of the library that an injection replaces, each by one helper."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings import embedder, folder, loading, pooling, tokens, weights
+from embeddings.blas import mx
+from embeddings.models import decoder
+from tests.faults.registry import Patch
+
+__all__ = [
+    "Scratch",
+    "change_ids",
+    "change_loaded_weights",
+    "change_tokens",
+    "change_trunk",
+    "choose_prompt",
+    "load_from_copy",
+    "pool_with",
+    "replace_encode",
+    "scratch",
+]
+
+Ids = NDArray[np.int32]
+Vectors = NDArray[np.float32]
+Weights = dict[str, mx.array]
+
+
+class Scratch:
+    """What an injection may use for the time that it is in: an empty folder, and the number of the run."""
+
+    folder = Path()
+    seed = 0
+
+
+scratch = Scratch()
+
+
+def pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:
+    """Pool hidden states (B, T, D) of texts of lengths (B,) by another function, whatever the recipe says."""
+    patch.setattr(embedder, "POOLINGS", dict.fromkeys(pooling.POOLINGS, pool))
+
+
+def replace_encode(patch: Patch, encode: Callable[..., Any]) -> None:
+    """Wrap encode: the replacement gets the right one as its first argument."""
+    right = embedder.Embedder.encode
+    patch.setattr(
+        embedder.Embedder, "encode", lambda self, texts, **options: encode(right, self, texts, **options)
+    )
+
+
+def change_vectors(patch: Patch, change: Callable[[Vectors], NDArray[Any]]) -> None:
+    """Change what encode returns: (N, D) -> (N, D)."""
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        return np.asarray(change(right(self, texts, **options)), dtype=np.float32)
+
+    replace_encode(patch, encode)
+
+
+def change_tokens(patch: Patch, change: Callable[[tokens.TokenizedTexts], tokens.TokenizedTexts]) -> None:
+    """Change what the tokenizer gives of some texts."""
+    right = tokens.TextTokenizer.__call__
+
+    def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
+        return change(right(self, texts))
+
+    patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+def change_ids(patch: Patch, change: Callable[[Ids], Sequence[int] | Ids]) -> None:
+    """Change the ids (T,) of each text."""
+
+    def changed(found: tokens.TokenizedTexts) -> tokens.TokenizedTexts:
+        ids = [np.array(change(one), dtype=np.int32) for one in found.ids]
+        return tokens.TokenizedTexts(ids, found.dropped)
+
+    change_tokens(patch, changed)
+
+
+def choose_prompt(patch: Patch, choose: Callable[[embedder.Embedder, str | None], str | None]) -> None:
+    """Take another prompt than the one that was asked for."""
+    right = embedder.Embedder._before
+
+    def before(self: embedder.Embedder, prompt: str | None, task: str | None) -> str:
+        return right(self, choose(self, prompt), task)
+
+    patch.setattr(embedder.Embedder, "_before", before)
+
+
+def change_trunk(patch: Patch, change: Callable[[Any], None]) -> None:
+    """Change the layers of a decoder, after it was built: mlx-lm's modules."""
+    right = decoder.Decoder.__init__
+
+    def init(self: Any, config: Any, weights: Any, *, causal: bool = True) -> None:
+        right(self, config, weights, causal=causal)
+        change(self.trunk)
+
+    patch.setattr(decoder.Decoder, "__init__", init)
+
+
+def change_loaded_weights(patch: Patch, change: Callable[[Weights], Weights]) -> None:
+    """Change weights after they were read: name -> array in, those that are other out."""
+    right = weights.read_weights
+
+    def read(files: Any, shapes: Any, unused: Any, **options: Any) -> Weights:
+        loaded = right(files, shapes, unused, **options)
+        loaded |= change(loaded)
+        mx.eval(loaded)
+        return loaded
+
+    patch.setattr(loading, "read_weights", read)
+
+
+def load_from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
+    """Load from a changed copy of the model's folder (its weights by symbolic link), unchecked."""
+    right = folder.find_folder
+
+    def find(name_or_folder: str | Path) -> folder.ModelFolder:
+        found = right(name_or_folder)
+        copy = scratch.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(found.path, copy, ignore=shutil.ignore_patterns("*.safetensors"))
+        (copy / folder.WEIGHTS_FILE).symlink_to(found.path / folder.WEIGHTS_FILE)
+        change(copy)
+        return folder.ModelFolder(copy, found.name)
+
+    patch.setattr(loading, "find_folder", find)
