@@ -1,16 +1,35 @@
 """The pytest adapter of the proof: every selected fault is judged, side by side with others."""
 
+import json
 from concurrent.futures import Future
 from contextlib import ExitStack
 
 import pytest
 
 from tests.faults.catalogue import BENIGN, FAULTS
-from tests.faults.matrix import Outcome, Run, judged, matrix_table
+from tests.faults.matrix import Outcome, Run, judged
+from tests.faults.power import GOLDENS, Row, all_checks, as_data, rows_of, without
+from tests.faults.tables import gates_table, matrix_table
 
-OUTCOMES = pytest.StashKey[list[Outcome]]()
+OUTCOMES = pytest.StashKey[dict[Run, Outcome]]()
 FUTURES = pytest.StashKey[dict[Run, Future[Outcome]]]()
 RUNNING = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[OUTCOMES] = {}
+    known = {*all_checks(), "goldens"}
+    if unknown := set(config.getoption("without")) - known:
+        raise pytest.UsageError(
+            f"--without: no check {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}"
+        )
+    if config.getoption("seeds") < 1:
+        raise pytest.UsageError("--seeds: must be at least 1")
+    file = config.getoption("kill_matrix")
+    if file and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise pytest.UsageError(
+            f"--kill-matrix={file}: cannot be written; name a file in a folder that exists"
+        )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,19 +68,62 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash.get(RUNNING, ExitStack()).close()
 
 
+def checks_taken_out(config: pytest.Config) -> set[str]:
+    """Name the checks that the user would do without."""
+    taken = set(config.getoption("without"))
+    return taken | GOLDENS if "goldens" in taken else taken
+
+
+def outcome_of(config: pytest.Config, run: Run) -> Outcome:
+    """Wait for a run, and leave out of it the checks that are taken out."""
+    outcomes = config.stash[OUTCOMES]
+    if run not in outcomes:
+        outcomes[run] = without(config.stash[FUTURES][run].result(), checks_taken_out(config))
+    return outcomes[run]
+
+
 @pytest.fixture
-def outcome(request: pytest.FixtureRequest, seed: int) -> Outcome:  # noqa: ARG001  (in run_of)
+def taken_out(pytestconfig: pytest.Config) -> set[str]:
+    """The checks that the user would do without."""
+    return checks_taken_out(pytestconfig)
+
+
+@pytest.fixture
+def outcome(request: pytest.FixtureRequest, seed: int) -> Outcome:  # noqa: ARG001  (run_of finds it)
     """What the gate said of the test's fault."""
     run = run_of(request.node)
     assert run is not None
-    found = request.config.stash[FUTURES][run].result()
-    request.config.stash.setdefault(OUTCOMES, []).append(found)
-    return found
+    return outcome_of(request.config, run)
+
+
+@pytest.fixture
+def proof(pytestconfig: pytest.Config) -> list[Row]:
+    """What the gate said of every fault and every benign variant."""
+    if taken := checks_taken_out(pytestconfig):
+        pytest.skip(f"a part of the gate: without {', '.join(sorted(taken))}")
+    rows = rows_of(outcome_of(pytestconfig, run) for run in pytestconfig.stash.get(FUTURES, {}))
+    if missing := len(FAULTS) + len(BENIGN) - len(rows):
+        pytest.skip(f"a part of the proof: {missing} faults were not selected")
+    return rows
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the matrix."""
+    config = session.config
+    if (file := config.getoption("kill_matrix")) and (outcomes := config.stash[OUTCOMES]):
+        try:
+            file.write_text(
+                json.dumps(as_data(rows_of(outcomes.values())), indent=1) + "\n", encoding="utf-8"
+            )
+        except OSError as error:
+            pytest.exit(f"--kill-matrix={file}: cannot be written ({error.strerror})", returncode=1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the kill matrix."""
-    if outcomes := terminalreporter.config.stash.get(OUTCOMES, []):
-        terminalreporter.section("kill matrix: x red, . green")
-        for line in matrix_table(outcomes):
-            terminalreporter.line(line)
+    rows = rows_of(terminalreporter.config.stash[OUTCOMES].values())
+    for title, table in (("kill matrix: x red, . green", matrix_table), ("what kills what", gates_table)):
+        if rows:
+            terminalreporter.section(title)
+            for line in table(rows):
+                terminalreporter.line(line)

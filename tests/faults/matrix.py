@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 from embeddings.blas import usable_cores
 from embeddings.evaluation.datasets import Golden, Prompted, Texts
 from embeddings.evaluation.embed import Baseline
-from embeddings.evaluation.gate import check_name
 from embeddings.evaluation.subject import Subject
-from embeddings.evaluation.thresholds import Verdict
+from embeddings.evaluation.thresholds import Threshold, Verdict
 from tests import harness
-from tests.faults import clean
-from tests.faults.catalogue import BENIGN, BY_NAME, injected
+from tests.faults import clean, usual_kind
+from tests.faults.catalogue import BY_NAME, injected
 from tests.quality import test_batching, test_determinism, test_hostile
 
-__all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
+__all__ = ["Outcome", "Run", "judge", "judged", "slice_of"]
 
 Run = tuple[str, int]  # a fault's name, and a seed
 _SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=3, phases=[Phase.generate])
@@ -33,11 +32,17 @@ _SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=3, phases=[Phase.gen
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdicts on the library under a fault or benign variant of that name, in the run of that number."""
+    """What was said of the library under a fault or benign variant of that name, in the run of that number.
+
+    bars: check -> what the verdicts come from.
+    usual: the verdicts of a gate of the usual kind; none where such a gate measures and does not judge.
+    """
 
     name: str
+    seed: int
     verdicts: tuple[Verdict, ...]
-    seed: int = 0
+    bars: Mapping[str, Threshold]
+    usual: tuple[Verdict, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -49,11 +54,6 @@ class Outcome:
     def checks(self) -> set[str]:
         """The names of the red checks."""
         return {verdict.check.partition(":")[0] for verdict in self.red}
-
-    @property
-    def strays(self) -> float:
-        """How far the vectors stray from the goldens: the parity check's measurement."""
-        return next(verdict.measured for verdict in self.verdicts if verdict.check == "parity")
 
 
 def judge(name: str, seed: int = 0) -> Outcome:
@@ -72,7 +72,8 @@ def judge(name: str, seed: int = 0) -> Outcome:
             subject = slice_of(harness.open_subject(fault.model, options, variant=(name, seed)))
             gate = harness.open_gate(subject, options)
             harness.run_gate(subject, gate)
-    return Outcome(name, tuple(gate.verdicts), seed, time.perf_counter() - start)
+            usual = usual_kind.judge(subject)
+    return Outcome(name, seed, tuple(gate.verdicts), gate.thresholds, usual, time.perf_counter() - start)
 
 
 @contextmanager
@@ -156,23 +157,3 @@ def _golden_sets(golden: Golden) -> dict[str, list[NDArray[np.float32]]]:
         few.pairs.sha256: [side[: len(few.pairs.grades)] for side in golden.sets[whole.pairs.sha256]],
         few.retrieval.sha256: [queries[: len(few.retrieval.queries)], passages[few.retrieval.only]],
     }
-
-
-def matrix_table(outcomes: list[Outcome]) -> list[str]:
-    """Return the lines of the matrix: faults down, checks across."""
-    checks = [check_name(name) for name in harness.live_tests()]
-    width = max(len(outcome.name) for outcome in outcomes)
-    lines = [f"  {'':{width}}  {number:>2} {check}" for number, check in enumerate(checks, start=1)]
-    lines.append(
-        f"  {'':{width}}  "
-        + " ".join(f"{number:>2}" for number in range(1, len(checks) + 1))
-        + "   strays by"
-    )
-    for outcome in outcomes:
-        marks = " ".join(" x" if check in outcome.checks else " ." for check in checks)
-        if outcome.name in {variant.name for variant in BENIGN}:
-            verdict = "FALSE ALARM" if outcome.red else "harmless, passed"
-        else:
-            verdict = "killed" if outcome.red else "SURVIVED"
-        lines.append(f"  {outcome.name:{width}}  {marks}  {outcome.strays:>10.1e}  {verdict}")
-    return lines
