@@ -5,14 +5,17 @@ READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: quality test benchmarks lint golden reference peers decoders crossover collapse bars spread lock clean
+.PHONY: quality test faults benchmarks lint golden reference peers decoders crossover collapse bars spread lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
 	$(BIN)/python -m pytest -m quality
 
-test: $(READY)  ## the project's own tests, the gate and the proof of its power
-	$(BIN)/python -m pytest
+test: $(READY)  ## the project's own tests, the gate and the proof of its power, on one seed
+	$(BIN)/python -m pytest --seeds=1
+
+faults: $(READY)  ## the proof of the gate's power: the kill matrix, random faults on five seeds
+	$(BIN)/python -m pytest -m faults
 
 benchmarks: $(READY)  ## throughput, latency, cache, memory, each by rules that are audited: benchmarks/README.md
 	$(BIN)/python -m pytest --benchmark-only

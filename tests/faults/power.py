@@ -214,7 +214,7 @@ def single_checks(rows: Sequence[Row]) -> list[Gate]:
         replace(
             _gate(check, rows, partial(Row.by, check=check)),
             alone=tuple(missed_without({check}, rows)),
-            alone_without_goldens=() if check in GOLDENS else tuple(missed_without({check}, rows, GOLDENS)),
+            alone_without_goldens=tuple(missed_without({check}, rows, GOLDENS)),
         )
         for check in checks_of(rows)
     ]

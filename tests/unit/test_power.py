@@ -27,11 +27,11 @@ BARS = {
 RIGHT = {"norm": 4e-7, "parity": 5e-7, "long tail": 0.1, "finite": 0.0, "cohesion": 0.2}
 
 
-def outcome(name: str, seed: int = 0, *, usual: bool = False, **measured: float) -> Outcome:
+def outcome(name: str, seed: int = 0, *, usual: float = 0, **measured: float) -> Outcome:
     """Return an outcome that differs from the right one in what is named."""
     found = RIGHT | {check.replace("_", " "): value for check, value in measured.items()}
     verdicts = tuple(BARS[check].judge(value) for check, value in found.items())
-    said = Threshold("norm", "any", 0, "", at_most=0).judge(float(usual))
+    said = Threshold("norm", "any", 0, "", at_most=0).judge(usual)
     return Outcome(name, seed, verdicts, BARS, (said,))
 
 
@@ -41,7 +41,7 @@ def rows(*outcomes: Outcome) -> list[Row]:
 
 
 def test_what_a_check_is_needed_for() -> None:
-    found = rows(outcome(ONE.name, norm=1, usual=True), outcome(OTHER.name, norm=1, parity=1, finite=3))
+    found = rows(outcome(ONE.name, norm=1, usual=1), outcome(OTHER.name, norm=1, parity=1, finite=3))
     everything, without_goldens, usual = gates(found)
     assert (everything.kills, without_goldens.kills, usual.kills) == (2, 2, 1)
     assert (everything.faults, everything.alarms, everything.variants) == (2, 0, 1)
@@ -63,6 +63,7 @@ def test_what_a_check_is_needed_for_where_there_are_no_goldens() -> None:
     assert single["finite"].alone == ()
     assert single["finite"].alone_without_goldens == (ONE.name,)
     assert single["parity"].alone_without_goldens == ()
+    assert [gate.kills for gate in gates(rows(outcome(ONE.name, parity=1)))] == [1, 0, 0]
 
 
 def test_a_fault_must_die_in_every_run_and_a_harmless_change_in_none() -> None:
@@ -90,14 +91,15 @@ def test_a_fault_must_die_in_every_run_and_a_harmless_change_in_none() -> None:
     ],
 )
 def test_how_surely(measured: dict[str, float], check: str, times: float) -> None:
-    found = rows(outcome(ONE.name, **measured))
+    found = rows(outcome(ONE.name, 0, **measured))
     row = next(row for row in found if row.fault is ONE)
-    assert strongest(row, spreads(found)) == (check, pytest.approx(times))
+    surest, sure = strongest(row, spreads(found))
+    assert (surest, sure == pytest.approx(times)) == (check, True)
 
 
 def test_of_several_runs_the_weakest_counts() -> None:
     found = rows(outcome(RANDOM.name, 0, norm=4e-4), outcome(RANDOM.name, 1, norm=4e-5))
-    assert strongest(found[0], spreads(found)) == ("norm", pytest.approx(100))
+    assert strongest(found[0], spreads(found))[1] == pytest.approx(100)
 
 
 def test_the_tables() -> None:
