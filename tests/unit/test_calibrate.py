@@ -59,6 +59,7 @@ def test_bars_are_written_anew(run: tuple[Subject, Gate], tmp_path: Path) -> Non
     [
         ("parity", "FAIL"),
         ("topics parity", "uncalibrated"),
+        ("retrieval parity", "uncalibrated"),
         ("alone or mixed", "FAIL"),
         ("topics by chance", "FAIL"),
         ("threads", None),
