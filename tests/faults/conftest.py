@@ -5,8 +5,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.faults.catalogue import BENIGN, FAULTS
+from embeddings.evaluation.diagnosis import read_signatures
+from tests import harness
+from tests.faults.catalogue import BENIGN, BY_NAME, FAULTS
 from tests.faults.matrix import Outcome, Run, judged, matrix_table
+from tests.faults.signatures import named
 
 OUTCOMES = pytest.StashKey[list[Outcome]]()
 FUTURES = pytest.StashKey[dict[Run, Future[Outcome]]]()
@@ -24,8 +27,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the faults come last: their processes work while the other tests run."""
-    items.sort(key=lambda item: item.get_closest_marker("faults") is not None)
+    """Let the faults come last, their processes work while other tests run; then what is said of all."""
+    items.sort(key=lambda item: (item.get_closest_marker("faults") is not None, wants_all(item)))
+
+
+def wants_all(item: pytest.Item) -> bool:
+    """Whether a test looks at all faults together."""
+    return "outcomes" in getattr(item, "fixturenames", ())
 
 
 def run_of(item: pytest.Item) -> Run | None:
@@ -59,9 +67,30 @@ def outcome(request: pytest.FixtureRequest, seed: int) -> Outcome:  # noqa: ARG0
     return found
 
 
+def of_all_faults(config: pytest.Config) -> list[Outcome]:
+    """Return what the gate said of every fault in this run; nothing where it was of a part."""
+    found = [one for one in config.stash.get(OUTCOMES, []) if not BY_NAME[one.name].benign]
+    return found if {one.name for one in found} == {fault.name for fault in FAULTS} else []
+
+
+@pytest.fixture
+def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
+    """What the gate said of all faults."""
+    return of_all_faults(request.config) or pytest.skip(
+        "a part of the faults was selected: it is of all of them"
+    )
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the kill matrix."""
-    if outcomes := terminalreporter.config.stash.get(OUTCOMES, []):
+    """Print the kill matrix, and how many faults a red run names."""
+    config = terminalreporter.config
+    if outcomes := config.stash.get(OUTCOMES, []):
         terminalreporter.section("kill matrix: x red, . green")
         for line in matrix_table(outcomes):
             terminalreporter.line(line)
+    if faults := of_all_faults(config):
+        terminalreporter.section("diagnosis: among the first three named")
+        signatures = read_signatures(harness.SIGNATURES)
+        for left_out in (False, True):
+            for line in named(faults, signatures, left_out=left_out).lines:
+                terminalreporter.line(line)
