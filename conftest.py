@@ -288,7 +288,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         ran = f"{len(gate.claims)} of {len(gate_tests(config))} checks"
         part = f", BROKEN OFF after {ran}" if broken_off else f", A PART: {ran}"
         terminalreporter.section("embedding gate" + (part if broken_off or config.stash[PARTIAL] else ""))
-        for line in gate_table(gate, model, config.stash[JUDGED][model].notes):
+        for line in gate_table(gate, model, [*harness.diagnosis(gate), *config.stash[JUDGED][model].notes]):
             terminalreporter.line(line)
     for line in (*config.stash.get(EXPORTED, []), *config.stash.get(CALIBRATED, [])):
         terminalreporter.line(line)

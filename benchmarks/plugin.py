@@ -268,7 +268,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for bench in benches.values():
         lines += ["", *grid_table(bench)]
     for model, gate in config.stash[AUDITED].items():
-        lines += ["", *gate_table(gate, model)]
+        lines += ["", *gate_table(gate, model, harness.diagnosis(gate))]
     terminalreporter.section("measurements")
     for line in [*lines, *config.stash[CHANGES], *(f"FAIL: {why}" for why in config.stash[FAILURES])]:
         terminalreporter.line(line)

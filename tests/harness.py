@@ -28,6 +28,7 @@ from embeddings.embedder import Embedder
 from embeddings.errors import FixtureError
 from embeddings.evaluation.checkpoint import float_type
 from embeddings.evaluation.datasets import Golden, Texts, identify, read_golden, read_texts
+from embeddings.evaluation.diagnosis import looks_like, read_signatures
 from embeddings.evaluation.embed import Baseline, Embedded
 from embeddings.evaluation.encoder import Encoder, Tokenized
 from embeddings.evaluation.gate import Gate, check_name
@@ -48,6 +49,7 @@ from embeddings.synthetic import PREFIX
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 THRESHOLDS = FIXTURES / "thresholds.toml"
+SIGNATURES = FIXTURES / "signatures.json"
 
 REFERENCE = "reference-2025"  # the recipe of the published figures
 LONGEST = 512  # tokens of a text that the gate gives a model: what reads more is judged cut off there
@@ -90,9 +92,13 @@ def sets(options: Options = OWN) -> Sets:
 
 
 @cache
-def slice_of_sets() -> Sets:
-    """Return the gate's topics, and the first of its pairs and queries: what the proof of power uses."""
-    return replace(sets(), pairs=sets().pairs.first(32), retrieval=sets().retrieval.first(10))
+def slice_of_sets(number: int = 0) -> Sets:
+    """Return the gate's topics, and some of its pairs and queries: what the proof of power uses.
+
+    number: of the slice; no two have a pair or a query in common.
+    """
+    pairs = sets().pairs.first(32, after=32 * number)
+    return replace(sets(), pairs=pairs, retrieval=sets().retrieval.first(10, after=10 * number))
 
 
 def name_of(model: str) -> str:
@@ -330,6 +336,14 @@ def _bars(
     # What the other kind of run reads is not this one's; a bar of no test at all stays, and is unread.
     others = {check_name(name) for name, _ in gate_tests()} - {check_name(name) for name in tests_run}
     return {check: bar for check, bar in bars.items() if check.partition(":")[0] not in others}
+
+
+def diagnosis(gate: Gate) -> list[str]:
+    """Say which known faults a red gate looks like. That this cannot be read turns no verdict."""
+    try:
+        return looks_like(gate.verdicts, read_signatures(SIGNATURES)) if gate.red else []
+    except FixtureError as error:
+        return [f"  looks like: {error}"]
 
 
 def unbound(own: Path, gates: Iterable[Gate]) -> list[str]:

@@ -78,10 +78,10 @@ class Pairs:
         sides = (self.one, self.other)
         return tuple(Part("pairs", side, len(side)) for side in sides)
 
-    def first(self, pairs: int) -> "Pairs":
-        """Return a smaller set: the first so many pairs."""
-        kept = slice(pairs)
-        sha256 = content_hash([(self.sha256, "first", pairs)])
+    def first(self, pairs: int, *, after: int = 0) -> "Pairs":
+        """Return a smaller set: the first so many pairs, or the first after some."""
+        kept = slice(after, after + pairs)
+        sha256 = content_hash([(self.sha256, *(("after", after) if after else ()), "first", pairs)])
         return Pairs(self.one[kept], self.other[kept], self.grades[kept], sha256)
 
 

@@ -48,18 +48,18 @@ class Retrieval:
                 title = row.values.get("title") or ""
                 yield f"{title} {row.values['text']}".strip()
 
-    def first(self, queries: int) -> "Retrieval":
-        """Return a smaller set: the first so many queries, and the passages relevant to them."""
-        kept = self.query_rows < queries
+    def first(self, queries: int, *, after: int = 0) -> "Retrieval":
+        """Return a smaller set: the first so many queries, or the first after some, and their passages."""
+        kept = (after <= self.query_rows) & (self.query_rows < after + queries)
         only = np.unique(self.passage_rows[kept])
         return replace(
             self,
-            queries=self.queries[:queries],
+            queries=self.queries[after : after + queries],
             count=len(only),
-            query_rows=self.query_rows[kept],
+            query_rows=self.query_rows[kept] - after,
             passage_rows=np.searchsorted(only, self.passage_rows[kept]),
             gains=self.gains[kept],
-            sha256=content_hash([(self.sha256, "first", queries)]),
+            sha256=content_hash([(self.sha256, *(("after", after) if after else ()), "first", queries)]),
             only=only,
         )
 

@@ -6,9 +6,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from embeddings.evaluation.diagnosis import read_signatures
+from tests import harness
 from tests.faults.catalogue import BENIGN, FAULTS
 from tests.faults.matrix import Outcome, Run, judged
 from tests.faults.power import GOLDENS, Row, all_checks, as_data, rows_of, without
+from tests.faults.signatures import named
 from tests.faults.tables import gates_table, matrix_table
 
 OUTCOMES = pytest.StashKey[dict[Run, Outcome]]()
@@ -43,8 +46,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the faults come last: their processes work while the other tests run."""
-    items.sort(key=lambda item: item.get_closest_marker("faults") is not None)
+    """Let the faults come last, their processes work while other tests run; then what is said of all."""
+    items.sort(key=lambda item: (item.get_closest_marker("faults") is not None, wants_all(item)))
+
+
+def wants_all(item: pytest.Item) -> bool:
+    """Whether a test looks at all faults together."""
+    return "outcomes" in getattr(item, "fixturenames", ())
 
 
 def run_of(item: pytest.Item) -> Run | None:
@@ -120,10 +128,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the kill matrix."""
-    rows = rows_of(terminalreporter.config.stash[OUTCOMES].values())
-    for title, table in (("kill matrix: x red, . green", matrix_table), ("what kills what", gates_table)):
-        if rows:
-            terminalreporter.section(title)
-            for line in table(rows):
-                terminalreporter.line(line)
+    """Print the kill matrix, what each check is good for, and how many faults a red run names."""
+    outcomes = list(terminalreporter.config.stash[OUTCOMES].values())
+    if not (rows := rows_of(outcomes)):
+        return
+    sections = {"kill matrix: x red, . green": matrix_table(rows), "what kills what": gates_table(rows)}
+    if {row.fault for row in rows} >= set(FAULTS):
+        signatures = read_signatures(harness.SIGNATURES)
+        found = [named(outcomes, signatures, left_out=left_out) for left_out in (False, True)]
+        sections["diagnosis: among the first three named"] = [line for one in found for line in one.lines]
+    for title, lines in sections.items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.line(line)
