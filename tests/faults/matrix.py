@@ -22,6 +22,7 @@ from embeddings.evaluation.thresholds import Threshold, Verdict
 from tests import harness
 from tests.faults import clean, usual_kind
 from tests.faults.catalogue import BY_NAME, injected
+from tests.faults.registry import TINY_DECODER
 from tests.quality import test_batching, test_determinism, test_hostile
 
 __all__ = ["Outcome", "Run", "judge", "judged", "slice_of"]
@@ -66,7 +67,8 @@ def judge(name: str, seed: int = 0, number: int = 0) -> Outcome:
         warnings.simplefilter("ignore")
         clean.reuse(patch, fault)
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
-        patch.setattr(test_batching, "MANY", 128)
+        if fault.model != TINY_DECODER:  # which takes a second for all rows
+            patch.setattr(test_batching, "ROWS", 384)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)

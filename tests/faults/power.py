@@ -42,6 +42,7 @@ GOLDENS = frozenset(
         "pairs",
         "pairs parity",
         "parity",
+        "pooled length",
         "prompts",
         "retrieval",
         "retrieval parity",
