@@ -40,7 +40,7 @@ $(READY): requirements.lock
 golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementations in an environment of their own
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
-	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3
+	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3 --max-tokens 512
 	.venv-reference/bin/python -m tests.reference.make_family_golden
 	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
