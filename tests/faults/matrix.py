@@ -1,5 +1,6 @@
 """The kill matrix: what the gate says of each injected fault."""
 
+import math
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -21,8 +22,8 @@ from embeddings.evaluation.gate import check_name
 from embeddings.evaluation.subject import Subject
 from embeddings.evaluation.thresholds import Verdict
 from tests import harness
-from tests.faults import clean
-from tests.faults.catalogue import BENIGN, BY_NAME, injected
+from tests.faults import clean, simulated
+from tests.faults.catalogue import BENIGN, BY_NAME, Fault, injected
 from tests.quality import test_batching, test_determinism, test_hostile
 
 __all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
@@ -52,15 +53,31 @@ class Outcome:
 
     @property
     def strays(self) -> float:
-        """How far the vectors stray from the goldens: the parity check's measurement."""
-        return next(verdict.measured for verdict in self.verdicts if verdict.check == "parity")
+        """How far the vectors stray from the goldens: the parity check's measurement; NaN without one."""
+        return next((verdict.measured for verdict in self.verdicts if verdict.check == "parity"), math.nan)
 
 
 def judge(name: str, seed: int = 0) -> Outcome:
-    """Inject a fault, run the whole gate on the library as it then is, and take the fault out again."""
+    """Inject a fault, judge the library as it then is, and take the fault out again.
+
+    A fault of the measurements is judged by their audits, any other by the whole gate.
+    """
     start, fault = time.perf_counter(), BY_NAME[name]
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        found = _audited(name, seed) if fault.where == "time" else _gated(fault, seed)
+    return Outcome(name, tuple(found), seed, time.perf_counter() - start)
+
+
+def _audited(name: str, seed: int) -> list[Verdict]:
+    with pytest.MonkeyPatch.context() as patch:
+        simulated.simulate(patch)
+        with injected(name, seed):
+            return simulated.verdicts()
+
+
+def _gated(fault: Fault, seed: int) -> list[Verdict]:
+    with pytest.MonkeyPatch.context() as patch:
         clean.reuse(patch, fault)
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
         patch.setattr(test_batching, "MANY", 128)
@@ -68,11 +85,11 @@ def judge(name: str, seed: int = 0) -> Outcome:
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=fault.precision)
-        with injected(name, seed):
-            subject = slice_of(harness.open_subject(fault.model, options, variant=(name, seed)))
+        with injected(fault.name, seed):
+            subject = slice_of(harness.open_subject(fault.model, options, variant=(fault.name, seed)))
             gate = harness.open_gate(subject, options)
             harness.run_gate(subject, gate)
-    return Outcome(name, tuple(gate.verdicts), seed, time.perf_counter() - start)
+    return gate.verdicts
 
 
 @contextmanager
