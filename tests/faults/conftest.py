@@ -8,7 +8,7 @@ import pytest
 
 from embeddings.evaluation.diagnosis import read_signatures
 from tests import harness
-from tests.faults.catalogue import BENIGN, FAULTS
+from tests.faults.catalogue import BENIGN, FAULTS, Fault
 from tests.faults.matrix import Outcome, Run, judged
 from tests.faults.power import GOLDENS, Row, all_checks, as_data, rows_of, without
 from tests.faults.signatures import named
@@ -46,20 +46,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the faults come last, their processes work while other tests run; then what is said of all."""
+    """Let the faults come last, their processes work while other tests run; then what is said of all.
+
+    ``-k`` also knows a fault by its cause, and by where it bites: ``-k at_time`` for the measurements.
+    """
+    for item in items:
+        if fault := fault_of(item):
+            item.extra_keyword_matches |= {fault.cause, f"at_{fault.where}"}
     items.sort(key=lambda item: (item.get_closest_marker("faults") is not None, wants_all(item)))
 
 
 def wants_all(item: pytest.Item) -> bool:
     """Whether a test looks at all faults together."""
-    return "outcomes" in getattr(item, "fixturenames", ())
+    return "proof" in getattr(item, "fixturenames", ())
+
+
+def fault_of(item: pytest.Item) -> Fault | None:
+    """Return the fault or benign variant that a test looks at."""
+    asked = item.callspec.params if hasattr(item, "callspec") else {}
+    fault = asked.get("fault") or asked.get("variant")
+    return fault if isinstance(fault, Fault) else None
 
 
 def run_of(item: pytest.Item) -> Run | None:
     """Return the run that a test looks at: a fault's name, and a seed."""
-    asked = item.callspec.params if hasattr(item, "callspec") else {}
-    fault = asked.get("fault") or asked.get("variant")
-    return (fault.name, asked["seed"]) if fault else None
+    fault = fault_of(item)
+    return (fault.name, item.callspec.params["seed"]) if fault else None  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

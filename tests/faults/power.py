@@ -13,6 +13,7 @@ from embeddings.evaluation.thresholds import Threshold, Verdict
 from tests import harness
 from tests.faults.catalogue import BY_NAME, Fault
 from tests.faults.matrix import Outcome
+from tests.faults.simulated import RULES
 
 __all__ = [
     "GOLDENS",
@@ -110,7 +111,7 @@ def check_of(verdict: Verdict) -> str:
 
 def all_checks() -> list[str]:
     """Name the checks of the gate and the audits of the measurements, in the order of their files."""
-    return [*(check_name(name) for name in harness.live_tests()), *AUDITS]
+    return [*(check_name(name) for name in harness.live_tests()), *AUDITS, RULES]
 
 
 def checks_of(rows: Iterable[Row]) -> list[str]:

@@ -12,7 +12,7 @@ from embeddings.evaluation.subject import Subject
 from embeddings.evaluation.thresholds import Verdict
 from tests import harness
 from tests.calibrate import CALIBRATED, calibrate
-from tests.faults.matrix import slice_of
+from tests.faults.slices import slice_of
 
 
 @pytest.fixture(scope="module")
