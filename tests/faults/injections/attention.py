@@ -50,6 +50,21 @@ def no_causal_mask(patch: Patch) -> None:
 
 
 @fault(
+    "causal mask off by one",
+    "fwd",
+    "a token reads the one that follows it too: the padding, at the end",
+    kills=("causal", "alone or mixed", "parity"),
+    model=TINY_DECODER,
+)
+def causal_mask_off_by_one(patch: Patch) -> None:
+    def call(self: decoder.Decoder, ids: mx.array, _: mx.array) -> mx.array:
+        length = ids.shape[1]
+        return self.walk(ids, mx.tril(mx.ones((length, length), dtype=mx.bool_), k=1))
+
+    patch.setattr(decoder.Decoder, "__call__", call)
+
+
+@fault(
     "heads of another group",
     "fwd",
     "queries attend to the keys of the next group",
