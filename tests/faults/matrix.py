@@ -97,13 +97,15 @@ def slice_of(subject: Subject) -> Subject:
 
 @cache
 def _rows() -> list[int]:
-    """The slice: all pairs, both sides of the limit, every ninth of the rest but the longest."""
+    """The slice: pairs, hostile texts, both sides of the limit, every ninth of the rest but the longest."""
     texts = harness.texts()
     always = ("length-64", "length-256", "length-257")
     return [
         row
         for row, (name, kind) in enumerate(zip(texts.ids, texts.kinds, strict=True))
-        if kind == "prefix" or name in always or (row % 9 == 0 and kind not in ("length", "long"))
+        if kind in ("prefix", "hostile")
+        or name in always
+        or (row % 9 == 0 and kind not in ("length", "long"))
     ]
 
 

@@ -31,11 +31,23 @@ def mixture(subject: Subject) -> list[str]:
     return subject.texts.of_kind("word", "sentence", "script", "format", "hostile")[::13]
 
 
+def twins(subject: Subject) -> list[str]:
+    """Pick texts that are alike but for case, white space, an accent, a sign, or what comes last."""
+    long = subject.texts.of_kind("paragraph")[0]
+    return ["apples", "Apples", " apples", "\u00e4pples", "apples.", long, f"{long} Apples."]
+
+
 def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
     """One large batch, padded to the greatest length of all, gives what each text gives alone."""
     texts = [*mixture(subject)[:8], subject.text_of(subject.encoder.max_tokens)]
     mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
     gate.require(differences(list(mixed), subject.alone(texts)).max())
+
+
+def test_alike_texts(subject: Subject, gate: Gate) -> None:
+    """Texts that are nearly the same get each its own vector, beside the others."""
+    texts = twins(subject)
+    gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
 
 
 def test_permuted(subject: Subject, gate: Gate) -> None:
