@@ -16,6 +16,7 @@ from embeddings.models import decoder
 from tests.faults.registry import Patch
 
 __all__ = [
+    "Batch",
     "Scratch",
     "change_batches",
     "change_ids",

@@ -18,7 +18,7 @@ def slice_of(subject: Subject, number: int = 0) -> Subject:
     """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time.
 
     number: 0, or 1 for a slice of other texts. Both have the topics, whose bars bind those very texts, and
-    the four pairs of texts that differ in their last word.
+    the pairs of texts that differ in their last word, and the hostile texts.
     """
     golden, sets = golden_of(subject.name, number), harness.slice_of_sets(number)
     baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)
@@ -30,12 +30,12 @@ _LENGTHS = (("length-64", "length-256", "length-257"), ("length-129", "length-25
 
 @cache
 def _rows(number: int) -> list[int]:
-    """A slice: all pairs, both sides of the limit, every ninth of the rest but the longest."""
+    """A slice: pairs, hostile texts, both sides of the limit, every ninth of the rest but the longest."""
     texts = harness.texts()
     return [
         row
         for row, (name, kind) in enumerate(zip(texts.ids, texts.kinds, strict=True))
-        if kind == "prefix"
+        if kind in ("prefix", "hostile")
         or name in _LENGTHS[number]
         or (row % 9 == 4 * number and kind not in ("length", "long"))
     ]

@@ -31,6 +31,12 @@ def mixture(subject: Subject, first: int = 0) -> list[str]:
     return subject.texts.of_kind("word", "sentence", "script", "format", "hostile")[first::13]
 
 
+def twins(subject: Subject) -> list[str]:
+    """Pick texts that are alike but for case, white space, an accent, a sign, or what comes last."""
+    long = subject.texts.of_kind("paragraph")[0]
+    return ["apples", "Apples", " apples", "\u00e4pples", "apples.", long, f"{long} Apples."]
+
+
 def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
     """Large batches, padded to the greatest length of all, give what each text gives alone.
 
@@ -43,6 +49,12 @@ def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
         mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
         worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())
     gate.require(float(worst))
+
+
+def test_alike_texts(subject: Subject, gate: Gate) -> None:
+    """Texts that are nearly the same get each its own vector, beside the others."""
+    texts = twins(subject)
+    gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
 
 
 def test_permuted(subject: Subject, gate: Gate) -> None:

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from embeddings.errors import InputError
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.metrics import differences
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
+INSTRUCTION = "Instruct: {}\nQuery:{}"  # of every model that takes a task: those of the Qwen3-Embedding kind
 
 
 def test_prompts(subject: Subject, gate: Gate) -> None:
@@ -22,3 +24,15 @@ def test_prompts(subject: Subject, gate: Gate) -> None:
             worst[name] = differences(subject.encoder.encode(texts, prompt=name), golden.vectors).max()
     name = max(worst, key=lambda name: (np.isnan(worst[name]), worst[name]))
     return gate.require(worst[name], evidence=f"prompt {name!r}; infinite where its token ids differ")
+
+
+def test_task(subject: Subject, gate: Gate) -> None:
+    """A query with a task of the caller's own is the text that says so in full."""
+    encoder, task, texts = subject.encoder, "Find what is sold here", subject.texts.of_kind("word")[:5]
+    try:
+        found = encoder.encode(texts, prompt="query", task=task)
+    except InputError:
+        return gate.uncalibrated("takes no task")
+    plain = "document" if "document" in encoder.prompts else None
+    expected = encoder.encode([INSTRUCTION.format(task, text) for text in texts], prompt=plain)
+    return gate.require(differences(list(found), list(expected)).max())

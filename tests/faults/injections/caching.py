@@ -1,8 +1,11 @@
 """Vectors that were computed before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from embeddings import cache, cache_key
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings import cache, cache_file, cache_key
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 
 fault = faults_of("caching")
@@ -52,3 +55,107 @@ fault(
     source="braintrustdata/autoevals#211",
     model=TINY_DECODER,
 )(cache_key_without("before"))
+
+fault(
+    "cache key without the dimensions",
+    "out",
+    "a shorter vector comes out of the cache for a whole one",
+    kills=("cached",),
+    source="rmusser01/tldw_server#2776",
+)(cache_key_without("dimensions"))
+fault(
+    "cache key without normalize",
+    "out",
+    "a vector of length 1 comes out of the cache for one that was asked for as it is",
+    kills=("cached",),
+)(cache_key_without("normalize"))
+fault(
+    "cache key without the limit",
+    "out",
+    "the vector of a text that was cut sooner comes out of the cache",
+    kills=("cached",),
+)(cache_key_without("max_tokens", "tokenizer"))
+
+
+def keys_of_changed(change: Callable[[str], str]) -> Callable[[Patch], None]:
+    def inject(patch: Patch) -> None:
+        right = cache_key.keys_of
+        patch.setattr(cache, "keys_of", lambda inputs, texts: right(inputs, [change(text) for text in texts]))
+
+    return inject
+
+
+fault(
+    "cache key in lower case",
+    "out",
+    "texts that differ in case alone share an entry",
+    kills=("cached",),
+    model=TINY_DECODER,
+)(keys_of_changed(str.lower))
+fault(
+    "cache key without spaces",
+    "out",
+    "texts that differ in the white space round them share an entry",
+    kills=("cached",),
+    model=TINY_DECODER,
+)(keys_of_changed(str.strip))
+fault(
+    "cache key of a text's beginning",
+    "out",
+    "texts with the same first 32 characters share an entry",
+    kills=("cached",),
+)(keys_of_changed(lambda text: text[:32]))
+
+
+@fault(
+    "hits before misses",
+    "out",
+    "what the cache had comes first, and what it lacked behind it",
+    kills=("cached",),
+    source="run-llama/llama_index#19537",
+)
+def hits_before_misses(patch: Patch) -> None:
+    right = cache.Lookup.vectors
+
+    def vectors(self: cache.Lookup, width: int) -> NDArray[np.float32]:
+        return right(self, width)[np.argsort([key in self._lacking for key in self._keys], kind="stable")]
+
+    patch.setattr(cache.Lookup, "vectors", vectors)
+
+
+@fault(
+    "miss served by a hit",
+    "out",
+    "in a call of which the cache has a part, what it lacks gets the vector of what it has",
+    kills=("cached",),
+    source="BerriAI/litellm#41799",
+)
+def miss_served_by_a_hit(patch: Patch) -> None:
+    right = cache.Lookup.vectors
+
+    def vectors(self: cache.Lookup, width: int) -> NDArray[np.float32]:
+        hits = [row for row, key in enumerate(self._keys) if key not in self._lacking]
+        rows = np.arange(len(self._keys))
+        if hits:
+            rows[[key in self._lacking for key in self._keys]] = hits[0]
+        return right(self, width)[rows]
+
+    patch.setattr(cache.Lookup, "vectors", vectors)
+
+
+@fault(
+    "float16 in the file",
+    "out",
+    "the cache's file keeps half of each number",
+    kills=("cached",),
+)
+def float16_in_the_file(patch: Patch) -> None:
+    right = cache_file.CacheFile.put
+
+    def put(self: cache_file.CacheFile, entries: Mapping[bytes, cache.Entry]) -> int:
+        def half(vector: bytes) -> bytes:
+            return np.frombuffer(vector, dtype="<f4").astype("<f2").astype("<f4").tobytes()
+
+        return right(self, {key: cache.Entry(half(vector), lost) for key, (vector, lost) in entries.items()})
+
+    patch.setattr(cache_file.CacheFile, "put", put)

@@ -1,9 +1,12 @@
 """The length of a vector."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from embeddings import embedder
+from embeddings.blas import mx
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
     replace_encode,
@@ -49,5 +52,58 @@ def normalize_ignored(patch: Patch) -> None:
     def encode(right: Any, self: Any, texts: Sequence[str], *, normalize: bool = True, **options: Any) -> Any:
         del normalize
         return right(self, texts, **options)
+
+    replace_encode(patch, encode)
+
+
+def scaled_by(length: Callable[[mx.array], mx.array]) -> Callable[[Patch], None]:
+    """Divide vectors (B, D) by what some function takes for their lengths."""
+
+    def inject(patch: Patch) -> None:
+        patch.setattr(embedder, "to_unit_length", lambda vectors: vectors / length(vectors))
+
+    return inject
+
+
+fault("sum of components", "out", "the absolute components add up to 1 (L1)", kills=("norm", "parity"))(
+    scaled_by(lambda vectors: mx.abs(vectors).sum(axis=-1, keepdims=True))
+)
+fault("largest component", "out", "the largest component is 1 (the maximum norm)", kills=("norm", "parity"))(
+    scaled_by(lambda vectors: mx.abs(vectors).max(axis=-1, keepdims=True))
+)
+fault("squared length", "out", "the root was forgotten", kills=("norm", "mean norm", "parity"))(
+    scaled_by(lambda vectors: mx.square(vectors).sum(axis=-1, keepdims=True))
+)
+fault(
+    "large epsilon",
+    "out",
+    "what guards against zero is added to the squared length, and is not small",
+    kills=("norm", "parity"),
+    source="apple/axlearn#21",
+)(scaled_by(lambda vectors: mx.sqrt(mx.square(vectors).sum(axis=-1, keepdims=True) + 1e-3)))
+fault(
+    "one length for the batch",
+    "out",
+    "all vectors of a batch are divided by the length of all of them together",
+    kills=("norm", "parity", "alone or mixed"),
+    source="HarryVolek/PyTorch_Speaker_Verification#27",
+)(scaled_by(mx.linalg.norm))
+
+
+@fault(
+    "last components kept",
+    "out",
+    "shorter vectors are the end of the whole ones",
+    kills=("shorter dimensions",),
+)
+def last_components_kept(patch: Patch) -> None:
+    def encode(
+        right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any
+    ) -> Any:
+        width = self._checked_width(dimensions)
+        vectors = right(self, texts, **options)[:, self.dimension - width :]
+        if not options.get("normalize", True):
+            return vectors
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     replace_encode(patch, encode)

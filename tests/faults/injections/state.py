@@ -1,5 +1,6 @@
 """What one call leaves behind for another, and what differs from run to run."""
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -90,3 +91,109 @@ def state_between_batches(patch: Patch) -> None:
         return right(self, mx.concatenate([before, ids], axis=1), lengths)[:, before.shape[1] :]
 
     patch.setattr(decoder.Decoder, "__call__", call)
+
+
+@fault(
+    "buffer cleared by another thread",
+    "out",
+    "a call clears the buffers of those that still read theirs: zeros in a vector",
+    kills=("threads",),
+    source="ml-explore/mlx-lm#1181",
+    random=True,
+)
+def buffer_cleared(patch: Patch) -> None:
+    read: dict[int, NDArray[np.float32]] = {}
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        for buffer in list(read.values()):
+            buffer[:, buffer.shape[1] // 2 :] = 0
+        mine = read[threading.get_ident()] = right(self, texts, **options)
+        time.sleep(0.002)  # let another thread in
+        del read[threading.get_ident()]
+        return mine
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "threads share a result",
+    "out",
+    "a call for as many texts as one that is under way is given its result",
+    kills=("threads",),
+    random=True,
+)
+def threads_share_a_result(patch: Patch) -> None:
+    under_way: dict[int, NDArray[np.float32]] = {}
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if len(texts) in under_way:
+            return under_way[len(texts)].copy()
+        under_way[len(texts)] = right(self, texts, **options)
+        time.sleep(0.002)  # let another thread in
+        return under_way.pop(len(texts))
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "lower precision in other threads",
+    "out",
+    "a setting for the precision holds in the main thread alone",
+    kills=("threads",),
+)
+def lower_precision_in_threads(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = right(self, texts, **options)
+        main = threading.current_thread() is threading.main_thread()
+        return vectors if main else vectors.astype(np.float16).astype(np.float32)
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "first result for ever",
+    "out",
+    "a call for as many texts as an earlier one gets its vectors",
+    kills=("alone or mixed", "long tail", "threads"),
+)
+def first_result_for_ever(patch: Patch) -> None:
+    first: dict[Any, NDArray[np.float32]] = {}
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = right(self, texts, **options)
+        return first.setdefault(vectors.shape, vectors).copy()
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "caller's list sorted",
+    "out",
+    "the texts are sorted in place, so that the vectors fit the list as it is now",
+    kills=("no side effects",),
+)
+def callers_list_sorted(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+            texts.sort(key=len)
+        return right(self, texts, **options)
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "end of a longer text left behind",
+    "fwd",
+    "the buffer of ids is not cleared: a text reads on in a longer one that was there before",
+    kills=("parity", "alone or mixed"),
+    source="ROCm/FastFlowLM#647",
+)
+def longer_text_left_behind(patch: Patch) -> None:
+    right, buffers = bert.Bert.__call__, dict[int, mx.array]()
+
+    def call(self: bert.Bert, ids: mx.array, lengths: mx.array) -> mx.array:
+        rest = buffers.get(ids.shape[0], ids)[:, ids.shape[1] :][:, :4]
+        buffers[ids.shape[0]] = mx.concatenate([ids, rest], axis=1)
+        return right(self, buffers[ids.shape[0]], lengths + rest.shape[1])[:, : ids.shape[1]]
+
+    patch.setattr(bert.Bert, "__call__", call)

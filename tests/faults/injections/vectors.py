@@ -1,9 +1,10 @@
 """Vectors that do not say what the model made of the text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
@@ -54,3 +55,66 @@ def random_by_text(patch: Patch) -> None:
         return np.float32(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
     replace_encode(patch, encode)
+
+
+def rounded_to(
+    kind: str, change: Callable[[NDArray[np.float32]], NDArray[Any]], what: str, **named: str
+) -> None:
+    """Declare a fault that rounds the vectors."""
+
+    @fault(f"vectors in {kind}", "out", what, kills=("parity", "norm"), **named)
+    def inject(patch: Patch) -> None:
+        change_vectors(patch, change)
+
+
+rounded_to("float16", lambda vectors: vectors.astype(np.float16), "the result is rounded to float16")
+rounded_to("int8", lambda vectors: np.rint(vectors * 127) / 127, "each component becomes one of 255 numbers")
+rounded_to("three decimals", lambda vectors: np.round(vectors, 3), "the result went through a text format")
+
+
+@fault(
+    "one sign flipped",
+    "out",
+    "one component has the other sign in every vector, which no cosine between them shows",
+    kills=("parity", "topics parity"),
+)
+def one_sign_flipped(patch: Patch) -> None:
+    change_vectors(patch, lambda vectors: vectors * np.where(np.arange(vectors.shape[1]) == 7, -1, 1))
+
+
+@fault(
+    "components permuted",
+    "out",
+    "the components come in another order, which no cosine between them shows",
+    kills=("parity", "topics parity"),
+)
+def components_permuted(patch: Patch) -> None:
+    change_vectors(patch, lambda vectors: vectors[:, ::-1])
+
+
+@fault(
+    "mean of the call subtracted",
+    "out",
+    "vectors are centred on those that they were asked for with",
+    kills=("parity", "alone or mixed", "batch budget", "generated mixtures"),
+)
+def mean_subtracted(patch: Patch) -> None:
+    def centre(vectors: NDArray[np.float32]) -> NDArray[Any]:
+        if len(vectors) < 2:
+            return vectors
+        away = vectors - vectors.mean(axis=0)
+        centred: NDArray[Any] = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)
+        return centred
+
+    change_vectors(patch, centre)
+
+
+@fault(
+    "zeros under load",
+    "out",
+    "a long call's vectors are zeros, and nobody is told",
+    kills=("parity", "norm", "many texts"),
+    source="ollama/ollama#17878",
+)
+def zeros_under_load(patch: Patch) -> None:
+    change_vectors(patch, lambda vectors: np.where(np.arange(len(vectors))[:, None] < 48, vectors, 0))
