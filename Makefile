@@ -5,14 +5,17 @@ READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: quality test benchmarks lint golden reference peers decoders crossover collapse bars spread signatures lock clean
+.PHONY: quality test faults benchmarks lint golden reference peers decoders crossover collapse bars spread signatures lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
 	$(BIN)/python -m pytest -m quality
 
-test: $(READY)  ## the project's own tests, the gate and the proof of its power
-	$(BIN)/python -m pytest
+test: $(READY)  ## the project's own tests, the gate and the proof of its power, on one seed
+	$(BIN)/python -m pytest --seeds=1
+
+faults: $(READY)  ## the proof of the gate's power: the kill matrix, random faults on five seeds
+	$(BIN)/python -m pytest -m faults
 
 benchmarks: $(READY)  ## throughput, latency, cache, memory, each by rules that are audited: benchmarks/README.md
 	$(BIN)/python -m pytest --benchmark-only
@@ -37,7 +40,7 @@ $(READY): requirements.lock
 golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementations in an environment of their own
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
-	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3
+	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3 --max-tokens 512
 	.venv-reference/bin/python -m tests.reference.make_family_golden
 	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 

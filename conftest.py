@@ -26,7 +26,8 @@ from embeddings.projector import check_writable
 from tests import harness
 from tests.calibrate import calibrate
 
-pytest_plugins = ["benchmarks.plugin"]  # the measurements: pytest --benchmark-only
+# The measurements (pytest --benchmark-only), and the options of the proof (pytest -m faults).
+pytest_plugins = ["benchmarks.plugin", "tests.faults.options"]
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()
@@ -66,13 +67,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--calibrate",
         action="store_true",
         help="write the semantic bars of a model that passes parity; the run that does so is red",
-    )
-    group.addoption(
-        "--seeds",
-        type=int,
-        default=5,
-        metavar="N",
-        help="runs of each fault that draws random numbers, in -m faults (default: 5)",
     )
     group.addoption(
         "--precision",

@@ -18,6 +18,7 @@ from embeddings.evaluation.thresholds import ANY_MODEL, Threshold
 __all__ = ["AUDITS", "Findings", "Reported", "judge", "median_interval"]
 
 CONFIDENCE = 0.98
+BITS = {"float32": 32, "bfloat16": 16, "float16": 16}
 
 
 class Reported(NamedTuple):
@@ -78,14 +79,13 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def repeated_texts(found: Findings) -> Measured:
-    """How many times as fast repeated texts surely are as new ones."""
-    return _surely(_probe(found).new, _probe(found).repeated)
+    """How many times as fast repeated texts surely are as new ones, or as slow: new ones were prepared."""
+    return _apart(_probe(found).new, _probe(found).repeated)
 
 
 def second_seed(found: Findings) -> Measured:
     """By how much the texts of another seed surely differ in speed, either way."""
-    one, other = _probe(found).new, _probe(found).other_seed
-    return max(_surely(one, other), _surely(other, one))
+    return _apart(_probe(found).new, _probe(found).other_seed)
 
 
 def growing_work(found: Findings) -> Measured:
@@ -111,6 +111,11 @@ def real_tokens(found: Findings) -> Measured:
     return _worst(counted) if found.uneven is not None else (math.nan, "no texts of many lengths were run")
 
 
+def precision(found: Findings) -> Measured:
+    """How many bits the hidden states lack of the precision that is reported."""
+    return _worst((BITS[found.precision] - one.bits, f"{one.kind}: {one.bits} bits") for one in _spied(found))
+
+
 def warm_up(found: Findings) -> Measured:
     """How many untimed calls each shape had before its first round, at least."""
     least, what = _worst((-(record.warm_ups or 0), f"{record.shape}") for record in _spied(found))
@@ -121,6 +126,11 @@ def first_round(found: Findings) -> Measured:
     """The first round over the median, in the median benchmark: a warm-up that was counted shows in all."""
     ratios = [record.first_over_median for record in found.computed]
     return (median(ratios), "") if ratios else NOTHING
+
+
+def wall_time(found: Findings) -> Measured:
+    """By what share of a round the seconds that were told differ from those that passed, in the median."""
+    return _worst((_untold(one), f"{one.kind} {one.shape}") for one in found.computed)
 
 
 def recomputed(found: Findings) -> Measured:
@@ -134,9 +144,10 @@ def roofline(found: Findings) -> Measured:
 
 
 def device_peak(found: Findings) -> Measured:
-    """The largest share of what is published of the chip."""
+    """The largest share of what is published of the chip, the session's best matrix product among them."""
     best = found.device.best if found.device else math.nan
-    return _worst((found.share(one, best), f"{one.kind} {one.shape}") for one in found.computed)
+    shares = [(found.share(one, best), f"{one.kind} {one.shape}") for one in found.computed]
+    return _worst([*shares, (found.peak / best, "the matrix product")] if shares else [])
 
 
 AUDITS: Mapping[str, Callable[[Findings], Measured]] = {
@@ -147,8 +158,10 @@ AUDITS: Mapping[str, Callable[[Findings], Measured]] = {
         growing_work,
         untimed_vectors,
         real_tokens,
+        precision,
         warm_up,
         first_round,
+        wall_time,
         recomputed,
         roofline,
         device_peak,
@@ -184,14 +197,18 @@ def bars(found: Findings) -> dict[str, Threshold]:
         _bar("growing work", 1.3, f"{AA} 1.72 to 2.07, the 0.6B shape 1.3; half the least", at_least=0.5),
         _bar("untimed vectors", strayed, "alone or mixed, thresholds.toml", at_most=stray),
         _bar("real tokens", 0, "a count", at_most=0),
+        _bar("precision", 0, "a count", at_most=0),
         _bar("warm up", 1, "a count", at_least=1),
         _bar("first round", 1.17, f"{AA}; rounds of 20 ms 1.17", at_most=1.5),
+        _bar("wall time", 0.0076, "rounds of 2.7 ms of the tiny decoder; of 20 ms 0.0036", at_most=0.05),
         _bar("recomputed", 0, "arithmetic", at_most=1e-9),
         _bar("roofline", 0.42, f"{AA}; above 1 is impossible", at_most=1),
     ]
     if found.device:
         made.append(
-            _bar("device peak", 0.57, "8B on an H100 (benchmarks/README.md): 0.74 of 768 of 989", at_most=1)
+            _bar(
+                "device peak", 0.78, "an H100's matrix product (benchmarks/README.md): 768 of 989", at_most=1
+            )
         )
     return {bar.check: bar for bar in made}
 
@@ -210,6 +227,17 @@ def _probe(found: Findings) -> Probe:
 
 def _spied(found: Findings) -> list[Record]:
     return [record for record in found.records if record.seen is not None]
+
+
+def _untold(record: Record) -> float:
+    """Return the share of a round that its clock left out or added; of all rounds where one is missing."""
+    if len(record.seconds) != len(record.elapsed):
+        return 1.0
+    return abs(1 - median(told / passed for told, passed in zip(record.seconds, record.elapsed, strict=True)))
+
+
+def _apart(one: Sequence[float], other: Sequence[float]) -> Measured:
+    return max(_surely(one, other), _surely(other, one))
 
 
 def _surely(slower: Sequence[float], faster: Sequence[float]) -> Measured:

@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.records import Spied
 from embeddings.blas import mx
 from embeddings.embedder import Embedder
 from embeddings.models import Bert
@@ -37,12 +38,12 @@ class EmbedderEngine:
         """Count the real tokens that the model sees: special ones included, cut-off and padding never."""
         return int(self.embedder.count_tokens(texts).sum())
 
-    def spied(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
-        """Return vectors (N, D), and how many unmasked tokens the model was handed to make them."""
+    def spied(self, texts: Sequence[str]) -> Spied:
+        """Encode, and tell what the model was handed and gave."""
         one = self.embedder
         spy = _Spy(one.model)
         watched = Embedder(one.folder, cast("Bert", spy), one.tokenizer, one.recipe)
-        return watched.encode(texts), spy.tokens
+        return Spied(watched.encode(texts), spy.tokens, spy.bits)
 
     def cut_at(self, max_tokens: int) -> "EmbedderEngine":
         """Return the same model, reading texts to a lower limit."""
@@ -50,14 +51,15 @@ class EmbedderEngine:
 
 
 class _Spy:
-    """A model that adds up the lengths that it is called with."""
+    """A model that adds up the lengths that it is called with, and notes the coarsest that it gives."""
 
     def __init__(self, model: Any) -> None:
-        self._model, self.tokens = model, 0
+        self._model, self.tokens, self.bits = model, 0, 64
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
         self.tokens += int(np.array(lengths).sum())
         hidden: mx.array = self._model(ids, lengths)
+        self.bits = min(self.bits, 8 * hidden.dtype.size)
         return hidden
 
     def __getattr__(self, name: str) -> Any:

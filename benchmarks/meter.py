@@ -5,6 +5,7 @@
 - The clock stops when float32 vectors are in host memory. Then they are looked at: shape, finite, length 1.
 - A text of each round is encoded again, off the clock and in another batch: all rounds do the same work.
 - A shape is warmed up before its first round, and the warm-up is not among the rounds.
+- Whoever times the rounds, what passes between their preparation and their end is noted by the meter's clock.
 """
 
 import time
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fresh import FreshTexts, Seen
-from benchmarks.records import Probe, Record
+from benchmarks.records import Probe, Record, Spied
 from embeddings.errors import EmbeddingsError
 from embeddings.tokens import TokenizedTexts
 
@@ -43,8 +44,8 @@ class Engine(Protocol):
     def count(self, texts: Sequence[str]) -> int:
         """Count the real tokens that the model sees of all texts together."""
 
-    def spied(self, texts: Sequence[str]) -> tuple[Any, int]:
-        """Return vectors (N, D), and the sum of the masks that the model was handed."""
+    def spied(self, texts: Sequence[str]) -> Spied:
+        """Encode, and tell what the model was handed and gave."""
 
     def cut_at(self, max_tokens: int) -> "Engine":
         """Return the same model, reading texts to a lower limit."""
@@ -73,6 +74,28 @@ def by_clock(clock: Callable[[], float]) -> Timed:
     return timed
 
 
+def watched(timed: Timed, clock: Callable[[], float], elapsed: list[float]) -> Timed:
+    """Time rounds in that way; append to ``elapsed`` what passed from each one's preparation to its end."""
+
+    def watch(
+        prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
+    ) -> list[float]:
+        ready = 0.0
+
+        def prepared() -> None:
+            nonlocal ready
+            prepare()
+            ready = clock()
+
+        def over() -> None:
+            elapsed.append(clock() - ready)
+            after()
+
+        return timed(prepared, work, over, rounds)
+
+    return watch
+
+
 class Meter:
     """Times one model.
 
@@ -91,7 +114,7 @@ class Meter:
     ) -> None:
         self.engine, self.seen, self._seed = engine, seen, seed
         self.texts = FreshTexts(engine.tokenize, seen, seed)
-        self._warm_ups, self._by_clock = warm_ups, by_clock(clock)
+        self._warm_ups, self._clock = warm_ups, clock
         self._calls: Counter[tuple[int, int]] = Counter()
 
     def warm_up(self, batch: int, length: int) -> None:
@@ -128,10 +151,10 @@ class Meter:
             row = len(sampled) % batch
             sampled[texts[row]] = np.array(vectors)[row]
 
-        record.seconds = timed(prepare, work, after, rounds)
+        record.seconds = watched(timed, self._clock, record.elapsed)(prepare, work, after, rounds)
         self._calls[batch, length] += rounds
         record.tokens = self.engine.count(texts)
-        untimed, record.seen = self.engine.spied(texts)
+        untimed, record.seen, record.bits = self.engine.spied(texts)
         again = self.engine.encode(list(sampled))  # in a batch of another size than the rounds'
         pairs = [(untimed, vectors), (again, list(sampled.values()))]
         record.stray = max(float(np.abs(np.array(one) - np.array(other)).max()) for one, other in pairs)
@@ -147,7 +170,10 @@ class Meter:
             texts = self.texts(batch, length)
             self.seen.claim(texts)
 
-        record.seconds = timed(prepare, lambda: _discard(self.engine.tokenize(texts)), _nothing, rounds)
+        def work() -> None:
+            self.engine.tokenize(texts)
+
+        record.seconds = watched(timed, self._clock, record.elapsed)(prepare, work, _nothing, rounds)
         record.tokens = self.engine.count(texts)
         return record
 
@@ -180,7 +206,7 @@ class Meter:
         texts = [self.texts(1, length)[0] for length in (longest // 4, longest // 2, longest, 2 * longest)]
         self.seen.claim(texts)
         cut = self.engine.cut_at(longest)
-        return cut.count(texts), cut.spied(texts)[1]
+        return cut.count(texts), cut.spied(texts).tokens
 
     def _once(self, texts: list[str], *, again: bool = False) -> list[float]:
         """Time one round by hand, without the cache."""
@@ -191,7 +217,7 @@ class Meter:
             nonlocal vectors
             vectors = in_host_memory(self.engine.encode(texts))
 
-        return self._by_clock(_nothing, work, lambda: self._check(vectors, len(texts)), 1)
+        return by_clock(self._clock)(_nothing, work, lambda: self._check(vectors, len(texts)), 1)
 
     def _encode_new(self, texts: list[str], length: int) -> None:
         self.seen.claim(texts)
@@ -219,8 +245,4 @@ LENGTH = 1e-3  # float32 strays by 5e-7 (the gate's norm); this is for every pre
 
 
 def _nothing() -> None:
-    pass
-
-
-def _discard(_: object) -> None:
     pass

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
+from typing import Any, NamedTuple
 
-__all__ = ["PERCENTILES", "Probe", "Record"]
+__all__ = ["PERCENTILES", "Probe", "Record", "Spied"]
 
 # Percentile -> rounds from which the second largest bounds it at 99 % confidence: the least n for which
 # p^n + n (1 - p) p^(n - 1) <= 0.01, as in MLPerf Inference's early stopping
 # (https://github.com/mlcommons/inference_policies/blob/master/inference_rules.adoc).
 PERCENTILES = {90: 64, 95: 130, 99: 662}
+
+
+class Spied(NamedTuple):
+    """An untimed run: vectors (N, D), unmasked tokens that the model got, bits of its hidden states."""
+
+    vectors: Any
+    tokens: int
+    bits: int
 
 
 @dataclass
@@ -21,8 +30,10 @@ class Record:
     tokens: real tokens of a round, as the tokenizer counts them.
     warm_ups: untimed calls of this shape before the first round.
     seconds: of each round, until vectors (batch, D) were in host memory.
+    elapsed: of each round, by the meter's own clock, from when its texts were ready until it was over.
     uncached: seconds of the same texts without the cache, where it is the cache that is measured.
     seen: tokens that the model was handed for the last round's texts in an untimed run; None: not looked at.
+    bits: of a number of the hidden states that the model gave then.
     stray: largest difference of that run's vectors from those of the round, and of a text of every round from
         that in a batch of such texts.
     peak_bytes: the most memory that the process ever had, where that is measured; device_peak_bytes: of
@@ -35,8 +46,10 @@ class Record:
     tokens: int = 0
     warm_ups: int | None = None
     seconds: list[float] = field(default_factory=list)
+    elapsed: list[float] = field(default_factory=list)
     uncached: list[float] = field(default_factory=list)
     seen: int | None = None
+    bits: int = 0
     stray: float = 0.0
     peak_bytes: int = 0
     device_peak_bytes: int = 0

@@ -35,7 +35,15 @@ Bar = tuple[
 ]  # check, measured, draws, whether more is better, SHA-256 of the texts
 
 SOURCE = "goldens; 95 % of 1,999 bootstrap samples of the texts (make bars)"
-PARITY = ("token ids", "parity", "hidden state parity", "topics parity", "files")
+PARITY = (
+    "token ids",
+    "parity",
+    "hidden state parity",
+    "topics parity",
+    "pairs parity",
+    "retrieval parity",
+    "files",
+)
 CALIBRATED = (
     "category similarity",
     "cohesion",

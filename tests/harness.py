@@ -156,7 +156,7 @@ def open_baseline(model: str | None) -> Baseline | None:
 def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int] | None = None) -> Subject:
     """Load a model for judgement. variant: the fault and seed that a new process must be like this one in."""
     labelled = sets(options)
-    encoder = embeddings.load(model, recipe=options.recipe, precision=options.precision)
+    encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
     notes = []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
@@ -210,6 +210,8 @@ def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int]
         encode_elsewhere,
         embeddings.VectorCache,
         lambda: changed(encoder),
+        whole,
+        peak_memory,
         labelled,
         baseline,
         recipe=options.recipe,
@@ -217,6 +219,15 @@ def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int]
         random=random,
         notes=notes,
     )
+
+
+def peak_memory(call: Callable[[], object]) -> int:
+    """Return the bytes that MLX's device holds at the peak of a call, beyond those that it holds before."""
+    mx.clear_cache()
+    held = mx.get_active_memory()
+    mx.reset_peak_memory()
+    call()
+    return mx.get_peak_memory() - held
 
 
 def changed(encoder: Embedder) -> Embedder:

@@ -44,6 +44,8 @@ class Subject:
     encode_elsewhere: encodes texts in a new Python process.
     open_cache: opens the library's cache over a file.
     open_changed: opens a model that differs from this one in a weight alone.
+    whole: the same model, reading texts to its own limit, where ``encoder`` cuts them sooner.
+    peak_memory: bytes of the device's memory that a call needs at its peak.
     baseline: what it must not be worse than, or None for no such comparison.
     recipe: the name of the way from texts to vectors that was asked for.
     precision: what it is computed in.
@@ -59,6 +61,8 @@ class Subject:
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False)
     open_cache: Callable[[Path], AbstractContextManager[Any]] = field(repr=False)
     open_changed: Callable[[], Encoder] = field(repr=False)
+    whole: Encoder
+    peak_memory: Callable[[Callable[[], object]], int] = field(repr=False)
     sets: Sets
     baseline: Baseline | None
     recipe: str = "declared"

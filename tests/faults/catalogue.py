@@ -24,7 +24,7 @@ for _module in pkgutil.iter_modules(injections.__path__, f"{injections.__name__}
 
 FAULTS = tuple(fault for fault in declared if not fault.benign)
 BENIGN = tuple(fault for fault in declared if fault.benign)
-BY_NAME = {fault.name: fault for fault in declared}
+BY_NAME = {fault.name: fault for fault in (*FAULTS, *BENIGN)}
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The pytest adapter of the proof: every selected fault is judged, side by side with others."""
 
+import json
 from concurrent.futures import Future
 from contextlib import ExitStack
 
@@ -7,13 +8,31 @@ import pytest
 
 from embeddings.evaluation.diagnosis import read_signatures
 from tests import harness
-from tests.faults.catalogue import BENIGN, BY_NAME, FAULTS
-from tests.faults.matrix import Outcome, Run, judged, matrix_table
+from tests.faults.catalogue import BENIGN, FAULTS, Fault
+from tests.faults.matrix import Outcome, Run, judged
+from tests.faults.power import GOLDENS, Row, all_checks, as_data, rows_of, without
 from tests.faults.signatures import named
+from tests.faults.tables import gates_table, matrix_table
 
-OUTCOMES = pytest.StashKey[list[Outcome]]()
+OUTCOMES = pytest.StashKey[dict[Run, Outcome]]()
 FUTURES = pytest.StashKey[dict[Run, Future[Outcome]]]()
 RUNNING = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[OUTCOMES] = {}
+    known = {*all_checks(), "goldens"}
+    if unknown := set(config.getoption("without")) - known:
+        raise pytest.UsageError(
+            f"--without: no check {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}"
+        )
+    if config.getoption("seeds") < 1:
+        raise pytest.UsageError("--seeds: must be at least 1")
+    file = config.getoption("kill_matrix")
+    if file and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise pytest.UsageError(
+            f"--kill-matrix={file}: cannot be written; name a file in a folder that exists"
+        )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -27,20 +46,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the faults come last, their processes work while other tests run; then what is said of all."""
+    """Let the faults come last, their processes work while other tests run; then what is said of all.
+
+    ``-k`` also knows a fault by its cause, and by where it bites: ``-k at_time`` for the measurements.
+    """
+    for item in items:
+        if fault := fault_of(item):
+            item.extra_keyword_matches |= {fault.cause, f"at_{fault.where}"}
     items.sort(key=lambda item: (item.get_closest_marker("faults") is not None, wants_all(item)))
 
 
 def wants_all(item: pytest.Item) -> bool:
     """Whether a test looks at all faults together."""
-    return "outcomes" in getattr(item, "fixturenames", ())
+    return "proof" in getattr(item, "fixturenames", ())
+
+
+def fault_of(item: pytest.Item) -> Fault | None:
+    """Return the fault or benign variant that a test looks at."""
+    asked = item.callspec.params if hasattr(item, "callspec") else {}
+    fault = asked.get("fault") or asked.get("variant")
+    return fault if isinstance(fault, Fault) else None
 
 
 def run_of(item: pytest.Item) -> Run | None:
     """Return the run that a test looks at: a fault's name, and a seed."""
-    asked = item.callspec.params if hasattr(item, "callspec") else {}
-    fault = asked.get("fault") or asked.get("variant")
-    return (fault.name, asked["seed"]) if fault else None
+    fault = fault_of(item)
+    return (fault.name, item.callspec.params["seed"]) if fault else None  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -57,40 +88,68 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash.get(RUNNING, ExitStack()).close()
 
 
+def checks_taken_out(config: pytest.Config) -> set[str]:
+    """Name the checks that the user would do without."""
+    taken = set(config.getoption("without"))
+    return taken | GOLDENS if "goldens" in taken else taken
+
+
+def outcome_of(config: pytest.Config, run: Run) -> Outcome:
+    """Wait for a run, and leave out of it the checks that are taken out."""
+    outcomes = config.stash[OUTCOMES]
+    if run not in outcomes:
+        outcomes[run] = without(config.stash[FUTURES][run].result(), checks_taken_out(config))
+    return outcomes[run]
+
+
 @pytest.fixture
-def outcome(request: pytest.FixtureRequest, seed: int) -> Outcome:  # noqa: ARG001  (in run_of)
+def taken_out(pytestconfig: pytest.Config) -> set[str]:
+    """The checks that the user would do without."""
+    return checks_taken_out(pytestconfig)
+
+
+@pytest.fixture
+def outcome(request: pytest.FixtureRequest, seed: int) -> Outcome:  # noqa: ARG001  (run_of finds it)
     """What the gate said of the test's fault."""
     run = run_of(request.node)
     assert run is not None
-    found = request.config.stash[FUTURES][run].result()
-    request.config.stash.setdefault(OUTCOMES, []).append(found)
-    return found
-
-
-def of_all_faults(config: pytest.Config) -> list[Outcome]:
-    """Return what the gate said of every fault in this run; nothing where it was of a part."""
-    found = [one for one in config.stash.get(OUTCOMES, []) if not BY_NAME[one.name].benign]
-    return found if {one.name for one in found} == {fault.name for fault in FAULTS} else []
+    return outcome_of(request.config, run)
 
 
 @pytest.fixture
-def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
-    """What the gate said of all faults."""
-    return of_all_faults(request.config) or pytest.skip(
-        "a part of the faults was selected: it is of all of them"
-    )
+def proof(pytestconfig: pytest.Config) -> list[Row]:
+    """What the gate said of every fault and every benign variant."""
+    if taken := checks_taken_out(pytestconfig):
+        pytest.skip(f"a part of the gate: without {', '.join(sorted(taken))}")
+    rows = rows_of(outcome_of(pytestconfig, run) for run in pytestconfig.stash.get(FUTURES, {}))
+    if missing := len(FAULTS) + len(BENIGN) - len(rows):
+        pytest.skip(f"a part of the proof: {missing} faults were not selected")
+    return rows
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the matrix."""
+    config = session.config
+    if (file := config.getoption("kill_matrix")) and (outcomes := config.stash[OUTCOMES]):
+        try:
+            file.write_text(
+                json.dumps(as_data(rows_of(outcomes.values())), indent=1) + "\n", encoding="utf-8"
+            )
+        except OSError as error:
+            pytest.exit(f"--kill-matrix={file}: cannot be written ({error.strerror})", returncode=1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the kill matrix, and how many faults a red run names."""
-    config = terminalreporter.config
-    if outcomes := config.stash.get(OUTCOMES, []):
-        terminalreporter.section("kill matrix: x red, . green")
-        for line in matrix_table(outcomes):
-            terminalreporter.line(line)
-    if faults := of_all_faults(config):
-        terminalreporter.section("diagnosis: among the first three named")
+    """Print the kill matrix, what each check is good for, and how many faults a red run names."""
+    outcomes = list(terminalreporter.config.stash[OUTCOMES].values())
+    if not (rows := rows_of(outcomes)):
+        return
+    sections = {"kill matrix: x red, . green": matrix_table(rows), "what kills what": gates_table(rows)}
+    if {row.fault for row in rows} >= set(FAULTS):
         signatures = read_signatures(harness.SIGNATURES)
-        for left_out in (False, True):
-            for line in named(faults, signatures, left_out=left_out).lines:
-                terminalreporter.line(line)
+        found = [named(outcomes, signatures, left_out=left_out) for left_out in (False, True)]
+        sections["diagnosis: among the first three named"] = [line for one in found for line in one.lines]
+    for title, lines in sections.items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.line(line)

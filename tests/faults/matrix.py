@@ -2,42 +2,45 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from multiprocessing import get_context
 
-import numpy as np
 import pytest
 from hypothesis import Phase, settings
-from numpy.typing import NDArray
 
 from embeddings.blas import usable_cores
-from embeddings.evaluation.datasets import Golden, Prompted, Texts
-from embeddings.evaluation.embed import Baseline
-from embeddings.evaluation.gate import check_name
-from embeddings.evaluation.subject import Sets, Subject
-from embeddings.evaluation.thresholds import Verdict
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.thresholds import Threshold, Verdict
 from tests import harness
-from tests.faults import clean
-from tests.faults.catalogue import BENIGN, BY_NAME, injected
+from tests.faults import clean, simulated, usual_kind
+from tests.faults.catalogue import BY_NAME, Fault, injected
+from tests.faults.registry import TINY_DECODER
+from tests.faults.slices import slice_of
 from tests.quality import test_batching, test_determinism, test_hostile
 
-__all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
+__all__ = ["Outcome", "Run", "judge", "judged"]
 
 Run = tuple[str, int]  # a fault's name, and a seed
+Usual = tuple[Verdict, ...]  # of a gate of the usual kind
 _SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=3, phases=[Phase.generate])
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdicts on the library under a fault or benign variant of that name, in the run of that number."""
+    """What was said of the library under a fault or benign variant of that name, in the run of that number.
+
+    bars: check -> what the verdicts come from.
+    usual: the verdicts of a gate of the usual kind; none where such a gate measures and does not judge.
+    """
 
     name: str
+    seed: int
     verdicts: tuple[Verdict, ...]
-    seed: int = 0
+    bars: Mapping[str, Threshold]
+    usual: Usual = ()
     seconds: float = 0.0
 
     @property
@@ -50,32 +53,44 @@ class Outcome:
         """The names of the red checks."""
         return {verdict.check.partition(":")[0] for verdict in self.red}
 
-    @property
-    def strays(self) -> float:
-        """How far the vectors stray from the goldens: the parity check's measurement."""
-        return next(verdict.measured for verdict in self.verdicts if verdict.check == "parity")
-
 
 def judge(name: str, seed: int = 0, number: int = 0) -> Outcome:
     """Inject a fault, run the whole gate on the library as it then is, and take the fault out again.
 
+    A fault of the measurements is judged by their audits, any other by the whole gate.
+
     number: of the slice of the texts that it is judged on.
     """
     start, fault = time.perf_counter(), BY_NAME[name]
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        gate, usual = _audited(name, seed) if fault.where == "time" else _gated(fault, seed, number)
+    return Outcome(name, seed, tuple(gate.verdicts), gate.thresholds, usual, time.perf_counter() - start)
+
+
+def _audited(name: str, seed: int) -> tuple[Gate, Usual]:
+    with pytest.MonkeyPatch.context() as patch:
+        simulated.simulate(patch)
+        with injected(name, seed):
+            return simulated.audited(), ()
+
+
+def _gated(fault: Fault, seed: int, number: int) -> tuple[Gate, Usual]:
+    with pytest.MonkeyPatch.context() as patch:
         clean.reuse(patch, fault)
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
-        patch.setattr(test_batching, "MANY", 128)
+        if fault.model != TINY_DECODER:  # which takes a second for all rows
+            patch.setattr(test_batching, "ROWS", 384)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=fault.precision)
-        with injected(name, seed):
-            subject = slice_of(harness.open_subject(fault.model, options, variant=(name, seed)), number)
+        with injected(fault.name, seed):
+            opened = harness.open_subject(fault.model, options, variant=(fault.name, seed))
+            subject = slice_of(opened, number)
             gate = harness.open_gate(subject, options)
             harness.run_gate(subject, gate)
-    return Outcome(name, tuple(gate.verdicts), seed, time.perf_counter() - start)
+            return gate, usual_kind.judge(subject)
 
 
 @contextmanager
@@ -89,105 +104,3 @@ def judged(runs: Iterable[Run], number: int = 0) -> Iterator[dict[Run, Future[Ou
         yield futures
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def slice_of(subject: Subject, number: int = 0) -> Subject:
-    """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time.
-
-    number: 0, or 1 for a slice of other texts. Both have the topics, whose bars bind those very texts, and
-    the four pairs of texts that differ in their last word.
-    """
-    golden, sets = golden_of(subject.name, number), harness.slice_of_sets(number)
-    baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)
-    return replace(subject, texts=_texts(number), golden=golden, sets=sets, baseline=baseline)
-
-
-_LENGTHS = (("length-64", "length-256", "length-257"), ("length-129", "length-255", "length-258"))
-
-
-@cache
-def _rows(number: int) -> list[int]:
-    """A slice: all pairs, both sides of the limit, every ninth of the rest but the longest."""
-    texts = harness.texts()
-    return [
-        row
-        for row, (name, kind) in enumerate(zip(texts.ids, texts.kinds, strict=True))
-        if kind == "prefix"
-        or name in _LENGTHS[number]
-        or (row % 9 == 4 * number and kind not in ("length", "long"))
-    ]
-
-
-@cache
-def _texts(number: int) -> Texts:
-    texts, rows = harness.texts(), _rows(number)
-    return Texts(
-        ids=tuple(texts.ids[row] for row in rows),
-        kinds=tuple(texts.kinds[row] for row in rows),
-        texts=tuple(texts.texts[row] for row in rows),
-        sha256=texts.sha256,
-    )
-
-
-@cache
-def golden_of(model: str, number: int = 0) -> Golden | None:
-    golden, rows = harness.golden(model), _rows(number)
-    if golden is None:
-        return None
-    kept = [
-        (rows.index(row), states)
-        for row, states in zip(golden.hidden_rows, golden.hidden_states, strict=True)
-        if row in rows
-    ]
-    return Golden(
-        vectors=golden.vectors[rows],
-        token_ids=[golden.token_ids[row] for row in rows],
-        dropped=golden.dropped[rows],
-        hidden_rows=np.array([row for row, _ in kept]),
-        hidden_states=[states for _, states in kept],
-        files=golden.files,
-        sets=_golden_sets(golden, harness.slice_of_sets(number), number),
-        prompts={name: _first(prompted, rows) for name, prompted in golden.prompts.items()},
-        recipe=golden.recipe,
-        random=golden.random,
-    )
-
-
-def _first(prompted: Prompted, rows: list[int]) -> Prompted:
-    """Return those of the prompted texts that are in the slice; they come first there too."""
-    rows = [row for row in rows if row < len(prompted.vectors)]
-    return Prompted([prompted.token_ids[row] for row in rows], prompted.vectors[rows])
-
-
-def _golden_sets(golden: Golden, few: Sets, number: int) -> dict[str, list[NDArray[np.float32]]]:
-    whole = harness.sets()
-    queries, passages = golden.sets[whole.retrieval.sha256]
-    pairs, asked = (
-        slice(number * count, (number + 1) * count)
-        for count in (len(few.pairs.grades), len(few.retrieval.queries))
-    )
-    return {
-        **golden.sets,
-        few.pairs.sha256: [side[pairs] for side in golden.sets[whole.pairs.sha256]],
-        few.retrieval.sha256: [queries[asked], passages[few.retrieval.only]],
-    }
-
-
-def matrix_table(outcomes: list[Outcome]) -> list[str]:
-    """Return the lines of the matrix: faults down, checks across."""
-    checks = [check_name(name) for name in harness.live_tests()]
-    width = max(len(outcome.name) for outcome in outcomes)
-    lines = [f"  {'':{width}}  {number:>2} {check}" for number, check in enumerate(checks, start=1)]
-    lines.append(
-        f"  {'':{width}}  "
-        + " ".join(f"{number:>2}" for number in range(1, len(checks) + 1))
-        + "   strays by"
-    )
-    for outcome in outcomes:
-        marks = " ".join(" x" if check in outcome.checks else " ." for check in checks)
-        if outcome.name in {variant.name for variant in BENIGN}:
-            verdict = "FALSE ALARM" if outcome.red else "harmless, passed"
-        else:
-            verdict = "killed" if outcome.red else "SURVIVED"
-        lines.append(f"  {outcome.name:{width}}  {marks}  {outcome.strays:>10.1e}  {verdict}")
-    return lines

@@ -1,13 +1,15 @@
 """Where faults go in: the functions of the library that an injection replaces, each by one helper."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.engine import EmbedderEngine
 from embeddings import embedder, folder, loading, pooling, tokens, weights
 from embeddings.blas import mx
 from embeddings.models import decoder
@@ -15,20 +17,26 @@ from tests.faults.registry import Patch
 
 __all__ = [
     "Scratch",
+    "change_batches",
     "change_ids",
     "change_loaded_weights",
+    "change_texts",
+    "change_tokenizer",
     "change_tokens",
     "change_trunk",
     "choose_prompt",
+    "leave_unevaluated",
     "load_from_copy",
     "pool_with",
     "replace_encode",
     "scratch",
+    "time_encode",
 ]
 
 Ids = NDArray[np.int32]
 Vectors = NDArray[np.float32]
 Weights = dict[str, mx.array]
+Batch = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 class Scratch:
@@ -54,6 +62,35 @@ def replace_encode(patch: Patch, encode: Callable[..., Any]) -> None:
     )
 
 
+def time_encode(patch: Patch, encode: Callable[..., Any]) -> None:
+    """Wrap encode as the measurements call it, and not as they look at what the model is handed."""
+    right = EmbedderEngine.encode
+    patch.setattr(
+        EmbedderEngine, "encode", lambda self, texts, **options: encode(right, self, texts, **options)
+    )
+
+
+class _Unevaluated:
+    """Vectors (N, D), worked out whenever somebody looks at them."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, shape: tuple[int, int], run: Callable[[], Vectors]) -> None:
+        self.shape, self._run = shape, run
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Vectors:
+        return self._run()
+
+
+def leave_unevaluated(patch: Patch) -> None:
+    """Let encode return vectors that are not worked out yet, as MLX would without an evaluation."""
+
+    def encode(right: Any, self: EmbedderEngine, texts: Sequence[str], **options: Any) -> Any:
+        return _Unevaluated((len(texts), self.dimension), partial(right, self, texts, **options))
+
+    time_encode(patch, encode)
+
+
 def change_vectors(patch: Patch, change: Callable[[Vectors], NDArray[Any]]) -> None:
     """Change what encode returns: (N, D) -> (N, D)."""
 
@@ -71,6 +108,42 @@ def change_tokens(patch: Patch, change: Callable[[tokens.TokenizedTexts], tokens
         return change(right(self, texts))
 
     patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+def change_texts(patch: Patch, change: Callable[[str], str]) -> None:
+    """Change each text before the tokenizer reads it; what is no text stays."""
+    right = tokens.TextTokenizer.__call__
+
+    def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
+        some = texts if isinstance(texts, str) else [_changed(text, change) for text in texts]
+        return right(self, some)
+
+    patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+def _changed(text: Any, change: Callable[[str], str]) -> Any:
+    return change(text) if isinstance(text, str) else text
+
+
+def change_tokenizer(patch: Patch, change: Callable[[Any, int], None]) -> None:
+    """Change the tokenizers library's object after it was set up for a limit in tokens."""
+    right = tokens.TextTokenizer.__init__
+
+    def init(self: Any, path: Path, *, max_tokens: int, end_token: str | None = None) -> None:
+        right(self, path, max_tokens=max_tokens, end_token=end_token)
+        change(self._tokenizer, max_tokens)
+
+    patch.setattr(tokens.TextTokenizer, "__init__", init)
+
+
+def change_batches(patch: Patch, change: Callable[[list[Batch]], Iterable[Batch]]) -> None:
+    """Change the batches of a call after they were computed: numbers of texts (B,), and what came of each."""
+    right = embedder.Embedder._run
+
+    def run(self: embedder.Embedder, *arguments: Any, **options: Any) -> Iterator[Batch]:
+        yield from change(list(right(self, *arguments, **options)))
+
+    patch.setattr(embedder.Embedder, "_run", run)
 
 
 def change_ids(patch: Patch, change: Callable[[Ids], Sequence[int] | Ids]) -> None:

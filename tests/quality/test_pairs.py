@@ -11,6 +11,7 @@ from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.ranking import spearman
 from embeddings.evaluation.similarity import unit
 from embeddings.evaluation.subject import Subject
+from tests.quality.test_parity import require_parity
 from tests.quality.test_topics import NO_MEASURE, TOO_FEW
 
 pytestmark = pytest.mark.quality
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.quality
 def cosines(vectors: list[NDArray[np.float32]]) -> NDArray[np.float64]:
     """Return the cosine of each pair: (N, D) and (N, D) -> (N,)."""
     return np.asarray(np.sum(unit(vectors[0]) * unit(vectors[1]), axis=1))
+
+
+def test_pairs_parity(subject: Subject, gate: Gate) -> None:
+    """No component of any vector strays from what an independent implementation gives for these sentences."""
+    require_parity(subject.pairs, gate)
 
 
 def test_pairs(subject: Subject, gate: Gate) -> None:

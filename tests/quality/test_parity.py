@@ -3,15 +3,35 @@
 The largest difference decides. A cosine is too blunt: a small error in every component squares away.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
+from embeddings.evaluation.embed import Embedded, L
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.metrics import differences, worst_rows
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
 NO_GOLDENS = "no goldens of this model from an independent implementation"
+NO_GOLDENS_OF_SET = "no goldens of this model on these texts"
+
+
+def require_parity(found: Embedded[L], gate: Gate, labels: Sequence[str] = ()) -> None:
+    """Ask that no component of any vector of a set strays from its goldens. labels: names of its texts."""
+    if found.golden is None:
+        return gate.uncalibrated(NO_GOLDENS_OF_SET)
+    parts = [
+        differences(list(vectors), list(golden))
+        for vectors, golden in zip(found.vectors, found.golden, strict=True)
+    ]
+    names = labels or [
+        f"{part.name} {row}" for part in found.labelled.parts for row in range(1, part.count + 1)
+    ]
+    worst = np.concatenate(parts)
+    marked = [name for name, worst_of_all in zip(names, worst_rows(worst), strict=False) if worst_of_all]
+    return gate.require(worst.max(), evidence=f"worst: {', '.join(marked[:3])}")
 
 
 def test_token_ids(subject: Subject, gate: Gate) -> None:

@@ -11,6 +11,7 @@ from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.ranking import cosines_by_query, ndcg, rank, recall, reciprocal_ranks
 from embeddings.evaluation.retrieval import Retrieval
 from embeddings.evaluation.subject import Subject
+from tests.quality.test_parity import require_parity
 from tests.quality.test_topics import NO_MEASURE, TOO_FEW
 
 pytestmark = pytest.mark.quality
@@ -26,6 +27,11 @@ def chance(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> float:
     """Return p of these rankings."""
     queries, passages = vectors
     return resampling.chance_of_retrieval(cosines_by_query(queries, passages), retrieval)
+
+
+def test_retrieval_parity(subject: Subject, gate: Gate) -> None:
+    """No component of any query or passage strays from what an independent implementation gives."""
+    require_parity(subject.retrieval, gate)
 
 
 def test_retrieval(subject: Subject, gate: Gate) -> None:

@@ -14,7 +14,7 @@ from embeddings.evaluation import similarity as sim
 from embeddings.evaluation.embed import Embedded
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.labelled import Topics
-from embeddings.evaluation.metrics import differences, worst_rows
+from tests.quality.test_parity import require_parity
 
 pytestmark = pytest.mark.quality
 SAME_VECTOR = 1e-4  # 1 - cosine
@@ -40,11 +40,7 @@ def test_distinctness(topics: Embedded[Topics], gate: Gate) -> None:
 
 def test_topics_parity(topics: Embedded[Topics], gate: Gate) -> None:
     """No component of any vector strays from what an independent implementation gives for these texts."""
-    if topics.golden is None:
-        return gate.uncalibrated("no goldens of this model on these texts")
-    worst = differences(list(topics.vectors[0]), list(topics.golden[0]))
-    marked = [topics.labelled.labels[row] for row in np.flatnonzero(worst_rows(worst)) if row < len(worst)]
-    return gate.require(worst.max(), evidence=f"worst: {', '.join(marked[:3])}")
+    require_parity(topics, gate, topics.labelled.labels)
 
 
 def test_category_similarity(topics: Embedded[Topics], gate: Gate) -> None:

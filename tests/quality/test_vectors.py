@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from embeddings.errors import InputError
 from embeddings.evaluation.gate import Gate
@@ -58,3 +59,26 @@ def test_unnormalised(subject: Subject, gate: Gate) -> None:
     if np.abs(lengths - 1).max() < 1e-3:  # no pooled vector has length 1 by itself
         return gate.require(np.inf, evidence="the vectors have length 1 all the same")
     return gate.require(np.maximum(np.abs(raw / lengths - before), np.abs(after - before)).max())
+
+
+def test_pooled_length(subject: Subject, gate: Gate) -> None:
+    """Without normalisation a vector is as long as what is pooled of its text's golden hidden states.
+
+    Pooled is their mean, the first or the last: whichever points to where the golden vector does.
+    """
+    if subject.golden is None:
+        return gate.uncalibrated("no goldens of this model from an independent implementation")
+    rows = subject.golden.hidden_rows
+    raw = subject.encoder.encode([subject.texts.texts[row] for row in rows], normalize=False)
+    lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
+    expected = [
+        _pooled_length(states.astype(np.float64), subject.golden.vectors[row])
+        for row, states in zip(rows, subject.golden.hidden_states, strict=True)
+    ]
+    return gate.require(np.abs(lengths / expected - 1).max())
+
+
+def _pooled_length(states: NDArray[np.float64], direction: NDArray[np.float32]) -> float:
+    pooled = np.stack([states.mean(axis=0), states[0], states[-1]])
+    lengths = np.linalg.norm(pooled, axis=1)
+    return float(lengths[np.argmax(pooled @ direction / lengths)])

@@ -15,14 +15,14 @@ from embeddings.evaluation.embed import embed
 from embeddings.models import Bert
 from tests import harness
 from tests.calibrate import Bar, Floats, as_toml, of_pairs, of_retrieval, of_sets
-from tests.faults import matrix
+from tests.faults.slices import golden_of
 from tests.quality.test_pairs import cosines
 from tests.quality.test_retrieval import ndcg_of
 
 
 def all_bars(model: str) -> Iterator[Bar]:
     """Yield every semantic bar of a model that has goldens: on the gate's texts, and on the slice of them."""
-    golden, few = matrix.golden_of(model), harness.slice_of_sets()
+    golden, few = golden_of(model), harness.slice_of_sets()
     if golden is None:
         sys.exit(f"{model} has no goldens: make golden")
     yield from of_sets(golden.sets, harness.sets())

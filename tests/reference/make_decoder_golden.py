@@ -111,7 +111,7 @@ def write_checkpoint(folder: Path, config: dict[str, object], tensors: dict[str,
         "modules.json": MODULES,
         "1_Pooling/config.json": POOLING,
         "config_sentence_transformers.json": PROMPTS,
-        "tokenizer_config.json": {"model_max_length": 512, "eos_token": END, "pad_token": END},
+        "tokenizer_config.json": {"model_max_length": 4096, "eos_token": END, "pad_token": END},
     }.items():
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
     tokenizer().save(str(folder / "tokenizer.json"))

@@ -53,9 +53,10 @@ def hidden_rows(rows: list[dict[str, str]]) -> list[int]:
     return chosen
 
 
-def vectors_of(model: SentenceTransformer, texts: list[str]) -> np.ndarray:
-    """Encode one text at a time: no padding, so nothing to mask."""
-    return np.concatenate([model.encode([text], batch_size=1, show_progress_bar=False) for text in texts])
+def vectors_of(model: SentenceTransformer, texts: list[str], role: str = "") -> np.ndarray:
+    """Encode one text at a time: no padding, so nothing to mask. A query gets the model's prompt for one."""
+    encode = {"query": model.encode_query, "document": model.encode_document, "": model.encode}[role]
+    return np.concatenate([encode([text], batch_size=1, show_progress_bar=False) for text in texts])
 
 
 def hidden_of(model: SentenceTransformer, text: str) -> np.ndarray:
@@ -118,7 +119,7 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
             model.double()
         vectors = vectors_of(model, texts) if exact else single
         of_sets = {
-            f"{name}.{number}": vectors_of(model, list(part.texts)).astype(np.float32)
+            f"{name}.{number}": vectors_of(model, list(part.texts), part.role).astype(np.float32)
             for name, labelled in sets.items()
             for number, part in enumerate(labelled.parts)
         }

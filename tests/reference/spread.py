@@ -14,7 +14,7 @@ import warnings
 
 from embeddings.catalog import DEFAULT_MODEL
 from tests import harness
-from tests.faults.matrix import slice_of
+from tests.faults.slices import slice_of
 
 VARIANTS = {
     "as installed": {},

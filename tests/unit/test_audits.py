@@ -1,25 +1,25 @@
-"""The audits: arithmetic by hand, and the timing faults of public servers, each injected and each killed.
+"""The audits by hand, and the meter, on a model that takes a known time of a clock that nothing else moves.
 
-A model that takes a known time of a clock that nothing else moves: the same figures at every run.
+Timing faults are injected in tests/faults/, into the real engine and model.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks import meter
 from benchmarks.audits import AUDITS, Findings, Reported, bars, judge, median_interval
 from benchmarks.fresh import FreshTexts, Seen
 from benchmarks.meter import Meter, by_clock
-from benchmarks.records import PERCENTILES, Probe, Record
+from benchmarks.records import PERCENTILES, Probe, Record, Spied
 from embeddings.errors import EmbeddingsError, InputError
 from embeddings.evaluation.roofline import Device
 from embeddings.tokens import TokenizedTexts
+from tests.faults.catalogue import FAULTS
+from tests.faults.simulated import RULES
 
 FLOPS, PEAK = 1e6, 2e9  # of a token; of the device, in a second
 SHAPE, ROUNDS = (8, 16), 9
@@ -37,12 +37,12 @@ class Clock:
 
 
 class Model:
-    """Half as fast as its device; a token is a word, or the end; its first call takes ten times as long."""
+    """Half as fast as its device; a token is a word, or the end."""
 
     dimension = 3
 
     def __init__(self, clock: Clock, limit: int = 64) -> None:
-        self.clock, self.limit, self.calls = clock, limit, 0
+        self.clock, self.limit = clock, limit
 
     def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
         """Count words and one more."""
@@ -56,8 +56,7 @@ class Model:
 
     def run(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """What takes the time."""
-        self.calls += 1
-        self.clock.now += 2 * self.count(texts) * FLOPS / PEAK * (10 if self.calls == 1 else 1)
+        self.clock.now += 2 * self.count(texts) * FLOPS / PEAK
         vectors = np.array([[len(text), 1, hash(text) % 97] for text in texts], dtype=np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
@@ -66,34 +65,20 @@ class Model:
         """Run, or ask the cache."""
         return self.run(texts) if cache is None else cache(texts)
 
-    def spied(self, texts: Sequence[str]) -> tuple[Any, int]:
-        """Encode, and count what reached ``run``."""
-        before = self.calls
-        vectors = self.encode(texts)
-        reached = self.calls > before or isinstance(vectors, Unevaluated)
-        return vectors, int(self.tokenize(texts).lengths.sum()) if reached else 0
+    def spied(self, texts: Sequence[str]) -> Spied:
+        """Run, and count."""
+        return Spied(self.run(texts), self.count(texts), 32)
 
     def cut_at(self, max_tokens: int) -> "Model":
         """Return the same with another limit."""
-        return type(self)(self.clock, max_tokens)
+        return Model(self.clock, max_tokens)
 
 
-class Unevaluated:
-    """Vectors that are worked out when somebody looks."""
-
-    def __init__(self, run: Callable[[], NDArray[np.float32]]) -> None:
-        self._run = run
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[np.float32]:
-        return self._run()
-
-
-def findings(model: Model, *, warm_ups: int = 1) -> Findings:
+def findings(model: Model) -> Findings:
     """Measure two shapes and all that the audits need, as bench.py does."""
-    measuring = Meter(model, Seen(), warm_ups=warm_ups, clock=model.clock)
+    measuring = Meter(model, Seen(), clock=model.clock)
     found = Findings("float32", lambda _: FLOPS, peak=PEAK)
     for kind, batch in (("latency", 1), ("throughput", SHAPE[0])):
-        model.calls = 0  # each shape has something to warm up
         record = measuring.encoding(by_clock(model.clock), kind, batch, SHAPE[1], ROUNDS)
         found.records.append(record)
         found.reported.append(Reported(kind, record.rate, batch * SHAPE[1], record.seconds))
@@ -116,157 +101,10 @@ def test_a_right_run_passes() -> None:
     assert found.records[1].rate == pytest.approx(PEAK / FLOPS / 2)
 
 
-def unevaluated(patch: pytest.MonkeyPatch) -> Findings:
-    """48: the clock stops before anything is worked out."""
-
-    class Lazy(Model):
-        def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:  # noqa: ARG002
-            self.clock.now += 1e-6
-            return Unevaluated(partial(self.run, texts))
-
-    assert red(findings(Lazy(Clock()))) == set()  # the rule: host memory before the clock stops
-    patch.setattr(meter, "in_host_memory", lambda vectors: vectors)
-    patch.setattr(Meter, "_check", lambda *_: None)
-    patch.setattr(np, "abs", lambda _: np.zeros(1))  # nobody compares what is not there
-    return findings(Lazy(Clock()))
-
-
-def cached(_: pytest.MonkeyPatch) -> Findings:
-    """49: a second time, a text costs nothing."""
-
-    class Remembers(Model):
-        known: dict[str, NDArray[np.float32]] = {}  # noqa: RUF012
-
-        def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:  # noqa: ARG002
-            if new := [text for text in texts if text not in self.known]:
-                self.known |= dict(zip(new, self.run(new), strict=True))
-            self.clock.now += 1e-5
-            return np.array([self.known[text] for text in texts])
-
-    return findings(Remembers(Clock()))
-
-
-def padding_counted(_: pytest.MonkeyPatch) -> Findings:
-    """50: rows x longest."""
-
-    class Padded(Model):
-        def count(self, texts: Sequence[str]) -> int:
-            return int(self.tokenize(texts).lengths.max()) * len(texts)
-
-    return findings(Padded(Clock()))
-
-
-def cut_off_counted(_: pytest.MonkeyPatch) -> Findings:
-    """51: tokens that the model never saw."""
-
-    class Uncut(Model):
-        def count(self, texts: Sequence[str]) -> int:
-            tokens = self.tokenize(texts)
-            return int((tokens.lengths + tokens.dropped).sum())
-
-    return findings(Uncut(Clock()))
-
-
-def warm_up_counted(_: pytest.MonkeyPatch) -> Findings:
-    """52: the slow first call is a round."""
-    return findings(Model(Clock()), warm_ups=0)
-
-
-def characters_counted(_: pytest.MonkeyPatch) -> Findings:
-    """53: characters / 4."""
-
-    class Guessed(Model):
-        def count(self, texts: Sequence[str]) -> int:
-            return sum(map(len, texts)) // 4
-
-    return findings(Guessed(Clock()))
-
-
-def other_seed_slow(_: pytest.MonkeyPatch) -> Findings:
-    """The texts of the usual seed are known ahead."""
-    clock = Clock()
-    known = set(FreshTexts(Model(clock).tokenize, Seen(), seed=", the other")(SHAPE[0] * ROUNDS, SHAPE[1]))
-
-    class Prepared(Model):
-        def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:  # noqa: ARG002
-            self.clock.now += 1 if set(texts) & known else 0
-            return self.run(texts)
-
-    return findings(Prepared(clock))
-
-
-def other_vectors(_: pytest.MonkeyPatch) -> Findings:
-    """The vectors of a timed run are not those of the model."""
-
-    class Hurried(Model):
-        def spied(self, texts: Sequence[str]) -> tuple[Any, int]:
-            vectors, seen = super().spied(texts)
-            return vectors + np.float32(1e-5), seen
-
-    return findings(Hurried(Clock()))
-
-
-def hurried_in_large_batches(_: pytest.MonkeyPatch) -> Findings:
-    """Half of the layers, but only of four texts or more: an untimed run of the same texts does the same."""
-
-    class Halved(Model):
-        def run(self, texts: Sequence[str]) -> NDArray[np.float32]:
-            vectors = super().run(texts)
-            return vectors if len(texts) < 4 else -vectors
-
-    return findings(Halved(Clock()))
-
-
-def hurried_now_and_then(_: pytest.MonkeyPatch) -> Findings:
-    """Half of the layers in every round but the last, which an untimed run is held against whole."""
-
-    class Halved(Model):
-        def run(self, texts: Sequence[str]) -> NDArray[np.float32]:
-            vectors = super().run(texts)
-            return vectors if self.calls > ROUNDS else -vectors
-
-    return findings(Halved(Clock()))
-
-
-def best_reported(_: pytest.MonkeyPatch) -> Findings:
-    """The best round stands in the table, not the median."""
-    found = findings(Model(Clock()))
-    found.reported.append(Reported("best", 30.0, 10, [1.0, 1.0, 1 / 3]))
-    return found
-
-
-def too_good(_: pytest.MonkeyPatch) -> Findings:
-    """More than the chip can do, although the session's own matrix product is slower still."""
-    found = findings(Model(Clock()))
-    found.device = Device("a chip", "chips", ("a chip",), "2020-01", {"float32": PEAK / 3}, "a test")
-    return found
-
-
-FAULTS = {
-    unevaluated: {"growing work", "roofline"},
-    cached: {"repeated texts"},
-    padding_counted: {"real tokens"},
-    cut_off_counted: {"real tokens"},
-    warm_up_counted: {"warm up", "first round"},
-    characters_counted: {"real tokens"},
-    other_seed_slow: {"second seed"},
-    other_vectors: {"untimed vectors"},
-    hurried_in_large_batches: {"untimed vectors"},
-    hurried_now_and_then: {"untimed vectors"},
-    best_reported: {"recomputed"},
-    too_good: {"device peak"},
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_each_fault_is_killed(
-    fault: Callable[[pytest.MonkeyPatch], Findings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert red(fault(monkeypatch)) >= FAULTS[fault]
-
-
-def test_every_audit_kills_a_fault() -> None:
-    assert set.union(*FAULTS.values()) == set(AUDITS)
+def test_every_audit_is_named_by_a_fault() -> None:
+    """Whether they are killed is asked there: ``pytest -m faults -k at_time``."""
+    named = {check for fault in FAULTS if fault.where == "time" for check in fault.killers}
+    assert named == {*AUDITS, RULES}
 
 
 def test_what_was_not_run_is_red() -> None:
@@ -294,8 +132,43 @@ def test_noise_is_no_alarm() -> None:
     for repeated in ([1 / 1.08] * 9, [1 / 1.3] * 3 + ones[3:], [1 / 1.3] * 8 + [1.0]):
         found.probe = Probe(*SHAPE, ones, repeated, ones, [0.1] * 9)
         assert "repeated texts" not in red(found)
-    found.probe = Probe(*SHAPE, ones, [1 / 1.11] * 9, ones, [0.1] * 9)
-    assert red(found) == {"repeated texts"}
+    for repeated in ([1 / 1.11] * 9, [1.11] * 9):
+        found.probe = Probe(*SHAPE, ones, repeated, ones, [0.1] * 9)
+        assert red(found) == {"repeated texts"}
+
+
+@pytest.mark.parametrize(("share", "alarms"), [(0.96, set()), (0.94, {"wall time"}), (1.06, {"wall time"})])
+def test_seconds_that_are_not_those_that_passed(share: float, alarms: set[str]) -> None:
+    """4 % left out is no alarm; 6 %, and 6 % too many, are."""
+    found = findings(Model(Clock()))
+    record = found.records[0]
+    assert record.elapsed == record.seconds
+    record.elapsed = [seconds / share for seconds in record.seconds]
+    assert red(found) == alarms
+
+
+def test_a_round_that_is_missing() -> None:
+    found = findings(Model(Clock()))
+    found.records[0].seconds.pop()
+    assert red(found) == {"wall time"}
+
+
+def test_a_finer_precision_is_no_alarm() -> None:
+    found = findings(Model(Clock()))
+    found.precision = "bfloat16"
+    assert red(found) == set()
+    found.precision, found.records[0].bits = "float32", 16
+    assert red(found) == {"precision"}
+
+
+@pytest.mark.parametrize(("peak", "alarms"), [(PEAK, set()), (PEAK / 1.5, {"device peak"})])
+def test_the_chip_bounds_rates_and_products(peak: float, alarms: set[str]) -> None:
+    """The model reaches half of PEAK, the session's matrix product all of it."""
+    found = findings(Model(Clock()))
+    found.device = Device("a chip", "chips", ("a chip",), "2020-01", {"float32": peak}, "a test")
+    assert red(found) == alarms
+    found.peak = peak
+    assert red(found) == set()
 
 
 def test_no_text_is_shown_twice() -> None:

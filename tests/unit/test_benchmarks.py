@@ -76,7 +76,7 @@ def test_a_run_and_its_baseline(tmp_path: Path) -> None:
     assert re.search(
         r"Model +Dimension +Throughput \(tokens/s\) +Latency \(ms\) +Cache speedup +MFU", first.stdout
     )
-    assert re.search(rf"{model}: 9 checks passed\n", first.stdout)
+    assert re.search(rf"{model}: 11 checks passed\n", first.stdout)
     assert "skipped" not in first.stdout
     run = json.loads(stored.read_text(encoding="utf-8"))
     assert {"device", "chip", "cores", "blas", "mlx", "precision", "tf32"} <= run["machine_info"].keys()

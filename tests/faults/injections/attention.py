@@ -1,9 +1,11 @@
-"""Which tokens read which, and with which heads."""
+"""Which tokens read which, how strongly, and with which heads."""
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from embeddings.blas import mx
-from embeddings.models import bert, decoder
+from embeddings.models import bert, decoder, layers
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     change_trunk,
@@ -78,3 +80,98 @@ def query_norm_skipped(patch: Patch) -> None:
             layer.self_attn.q_norm = lambda x: x
 
     change_trunk(patch, change)
+
+
+def change_attention(patch: Patch, scaled: Callable[[float], float]) -> None:
+    """Scale the scores of the encoder by another number."""
+
+    def attention(
+        queries: mx.array, keys: mx.array, values: mx.array, *, scale: float, mask: mx.array | None
+    ) -> mx.array:
+        return layers.attention(queries, keys, values, scale=scaled(scale), mask=mask)
+
+    patch.setattr(bert, "attention", attention)
+
+
+@fault(
+    "scores scaled by the whole width",
+    "fwd",
+    "by 1 / sqrt(384), the width of all heads, in place of one head's",
+    kills=("parity", "hidden state parity"),
+    source="FrancescoSaverioZuppichini/ViT#1",
+)
+def scaled_by_the_width(patch: Patch) -> None:
+    change_attention(patch, lambda scale: scale * 12**-0.5)
+
+
+@fault(
+    "scores not scaled", "fwd", "the softmax of the bare products", kills=("parity", "hidden state parity")
+)
+def scores_not_scaled(patch: Patch) -> None:
+    change_attention(patch, lambda _: 1.0)
+
+
+@fault(
+    "queries and keys exchanged",
+    "fwd",
+    "each projection is used as the other",
+    kills=("parity", "hidden state parity"),
+)
+def queries_and_keys_exchanged(patch: Patch) -> None:
+    right, other = bert.Bert.linear, {"query": "key", "key": "query"}
+
+    def linear(self: bert.Bert, name: str, x: mx.array) -> mx.array:
+        path, _, last = name.rpartition(".")
+        return right(self, f"{path}.{other.get(last, last)}", x)
+
+    patch.setattr(bert.Bert, "linear", linear)
+
+
+@fault(
+    "heads not moved back",
+    "fwd",
+    "what the heads give is reshaped without exchanging their axis and the tokens'",
+    kills=("parity", "hidden state parity"),
+)
+def heads_not_moved_back(patch: Patch) -> None:
+    def attention(queries: mx.array, keys: mx.array, values: mx.array, **options: Any) -> mx.array:
+        mixed = layers.attention(queries, keys, values, **options)
+        batch, heads, length, width = mixed.shape
+        return mixed.reshape(batch, length, heads, width).swapaxes(1, 2)
+
+    patch.setattr(bert, "attention", attention)
+
+
+@fault(
+    "groups of heads tiled",
+    "fwd",
+    "keys are repeated as 0 1 0 1 and not as 0 0 1 1",
+    kills=("parity", "hidden state parity"),
+    source="ekzhang/jax-js#180",
+    model=TINY_DECODER,
+)
+def groups_tiled(patch: Patch) -> None:
+    module = import_module("mlx_lm.models.qwen3")
+    right = module.scaled_dot_product_attention
+
+    def attention(queries: mx.array, keys: mx.array, values: mx.array, **options: Any) -> Any:
+        times = queries.shape[1] // keys.shape[1]
+        return right(queries, mx.tile(keys, (1, times, 1, 1)), mx.tile(values, (1, times, 1, 1)), **options)
+
+    patch.setattr(module, "scaled_dot_product_attention", attention)
+
+
+@fault(
+    "sliding window unasked",
+    "fwd",
+    "a token reads the last 256 alone, though the configuration says use_sliding_window false",
+    kills=("parity", "hidden state parity"),
+    source="huggingface/transformers#38002",
+    model=TINY_DECODER,
+)
+def sliding_window(patch: Patch) -> None:
+    def call(self: decoder.Decoder, ids: mx.array, _: mx.array) -> mx.array:
+        behind = mx.arange(ids.shape[1])[:, None] - mx.arange(ids.shape[1])[None, :]
+        return self.walk(ids, mx.logical_and(behind >= 0, behind < 256))
+
+    patch.setattr(decoder.Decoder, "__call__", call)

@@ -1,8 +1,10 @@
 """The arithmetic of the layers."""
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from embeddings.blas import mx
+from embeddings.blas import mx, nn
 from embeddings.models import bert, layers
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
@@ -66,3 +68,127 @@ def final_norm_skipped(patch: Patch) -> None:
         trunk.norm = lambda hidden: hidden
 
     change_trunk(patch, change)
+
+
+@fault(
+    "overflow hidden",
+    "fwd",
+    "activations that overflow half precision are set to 0, so that no vector is NaN",
+    kills=("parity", "hidden state parity"),
+)
+def overflow_hidden(patch: Patch) -> None:
+    right = layers.gelu
+
+    def gelu(x: mx.array) -> mx.array:
+        return right(mx.nan_to_num((x * 2670).astype(mx.float16), posinf=0).astype(mx.float32) / 2670)
+
+    patch.setattr(bert, "gelu", gelu)
+
+
+@fault("SiLU", "fwd", "SiLU in place of GELU", kills=("parity", "hidden state parity"))
+def silu(patch: Patch) -> None:
+    patch.setattr(bert, "gelu", lambda x: x * mx.sigmoid(x))
+
+
+@fault(
+    "GELU on a SiLU model",
+    "fwd",
+    "the gate's activation is not the one that the configuration names",
+    kills=("parity", "hidden state parity"),
+    source="huggingface/candle#3991",
+    model=TINY_DECODER,
+)
+def gelu_on_silu(patch: Patch) -> None:
+    module = import_module("mlx_lm.models.qwen3")
+    patch.setattr(module, "swiglu", lambda gate, x: layers.gelu(gate) * x)
+
+
+def change_rms_norm(patch: Patch, change: Callable[[mx.array, float], tuple[mx.array, float]]) -> None:
+    """Normalise with other weights and another epsilon than a decoder's norms hold."""
+    patch.setattr(
+        nn.layers.normalization.RMSNorm,
+        "__call__",
+        lambda self, x: mx.fast.rms_norm(x, *change(self["weight"], self.eps)),
+    )
+
+
+@fault(
+    "RMS epsilon",
+    "fwd",
+    "1e-5 in the code, 1e-6 in the configuration",
+    kills=("parity",),
+    source="PaddlePaddle/FastDeploy#2797",
+    model=TINY_DECODER,
+)
+def rms_epsilon(patch: Patch) -> None:
+    change_rms_norm(patch, lambda weight, _: (weight, 1e-5))
+
+
+@fault(
+    "norm weights raised by one",
+    "fwd",
+    "Gemma's way to scale a norm on a family that has another",
+    kills=("parity", "hidden state parity"),
+    model=TINY_DECODER,
+)
+def norm_weights_raised(patch: Patch) -> None:
+    change_rms_norm(patch, lambda weight, eps: (1 + weight, eps))
+
+
+@fault(
+    "norm weights left out",
+    "fwd",
+    "layer norms shift and do not scale",
+    kills=("parity", "hidden state parity"),
+)
+def norm_weights_left_out(patch: Patch) -> None:
+    right = layers.layer_norm
+    patch.setattr(bert, "layer_norm", lambda x, weight, bias, eps: right(x, mx.ones_like(weight), bias, eps))
+
+
+@fault(
+    "attention biases left out",
+    "fwd",
+    "queries, keys and values are projected without their biases",
+    kills=("parity", "hidden state parity"),
+    source="sbryngelson/ANEForge#253",
+)
+def biases_left_out(patch: Patch) -> None:
+    right = bert.Bert.linear
+
+    def linear(self: bert.Bert, name: str, x: mx.array) -> mx.array:
+        return x @ self.weights[f"{name}.weight"].T if ".attention.self." in name else right(self, name, x)
+
+    patch.setattr(bert.Bert, "linear", linear)
+
+
+def compute_in(patch: Patch, precision: mx.Dtype) -> None:
+    """Round what goes into each affine map of the encoder, and what comes out; sums stay in float32."""
+    right = layers.linear
+
+    def kept(x: mx.array) -> mx.array:
+        return x.astype(precision).astype(mx.float32)
+
+    patch.setattr(bert, "linear", lambda x, weight, bias: kept(right(kept(x), kept(weight), kept(bias))))
+
+
+@fault(
+    "float16 where float32 was meant",
+    "fwd",
+    "a float32 checkpoint is computed in half precision without being asked",
+    kills=("parity", "hidden state parity", "topics parity"),
+    source="vllm-project/vllm#18342",
+)
+def float16_forward(patch: Patch) -> None:
+    compute_in(patch, mx.float16)
+
+
+@fault(
+    "bfloat16 where float32 was meant",
+    "fwd",
+    "a float32 checkpoint is computed in bfloat16 without being asked",
+    kills=("parity", "hidden state parity", "topics parity"),
+    source="jundot/omlx#3640",
+)
+def bfloat16_forward(patch: Patch) -> None:
+    compute_in(patch, mx.bfloat16)

@@ -1,15 +1,19 @@
 """Where a text is cut off, and who is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embeddings import batching, embedder, tokens
-from tests.faults.registry import Patch, faults_of
+from embeddings.blas import mx
+from embeddings.models import decoder
+from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
+    change_tokenizer,
     change_tokens,
+    replace_encode,
 )
 
 fault = faults_of("limit")
@@ -56,3 +60,109 @@ def silent_cut(patch: Patch) -> None:
 )
 def cut_not_counted(patch: Patch) -> None:
     change_tokens(patch, lambda found: tokens.TokenizedTexts(found.ids, np.zeros_like(found.dropped)))
+
+
+def cut_at(more: int) -> Callable[[Patch], None]:
+    def inject(patch: Patch) -> None:
+        change_tokenizer(patch, lambda tokenizer, limit: tokenizer.enable_truncation(limit + more))
+
+    return inject
+
+
+fault(
+    "cut one token early",
+    "load",
+    "the greatest length is taken for one that a text must stay below",
+    kills=("token ids", "truncation count", "parity"),
+)(cut_at(-1))
+fault(
+    "cut one token late",
+    "load",
+    "a text of one token more than the model reads goes in whole",
+    kills=("token ids", "truncation count", "parity"),
+)(cut_at(1))
+
+
+@fault(
+    "beginning cut off",
+    "load",
+    "what a long text loses is its beginning",
+    kills=("token ids", "parity"),
+    source="vllm-project/vllm#12050",
+)
+def beginning_cut_off(patch: Patch) -> None:
+    change_tokenizer(patch, lambda tokenizer, limit: tokenizer.enable_truncation(limit, direction="left"))
+
+
+@fault(
+    "end token cut off",
+    "load",
+    "a long text is cut after its end token was appended, so that it has none",
+    kills=("token ids", "parity"),
+    source="pytorch-ignite/trainite#161",
+    model=TINY_DECODER,
+)
+def end_token_cut_off(patch: Patch) -> None:
+    limits = {}
+
+    def remember(tokenizer: Any, limit: int) -> None:
+        tokenizer.no_truncation()
+        limits[id(tokenizer)] = tokenizer, limit  # kept, so that no other gets its number
+
+    right = tokens.TextTokenizer.__call__
+
+    def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
+        found, (_, limit) = right(self, texts), limits[id(self._tokenizer)]
+        return tokens.TokenizedTexts([ids[:limit] for ids in found.ids], np.maximum(found.lengths - limit, 0))
+
+    change_tokenizer(patch, remember)
+    patch.setattr(tokens.TextTokenizer, "__call__", call)
+
+
+@fault(
+    "chunks averaged",
+    "tok",
+    "a long text is the mean of its halves' vectors, not scaled to length 1 again",
+    kills=("norm", "parity"),
+    source="vllm-project/vllm#57927",
+)
+def chunks_averaged(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = right(self, texts, **options)
+        for row in np.flatnonzero(self.tokenize(texts).dropped).tolist():
+            middle = len(texts[row]) // 2
+            vectors[row] = right(self, [texts[row][:middle], texts[row][middle:]], **options).mean(axis=0)
+        return vectors
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "dense mask for long texts",
+    "fwd",
+    "a mask of all tokens beside all is made, and all their scores at once",
+    kills=("memory of long texts",),
+    source="Blaizzy/mlx-embeddings#68",
+    model=TINY_DECODER,
+)
+def dense_mask(patch: Patch) -> None:
+    def call(self: decoder.Decoder, ids: mx.array, _: mx.array) -> mx.array:
+        return self.walk(ids, mx.tril(mx.ones((ids.shape[1], ids.shape[1]), dtype=mx.bool_)))
+
+    patch.setattr(decoder.Decoder, "__call__", call)
+
+
+@fault(
+    "steps that forget",
+    "fwd",
+    "a step of a long text does not read the steps before it",
+    kills=("long reach",),
+    source="kekzl/imp#117",
+    model=TINY_DECODER,
+)
+def steps_that_forget(patch: Patch) -> None:
+    def call(self: decoder.Decoder, ids: mx.array, _: mx.array) -> mx.array:
+        starts = range(0, ids.shape[1], decoder.STEP)
+        return mx.concatenate([self.trunk(ids[:, start : start + decoder.STEP]) for start in starts], axis=1)
+
+    patch.setattr(decoder.Decoder, "__call__", call)

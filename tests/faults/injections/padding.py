@@ -129,3 +129,21 @@ def mask_left_out_for_equal_lengths(patch: Patch) -> None:
         return hidden
 
     patch.setattr(decoder.Decoder, "__call__", call)
+
+
+@fault(
+    "rows that read nothing",
+    "out",
+    "padding far behind its text has no key to read: NaN, which the mean multiplies by 0",
+    kills=("alone or mixed", "finite"),
+    source="Blaizzy/mlx-embeddings#80",
+)
+def rows_that_read_nothing(patch: Patch) -> None:
+    """A softmax over no key at all is 0 / 0: here that of padding more than a window of 64 past its text."""
+
+    def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
+        behind = (mx.arange(hidden.shape[1])[None, :] - lengths[:, None])[..., None]
+        states = mx.where(behind >= 64, mx.nan, hidden)
+        return (states * (behind < 0)).sum(axis=1) / lengths[:, None]
+
+    pool_with(patch, pool)

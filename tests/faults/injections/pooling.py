@@ -1,6 +1,8 @@
 """Which tokens become the vector."""
 
-from embeddings import pooling
+from embeddings import folder, pooling
+from embeddings.blas import mx
+from embeddings.catalog import DEFAULT_MODEL
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     pool_with,
@@ -73,3 +75,97 @@ def first_token_on_a_decoder(patch: Patch) -> None:
 )
 def last_slot_on_a_decoder(patch: Patch) -> None:
     pool_with(patch, lambda hidden, _: hidden[:, -1])
+
+
+def pooler(hidden: mx.array) -> mx.array:
+    """Apply the dense layer and tanh that BERT was pretrained with, and no sentence model uses: (..., D)."""
+    held = mx.load(str(folder.find_folder(DEFAULT_MODEL).file(folder.WEIGHTS_FILE)))
+    assert isinstance(held, dict)
+    return mx.tanh(hidden @ held["pooler.dense.weight"].T + held["pooler.dense.bias"])
+
+
+@fault(
+    "dense layer before pooling",
+    "out",
+    "each token goes through the checkpoint's unused dense layer, and the mean is taken of that",
+    kills=("parity", "topics parity"),
+    source="Blaizzy/mlx-embeddings#43",
+)
+def dense_before_pooling(patch: Patch) -> None:
+    pool_with(patch, lambda hidden, lengths: pooling.mean(pooler(hidden), lengths))
+
+
+@fault(
+    "pooler output",
+    "out",
+    "the pretrained pooler's view of the first token in place of the mean",
+    kills=("parity", "cohesion", "separation", "topics beside baseline"),
+)
+def pooler_output(patch: Patch) -> None:
+    pool_with(patch, lambda hidden, _: pooler(hidden[:, 0]))
+
+
+@fault(
+    "max pooling", "out", "the largest of each component in place of the mean", kills=("parity", "cohesion")
+)
+def max_pooling(patch: Patch) -> None:
+    def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
+        return mx.where(_places(hidden) < lengths[:, None, None], hidden, -mx.inf).max(axis=1)
+
+    pool_with(patch, pool)
+
+
+@fault(
+    "sum in place of the mean",
+    "out",
+    "vectors that are not normalised grow with the text",
+    kills=("pooled length",),
+)
+def summed(patch: Patch) -> None:
+    pool_with(patch, lambda hidden, lengths: pooling.mean(hidden, lengths) * lengths[:, None])
+
+
+@fault(
+    "special tokens left out of the mean",
+    "out",
+    "the first and the last token are not averaged; an empty text has nothing left",
+    kills=("parity", "norm"),
+)
+def special_tokens_left_out(patch: Patch) -> None:
+    def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
+        places = _places(hidden)
+        kept = mx.logical_and(places > 0, places < lengths[:, None, None] - 1)
+        return (hidden * kept).sum(axis=1) / mx.maximum(kept.sum(axis=1), 1e-9)
+
+    pool_with(patch, pool)
+
+
+@fault(
+    "mean weighted by position",
+    "out",
+    "later tokens count for more, as where a decoder is averaged",
+    kills=("parity",),
+)
+def weighted_mean(patch: Patch) -> None:
+    def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
+        places = _places(hidden)
+        weights = mx.where(places < lengths[:, None, None], places + 1, 0)
+        return (hidden * weights).sum(axis=1) / weights.sum(axis=1)
+
+    pool_with(patch, pool)
+
+
+@fault(
+    "end token taken for padding",
+    "out",
+    "the mask is made of ids, and texts are padded with the end token: the token before it is pooled",
+    kills=("parity", "prompts"),
+    model=TINY_DECODER,
+)
+def end_token_taken_for_padding(patch: Patch) -> None:
+    pool_with(patch, lambda hidden, lengths: pooling.last_token(hidden, mx.maximum(lengths - 1, 1)))
+
+
+def _places(hidden: mx.array) -> mx.array:
+    """Number the tokens of hidden states (B, T, D): (1, T, 1)."""
+    return mx.arange(hidden.shape[1])[None, :, None]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from embeddings.blas import mx
+from embeddings.models import bert
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     change_trunk,
@@ -28,26 +29,20 @@ def theta_ignored(patch: Patch) -> None:
     change_trunk(patch, change)
 
 
-class _Shifted:
-    """A rotary embedding whose every second call, that of the keys, counts from another position."""
+def change_rope(patch: Patch, change: Callable[[Any], Callable[[mx.array, int], mx.array]]) -> None:
+    """Turn queries and keys (B, H, T, D), from a position on, by a function made from the right attention."""
 
-    def __init__(self, rope: Any, offset: int) -> None:
-        self.rope, self.offset, self.keys = rope, offset, False
-
-    def __call__(self, x: mx.array, offset: Any = 0) -> mx.array:
-        shift = self.offset if self.keys else 0
-        self.keys = not self.keys
-        turned: mx.array = self.rope(x, offset=offset + shift)
-        return turned
-
-
-def _positions_from(offset: int) -> Callable[[Any], None]:
-    def change(trunk: Any) -> None:
+    def replace(trunk: Any) -> None:
         for layer in trunk.layers:
-            # Only relative positions count: keys and queries must disagree for it to show.
-            layer.self_attn.rope = _Shifted(layer.self_attn.rope, offset)
+            turn = change(layer.self_attn)
+            layer.self_attn.rope = lambda x, offset=0, turn=turn: turn(x, offset)
 
-    return change
+    change_trunk(patch, replace)
+
+
+def are_keys(attention: Any, x: mx.array) -> bool:
+    """Tell keys from queries: there are fewer of their heads."""
+    return bool(x.shape[1] == attention.n_kv_heads)
 
 
 @fault(
@@ -59,4 +54,143 @@ def _positions_from(offset: int) -> Callable[[Any], None]:
     model=TINY_DECODER,
 )
 def position_off_by_one(patch: Patch) -> None:
-    change_trunk(patch, _positions_from(1))
+    """Only relative positions count: keys and queries must disagree for it to show."""
+
+    def change(attention: Any) -> Callable[[mx.array, int], mx.array]:
+        rope = attention.rope
+        return lambda x, offset: rope(x, offset=offset + are_keys(attention, x))
+
+    change_rope(patch, change)
+
+
+@fault(
+    "keys turned twice",
+    "fwd",
+    "a key's rotation is applied to it once more",
+    kills=("parity", "hidden state parity"),
+    source="vllm-project/vllm-omni#3828",
+    model=TINY_DECODER,
+)
+def keys_turned_twice(patch: Patch) -> None:
+    def change(attention: Any) -> Callable[[mx.array, int], mx.array]:
+        rope = attention.rope
+
+        def turn(x: mx.array, offset: int) -> mx.array:
+            once: mx.array = rope(x, offset=offset)
+            return rope(once, offset=offset) if are_keys(attention, x) else once
+
+        return turn
+
+    change_rope(patch, change)
+
+
+@fault(
+    "neighbours turned in pairs",
+    "fwd",
+    "components 0 and 1 are turned together, and not 0 and 16",
+    kills=("parity", "hidden state parity"),
+    source="ohdearquant/lattice#96",
+    model=TINY_DECODER,
+)
+def interleaved(patch: Patch) -> None:
+    def change(trunk: Any) -> None:
+        for layer in trunk.layers:
+            layer.self_attn.rope.traditional = True
+
+    change_trunk(patch, change)
+
+
+@fault(
+    "norm after the rotation",
+    "fwd",
+    "queries and keys are turned first and normalised then",
+    kills=("parity", "hidden state parity"),
+    source="meta-pytorch/torchtune#2809",
+    model=TINY_DECODER,
+)
+def norm_after_rotation(patch: Patch) -> None:
+    """Turn back what was normalised and turned, scale as if it had been turned first."""
+
+    def change(attention: Any) -> Callable[[mx.array, int], mx.array]:
+        rope, scales = attention.rope, (attention.q_norm, attention.k_norm)
+
+        def turn(x: mx.array, offset: int) -> mx.array:
+            # The norm of a turned vector is that of the vector, so only the scale's place differs.
+            scale = scales[are_keys(attention, x)].weight
+            turned: mx.array = rope(x / scale, offset=offset) * scale
+            return turned
+
+        return turn
+
+    change_rope(patch, change)
+
+
+@fault(
+    "bfloat16 rotary tables",
+    "fwd",
+    "positions and frequencies are rounded before they are multiplied: worse with length",
+    kills=("parity", "hidden state parity"),
+    source="huggingface/candle#3520",
+    model=TINY_DECODER,
+)
+def bfloat16_tables(patch: Patch) -> None:
+    def change(attention: Any) -> Callable[[mx.array, int], mx.array]:
+        rope = attention.rope
+
+        def turn(x: mx.array, offset: int) -> mx.array:
+            half = x.shape[-1] // 2
+            frequencies = rope.base ** -(mx.arange(half) / half)
+            places = mx.arange(offset, offset + x.shape[2])[:, None].astype(mx.bfloat16)
+            angles = (places * frequencies.astype(mx.bfloat16)).astype(mx.float32)
+            cos, sin, one, other = mx.cos(angles), mx.sin(angles), x[..., :half], x[..., half:]
+            return mx.concatenate([one * cos - other * sin, other * cos + one * sin], axis=-1)
+
+        return turn
+
+    change_rope(patch, change)
+
+
+def change_positions(patch: Patch, change: Callable[[mx.array, tuple[int, ...]], mx.array]) -> None:
+    """Add other position embeddings: table (P, D) and the shape (B, T) of the ids -> (B, T, D) or (T, D)."""
+
+    def embed(self: bert.Bert, ids: mx.array) -> mx.array:
+        tables = "embeddings.{}_embeddings.weight"
+        x = self.weights[tables.format("word")][ids] + self.weights[tables.format("token_type")][0]
+        return self.norm(
+            "embeddings.LayerNorm", x + change(self.weights[tables.format("position")], ids.shape)
+        )
+
+    patch.setattr(bert.Bert, "embed", embed)
+
+
+@fault(
+    "positions from two on",
+    "fwd",
+    "counted as RoBERTa counts them, past its padding's number",
+    kills=("parity", "hidden state parity"),
+    source="huggingface/sentence-transformers#3879",
+)
+def positions_from_two(patch: Patch) -> None:
+    change_positions(patch, lambda table, shape: table[2 : 2 + shape[1]])
+
+
+@fault(
+    "positions not begun anew",
+    "fwd",
+    "counted through the batch, and not from 0 in each text",
+    kills=("parity", "alone or mixed", "equal lengths", "many texts"),
+)
+def positions_not_begun_anew(patch: Patch) -> None:
+    change_positions(
+        patch, lambda table, shape: table[mx.arange(shape[0] * shape[1]).reshape(shape) % len(table)]
+    )
+
+
+@fault(
+    "positions stop at 128",
+    "fwd",
+    "what comes later stands where the last did",
+    kills=("parity", "hidden state parity"),
+)
+def positions_stop(patch: Patch) -> None:
+    change_positions(patch, lambda table, shape: table[mx.minimum(mx.arange(shape[1]), 127)])

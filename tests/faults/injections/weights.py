@@ -46,3 +46,62 @@ def two_bits(patch: Patch) -> None:
     change_loaded_weights(
         patch, lambda loaded: {name: rounded(weight) for name, weight in loaded.items() if weight.ndim == 2}
     )
+
+
+@fault(
+    "eight bits where float32 was meant",
+    "load",
+    "every matrix is rounded to 8 bits",
+    kills=("weights", "parity", "hidden state parity"),
+    source="bobmatnyc/trusty-tools#3511",
+)
+def eight_bits(patch: Patch) -> None:
+    change_loaded_weights(
+        patch,
+        lambda loaded: {name: rounded(weight, 8) for name, weight in loaded.items() if weight.ndim == 2},
+    )
+
+
+@fault(
+    "weights rounded to bfloat16",
+    "load",
+    "a float32 checkpoint is kept in another precision, and computed in float32",
+    kills=("weights", "parity"),
+)
+def bfloat16_weights(patch: Patch) -> None:
+    change_loaded_weights(
+        patch,
+        lambda loaded: {name: one.astype(mx.bfloat16).astype(mx.float32) for name, one in loaded.items()},
+    )
+
+
+@fault("layers exchanged", "load", "the weights of two layers change places", kills=("weights", "parity"))
+def layers_exchanged(patch: Patch) -> None:
+    other = {"2": "3", "3": "2"}
+
+    def exchanged(loaded: Weights) -> Weights:
+        parts = {name: name.split(".") for name in loaded if name.startswith("encoder.layer.")}
+        return {
+            name: loaded[".".join([*path[:2], other[path[2]], *path[3:]])]
+            for name, path in parts.items()
+            if path[2] in other
+        }
+
+    change_loaded_weights(patch, exchanged)
+
+
+@fault(
+    "square matrix transposed",
+    "load",
+    "the values of one layer, of a shape that hides it",
+    kills=("weights", "parity"),
+)
+def transposed(patch: Patch) -> None:
+    name = "encoder.layer.2.attention.self.value.weight"
+    change_loaded_weights(patch, lambda loaded: {name: mx.contiguous(loaded[name].T)})
+
+
+@fault("vocabulary shifted", "load", "each token has the embedding of the next", kills=("weights", "parity"))
+def vocabulary_shifted(patch: Patch) -> None:
+    name = "embeddings.word_embeddings.weight"
+    change_loaded_weights(patch, lambda loaded: {name: mx.concatenate([loaded[name][1:], loaded[name][:1]])})

@@ -1,0 +1,96 @@
+"""Slices of the gate's texts: the same verdicts as on all of them, in a fraction of the time."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.evaluation.datasets import Golden, Prompted, Texts
+from embeddings.evaluation.embed import Baseline
+from embeddings.evaluation.subject import Sets, Subject
+from tests import harness
+
+__all__ = ["golden_of", "slice_of"]
+
+
+def slice_of(subject: Subject, number: int = 0) -> Subject:
+    """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time.
+
+    number: 0, or 1 for a slice of other texts. Both have the topics, whose bars bind those very texts, and
+    the four pairs of texts that differ in their last word.
+    """
+    golden, sets = golden_of(subject.name, number), harness.slice_of_sets(number)
+    baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)
+    return replace(subject, texts=_texts(number), golden=golden, sets=sets, baseline=baseline)
+
+
+_LENGTHS = (("length-64", "length-256", "length-257"), ("length-129", "length-255", "length-258"))
+
+
+@cache
+def _rows(number: int) -> list[int]:
+    """A slice: all pairs, both sides of the limit, every ninth of the rest but the longest."""
+    texts = harness.texts()
+    return [
+        row
+        for row, (name, kind) in enumerate(zip(texts.ids, texts.kinds, strict=True))
+        if kind == "prefix"
+        or name in _LENGTHS[number]
+        or (row % 9 == 4 * number and kind not in ("length", "long"))
+    ]
+
+
+@cache
+def _texts(number: int) -> Texts:
+    texts, rows = harness.texts(), _rows(number)
+    return Texts(
+        ids=tuple(texts.ids[row] for row in rows),
+        kinds=tuple(texts.kinds[row] for row in rows),
+        texts=tuple(texts.texts[row] for row in rows),
+        sha256=texts.sha256,
+    )
+
+
+@cache
+def golden_of(model: str, number: int = 0) -> Golden | None:
+    golden, rows = harness.golden(model), _rows(number)
+    if golden is None:
+        return None
+    kept = [
+        (rows.index(row), states)
+        for row, states in zip(golden.hidden_rows, golden.hidden_states, strict=True)
+        if row in rows
+    ]
+    return Golden(
+        vectors=golden.vectors[rows],
+        token_ids=[golden.token_ids[row] for row in rows],
+        dropped=golden.dropped[rows],
+        hidden_rows=np.array([row for row, _ in kept]),
+        hidden_states=[states for _, states in kept],
+        files=golden.files,
+        sets=_golden_sets(golden, harness.slice_of_sets(number), number),
+        prompts={name: _first(prompted, rows) for name, prompted in golden.prompts.items()},
+        recipe=golden.recipe,
+        random=golden.random,
+    )
+
+
+def _first(prompted: Prompted, rows: list[int]) -> Prompted:
+    """Return those of the prompted texts that are in the slice; they come first there too."""
+    rows = [row for row in rows if row < len(prompted.vectors)]
+    return Prompted([prompted.token_ids[row] for row in rows], prompted.vectors[rows])
+
+
+def _golden_sets(golden: Golden, few: Sets, number: int) -> dict[str, list[NDArray[np.float32]]]:
+    whole = harness.sets()
+    queries, passages = golden.sets[whole.retrieval.sha256]
+    pairs, asked = (
+        slice(number * count, (number + 1) * count)
+        for count in (len(few.pairs.grades), len(few.retrieval.queries))
+    )
+    return {
+        **golden.sets,
+        few.pairs.sha256: [side[pairs] for side in golden.sets[whole.pairs.sha256]],
+        few.retrieval.sha256: [queries[asked], passages[few.retrieval.only]],
+    }

@@ -1,0 +1,87 @@
+"""The kill matrix in the terminal: faults down, checks across; then what each check is good for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from embeddings.evaluation.report import aligned
+from tests.faults.power import Gate, Kind, Row, checks_of, gates, single_checks, spreads, strongest
+
+__all__ = ["STANDS", "gates_table", "matrix_table"]
+
+GROUP = 5  # columns between two blanks
+ACROSS = 4  # columns of the legend
+
+# Why a check stays that kills nothing alone, with goldens or without.
+STANDS: Mapping[str, str] = {}
+
+
+def matrix_table(rows: Sequence[Row]) -> list[str]:
+    """Return the lines of the matrix, the faults by cause."""
+    checks, spread = checks_of(rows), spreads(rows)
+    width = max(len(row.fault.name) for row in rows) + 2
+    lines = [*_legend(checks), "", *_numbers(len(checks), width)]
+    for cause, of_cause in groupby(rows, key=lambda row: row.fault.cause):
+        lines.append(f"  {cause}")
+        for row in of_cause:
+            marks = _grouped([row.mark(check) for check in checks])
+            lines.append(f"    {row.fault.name:{width}}{marks}  {_verdict(row, spread)}")
+    return lines
+
+
+def _legend(checks: Sequence[str]) -> list[str]:
+    """Number the checks, in columns."""
+    cells = [f"{number:>2} {check}" for number, check in enumerate(checks, start=1)]
+    deep = -(-len(cells) // ACROSS)
+    columns = [cells[start : start + deep] for start in range(0, len(cells), deep)]
+    padded = [column + [""] * (deep - len(column)) for column in columns]
+    return aligned(list(zip(*padded, strict=True)))
+
+
+def _numbers(count: int, width: int) -> list[str]:
+    """Write the columns' numbers from top to bottom."""
+    tens = _grouped([str(number // 10) if number >= 10 else " " for number in range(1, count + 1)])
+    units = _grouped([str(number % 10) for number in range(1, count + 1)])
+    return [f"    {'':{width}}{tens}", f"    {'':{width}}{units}  surest check, in benign spreads"]
+
+
+def _grouped(marks: Sequence[str]) -> str:
+    return " ".join("".join(marks[start : start + GROUP]) for start in range(0, len(marks), GROUP))
+
+
+def _verdict(row: Row, spread: Mapping[Kind, float]) -> str:
+    if row.fault.benign:
+        return "FALSE ALARM" if row.red() else "passed"
+    if not row.red():
+        return "SURVIVED"
+    check, sure = strongest(row, spread)
+    return f"{check}: {'exact' if math.isinf(sure) else f'{sure:,.3g}'}"
+
+
+def gates_table(rows: Sequence[Row]) -> list[str]:
+    """Return what this gate kills, what one of the usual kind does, and what each check does by itself.
+
+    In brackets: the faults that nothing else kills where a model has no goldens.
+    """
+    head = ("", "kills", "false alarms", "alone", "")
+    whole = [(*_counts(gate), "", "") for gate in gates(rows)]
+    single = [(*_counts(gate), _alone(gate), _needed(gate)) for gate in single_checks(rows)]
+    return aligned([head, *whole, *single], right=(1, 2, 3))
+
+
+def _counts(gate: Gate) -> tuple[str, str, str]:
+    return gate.name, f"{gate.kills} of {gate.faults}", f"{gate.alarms} of {gate.variants}"
+
+
+def _alone(gate: Gate) -> str:
+    return f"{len(gate.alone)} ({len(gate.alone_without_goldens)})"
+
+
+def _needed(gate: Gate) -> str:
+    """Name what nothing else kills, or say why the check stays all the same."""
+    return _named(gate.alone or gate.alone_without_goldens) or STANDS.get(gate.name, "")
+
+
+def _named(faults: Sequence[str], most: int = 2) -> str:
+    more = len(faults) - most
+    return ", ".join(faults[:most]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,58 @@
+"""A gate of the usual kind, to stand beside this one: lengths near 1, texts of a topic similar enough.
+
+As generous as it can be made: its bars belong to the very model and texts. A category's similarity and the
+cohesion must reach the lower end of the middle 95 % that the goldens' vectors give when the texts are drawn
+anew, where harnesses of this kind take one number for all models. The lengths' bar is the published one.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.evaluation import resampling
+from embeddings.evaluation import similarity as sim
+from embeddings.evaluation.embed import embed
+from embeddings.evaluation.labelled import Topics
+from embeddings.evaluation.subject import Subject
+from embeddings.evaluation.thresholds import Threshold, Verdict
+from tests import harness
+from tests.calibrate import of_topics
+
+__all__ = ["judge"]
+
+NORM = 0.002
+
+
+def judge(subject: Subject) -> tuple[Verdict, ...]:
+    """Return the verdicts of such a gate on the library as it is."""
+    topics = subject.sets.topics
+    try:
+        vectors = embed(subject.encoder, topics)[0]
+        if vectors.shape != (len(topics.texts), subject.encoder.dimension):
+            raise ValueError(f"{vectors.shape} vectors")
+    except Exception as error:  # noqa: BLE001  (a crash fails a harness of any kind)
+        return (Verdict("no vectors", np.nan, "vectors", 0.0, "ERROR", str(error)),)
+    return tuple(_verdicts(vectors, topics, bars_of(subject.name)))
+
+
+@cache
+def bars_of(model: str) -> dict[str, Threshold]:
+    """Return its bars for a model that has goldens: check -> bar."""
+    golden, topics = harness.golden(model), harness.sets().topics
+    if golden is None:
+        raise ValueError(f"{model} has no goldens")
+    bars = {"norm": Threshold("norm", model, NORM, "published", at_most=NORM)}
+    for check, measured, draws, *_ in of_topics(golden.sets[topics.sha256][0], topics):
+        if check.startswith(("category similarity", "cohesion")):
+            low, _ = resampling.band(draws[np.isfinite(draws)])
+            bars[check] = Threshold(check, model, measured, "goldens", at_least=low)
+    return bars
+
+
+def _verdicts(vectors: NDArray[np.float32], topics: Topics, bars: dict[str, Threshold]) -> Iterator[Verdict]:
+    yield bars["norm"].judge(sim.mean_norm_error(vectors))
+    for category, found in sim.intra_category_similarities(vectors, topics.categories).items():
+        yield bars[f"category similarity: {category}"].judge(found)
+    yield bars["cohesion"].judge(sim.cohesion(vectors, topics.categories))
