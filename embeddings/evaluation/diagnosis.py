@@ -134,7 +134,7 @@ def likely(verdicts: Iterable[Verdict], signatures: Iterable[Signature]) -> list
         common = judged & (signature.pattern.red.keys() | signature.pattern.green)
         return (-round(alike(run, signature.pattern), 9), -len(common), signature.name)
 
-    ranked = sorted((rank(one), one) for one in signatures) if run.red else []
+    ranked = sorted((rank(one), one) for one in signatures)
     named: list[Likely] = []
     causes: Counter[str] = Counter()
     for (score, *_), one in ranked:

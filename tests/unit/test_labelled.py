@@ -160,7 +160,11 @@ def test_retrieval_in_beir_form(tmp_path: Path) -> None:
     assert few.queries == ("query 1",)
     assert list(few.passages()) == ["passage 0", "passage 3"]
     assert few.passage_rows.tolist() == [0, 1]
-    assert len({found.sha256, few.sha256, found.first(2).sha256}) == 3
+    rest = found.first(1, after=1)
+    assert rest.queries == ("query 3",)
+    assert list(rest.passages()) == ["T passage 1"]
+    assert (rest.query_rows.tolist(), rest.passage_rows.tolist()) == ([0], [0])
+    assert len({one.sha256 for one in (found, few, rest, found.first(2))}) == 4
 
 
 def append(name: str, line: str) -> Callable[[Path], object]:

@@ -1,0 +1,241 @@
+"""What a red run looks like, on signatures small enough for mental arithmetic; and the known faults' file."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from embeddings.errors import FixtureError
+from embeddings.evaluation.diagnosis import (
+    Pattern,
+    Red,
+    Signature,
+    as_json,
+    likely,
+    looks_like,
+    pattern_of,
+    read_signatures,
+)
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.thresholds import Verdict
+from tests import harness
+from tests.faults.catalogue import FAULTS
+from tests.faults.matrix import Outcome, slice_of
+from tests.faults.signatures import named, out_of_date
+
+
+def red(check: str, margin: float = 1e-3, evidence: str = "") -> Verdict:
+    return Verdict(check, 1.0, "<= 1", margin, "FAIL", evidence)
+
+
+def green(check: str) -> Verdict:
+    return Verdict(check, 0.5, "<= 1", 2.0, "pass", "worst: word-01")
+
+
+def signature(name: str, *verdicts: Verdict, cause: str = "") -> Signature:
+    return Signature(name, cause or name, pattern_of(verdicts))
+
+
+def alike(run: list[Verdict], *known: Verdict) -> float:
+    """Return how alike a run and one known fault are."""
+    found = likely(run, [signature("a", *known)])
+    return found[0].alike if found else 0.0
+
+
+def test_pattern() -> None:
+    """Each check by its worst part, in decades beyond its bar; what was not judged is nowhere."""
+    found = pattern_of(
+        [
+            red("parity", 1e-3, "worst: word-01, length-256"),
+            red("category similarity: art", 0.5),
+            red("category similarity: food", 0.01),
+            green("category similarity: nature"),
+            red("token ids", 0.0),
+            red("far", 1e-30),
+            Verdict("norm", math.nan, "<= 1", 0.0, "FAIL"),
+            Verdict(
+                "cached", math.nan, "a bar", 0.0, "ERROR", "FixtureError: /home/me/x.json: BAD in ~/y, here"
+            ),
+            green("finite"),
+            Verdict("cohesion", 0.2, "-", math.nan, "uncalibrated"),
+        ]
+    )
+    assert found.red["parity"].words == {"worst", "word", "length"}
+    assert found.red["cached"] == Red("ERROR", frozenset({"fixtureerror", "bad", "here"}))
+    assert {check: one.beyond for check, one in found.red.items()} == {
+        "parity": pytest.approx(3),
+        "category similarity": pytest.approx(2),
+        "token ids": 7,
+        "far": 7,
+        "norm": "NaN",
+        "cached": "ERROR",
+    }
+    assert found.green == {"finite"}
+
+
+def test_alike_by_hand() -> None:
+    """The share of the red checks of either on which both agree."""
+    assert alike([red("a"), red("b"), green("c")], red("a"), red("b"), green("c")) == 1
+    assert alike([red("a"), green("b")], red("a"), red("b")) == 0.5
+    assert alike([red("a"), red("b")], red("a"), green("b")) == 0.5
+    assert alike([red("a"), green("b")], green("a"), red("b")) == 0
+    # Red both times, but a decade apart, then two and more; and NaN, which is no number.
+    assert alike([red("a", 1e-3)], red("a", 1e-4)) == pytest.approx(0.75)
+    assert alike([red("a", 1e-1)], red("a", 1e-6)) == pytest.approx(0.5)
+    nan, error = (Verdict("a", math.nan, "<= 1", 0.0, outcome) for outcome in ("FAIL", "ERROR"))
+    assert alike([nan], nan) == alike([error], error) == 1
+    assert alike([nan], error) == alike([nan], red("a")) == 0.5
+    # Red for another reason: a quarter for the words.
+    assert alike([red("a", evidence="cold, prompt")], red("a", evidence="cold, prompt")) == 1
+    assert alike([red("a", evidence="cold, prompt")], red("a", evidence="cold, weights")) == pytest.approx(
+        5 / 6
+    )
+    assert alike([red("a", evidence="cold")], red("a")) == pytest.approx(0.75)
+
+
+def test_what_was_not_judged_is_no_evidence() -> None:
+    """A check that this run has not, or did not calibrate, changes nothing; one unexplained counts half."""
+    known = (red("a"), red("b"), green("c"))
+    assert alike([red("a")], *known) == 1
+    assert alike([red("a"), Verdict("b", 0.1, "-", math.nan, "uncalibrated")], *known) == 1
+    assert alike([red("a"), green("d")], red("a")) == 1
+    assert alike([red("a"), red("d")], red("a")) == pytest.approx(1 / 1.5)
+
+
+def test_three_are_named_one_of_a_cause() -> None:
+    """The likeliest first; of equals, the one that was recorded with more of the run's checks."""
+    run = [red("a"), red("b"), red("c"), green("d")]
+    known = [
+        signature("four", red("a"), green("b"), green("c"), red("d")),
+        signature("three", red("a"), green("b"), green("c")),
+        signature("twin of one", red("a"), red("b"), red("c"), cause="first"),
+        signature("one", red("a"), red("b"), red("c"), green("d"), cause="first"),
+        signature("two", red("a"), red("b"), green("c")),
+        signature("no part of it", green("a"), red("e")),
+    ]
+    found = likely(run, known)
+    assert [one.name for one in found] == ["one", "two", "three"]
+    assert [one.alike for one in found] == pytest.approx([1, 2 / 3, 1 / 3])
+    assert looks_like(run, known) == ["  looks like: one (first), two (two), three (three)"]
+
+
+def test_nothing_is_named_where_nothing_fits() -> None:
+    known = [signature("a fault", *(red(f"check {number}") for number in range(9)))]
+    assert likely([green("check 1")], known) == []
+    assert looks_like([green("check 1")], known) == []
+    assert looks_like([red("another")], known) == ["  looks like no known fault"]
+    assert looks_like([red("check 1")], []) == ["  looks like no known fault"]
+    little = [red("check 1"), *(green(f"check {number}") for number in range(2, 9))]
+    assert looks_like(little, known) == ["  looks like no known fault; the nearest: a fault (a fault)"]
+
+
+def test_signatures_are_written_and_read(tmp_path: Path) -> None:
+    """What is read is what was written, to a tenth of a decade; whatever their order, the same bytes."""
+    nan = Verdict("norm", math.nan, "<= 1", 0.0, "FAIL")
+    some = [
+        signature("b", red("parity", 10**-4.26, "worst: word-01"), green("finite"), nan),
+        signature("a", green("parity"), cause="z"),
+        signature("c", Verdict("finite", math.nan, "<= 1", 0.0, "ERROR", "no")),
+    ]
+    path = tmp_path / "signatures.json"
+    path.write_text(as_json(some))
+    some[0] = signature("b", nan, red("parity", 10**-4.26, "worst: word-01"), green("finite"))
+    assert as_json(read_signatures(path)) == as_json(some[::-1]) == path.read_text()
+    one, _, other = read_signatures(path)
+    assert one == Signature(
+        "b",
+        "b",
+        Pattern(
+            {"parity": Red(4.3, frozenset({"worst", "word"})), "norm": Red("NaN")}, frozenset({"finite"})
+        ),
+    )
+    assert other == Signature("a", "z", Pattern({}, frozenset({"parity"})))
+    assert [len(line) > 0 for line in path.read_text().split("\n")[2:5]] == [True] * 3  # one a line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"checks": [], "faults": [1]}',
+        '{"checks": [], "faults": [{"name": "a"}]}',
+        *(
+            f'{{"checks": ["a"], "faults": [{{"name": "a", "cause": "b", "red": {wrong}, "unjudged": []}}]}}'
+            for wrong in ("[]", '{"a": 1}', '{"a": ["much", ""]}', '{"a": [1, 2]}')
+        ),
+    ],
+)
+def test_malformed_signatures(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "signatures.json"
+    path.write_text(text)
+    with pytest.raises(FixtureError, match=r"malformed .*; restore the file, or make it again"):
+        read_signatures(path)
+
+
+def test_a_table_without_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdicts stand; the line says why nothing is named."""
+    gate = Gate("m", {})
+    monkeypatch.setattr(harness, "SIGNATURES", tmp_path / "none.json")
+    assert harness.diagnosis(gate) == []
+    gate.verdicts = [red("parity")]
+    (line,) = harness.diagnosis(gate)
+    assert line.startswith(f"  looks like: {tmp_path / 'none.json'}: cannot be read")
+
+
+def test_signatures_are_of_the_catalogue() -> None:
+    """A fault that came, went, or moved to another file: make signatures."""
+    signatures = read_signatures(harness.SIGNATURES)
+    assert out_of_date(signatures) == [], "fixtures/signatures.json is out of date: make signatures"
+    (first, *rest), gone = signatures, signature("gone", cause="order")
+    assert out_of_date([*rest, gone]) == [
+        f"lacks {first.name} ({first.cause})",
+        "has gone (order), which is gone",
+    ]
+
+
+def test_named_rightly() -> None:
+    """A fault is named where it is on every seed; with its own signature left out, its cause must be."""
+    one, twin = (fault for fault in FAULTS if fault.cause == "order")
+    other = next(fault for fault in FAULTS if fault.cause == "weights")
+    patterns = {one.name: [red("a"), red("b")], twin.name: [red("a"), green("b")], other.name: [red("c")]}
+    signatures = [
+        signature(fault.name, *patterns[fault.name], cause=fault.cause) for fault in (one, twin, other)
+    ]
+    outcomes = [Outcome(name, tuple(verdicts)) for name, verdicts in patterns.items()]
+    assert named(outcomes, signatures, left_out=False).share == 1
+    left_out = named(outcomes, signatures, left_out=True)
+    assert left_out.missed == {f"{other.name} (weights)": "nothing known"}
+    assert left_out.lines == [
+        "  its cause, the fault itself left out: 2 of 3 (66.7%)",
+        f"      {other.name} (weights) looks like nothing known",
+    ]
+    lucky = [*outcomes, Outcome(other.name, (red("a"), red("b")), seed=1)]
+    assert named(lucky, signatures, left_out=False).faults == 3
+    assert set(named(lucky, signatures, left_out=False).missed) == {f"{other.name} (weights)"}
+    twins = [Outcome(one.name, tuple(patterns[twin.name]))]
+    assert named(twins, signatures, left_out=False).missed == {f"{one.name} (order)": f"{twin.name} (order)"}
+
+
+def test_signatures_are_recorded_on_other_texts() -> None:
+    """The two slices share the topics and the pairs that differ in their last word, and nothing else."""
+    subject = harness.open_subject("all-MiniLM-L6-v2")
+    one, other = slice_of(subject), slice_of(subject, 1)
+    shared = set(one.texts.texts) & set(other.texts.texts)
+    assert shared == set(one.texts.of_kind("prefix"))
+    assert set(one.texts.kinds) == set(other.texts.kinds)
+    for each in (one, other):
+        assert each.golden is not None
+        assert len(each.golden.vectors) == len(each.texts.texts)
+    assert one.sets.topics == other.sets.topics
+    assert not {*one.sets.pairs.one} & {*other.sets.pairs.one}
+    assert not {*one.sets.retrieval.queries} & {*other.sets.retrieval.queries}
+    assert len(other.sets.pairs.grades) == len(one.sets.pairs.grades) == 32
+    assert len(other.sets.retrieval.queries) == len(one.sets.retrieval.queries) == 10
+    assert other.sets.retrieval.sha256 != one.sets.retrieval.sha256
+    assert other.sets.pairs.sha256 != one.sets.pairs.sha256
+    for subset in (other.pairs, other.retrieval):  # encoded now, and made by another implementation
+        assert subset.golden is not None
+        for vectors, golden in zip(subset.vectors, subset.golden, strict=True):
+            assert abs(vectors - golden).max() < 2e-6  # measured 2.0e-7
