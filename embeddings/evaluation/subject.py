@@ -81,9 +81,24 @@ class Subject:
         """
         if self.recipe in BOTH_WAYS:
             return False
+        return self._config["model_type"] not in ENCODERS
+
+    @property
+    def quantized(self) -> bool:
+        """Whether matrices are stored in few bits, which kernels of their own multiply.
+
+        Raises:
+            FixtureError: config.json is not as the library has read it.
+
+        """
+        return bool(self._config.get("quantization"))
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
         path = self.encoder.path / "config.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))["model_type"] not in ENCODERS
+            config = json.loads(path.read_text(encoding="utf-8"))
+            return {"model_type": config["model_type"], **config}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
 
