@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 
 from embeddings import batching, cache, embedder, folder, loading, pooling
 from embeddings.blas import mx
+from embeddings.models import bert, decoder, layers
 from tests.faults.registry import TINY_DECODER, Patch, harmless
-from tests.faults.seams import leave_unevaluated, replace_encode, scratch
+from tests.faults.seams import change_texts, leave_unevaluated, pool_with, replace_encode, scratch
 from tests.faults.simulated import Machine
 
 
@@ -97,6 +97,138 @@ def shortest_first(patch: Patch) -> None:
     patch.setattr(embedder, "token_batches", lambda lengths, budget: reversed(list(right(lengths, budget))))
 
 
+def padded_to(multiple: int) -> Callable[[Patch], None]:
+    """Pad each batch to a multiple of so many tokens."""
+
+    def inject(patch: Patch) -> None:
+        def pad(ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+            padded = batching.pad(ids)
+            return np.pad(padded, ((0, 0), (0, -padded.shape[1] % multiple)))
+
+        patch.setattr(embedder, "pad", pad)
+
+    return inject
+
+
+harmless("padded to multiples of 8", "out", "a few more columns of padding")(padded_to(8))
+harmless("a decoder padded to multiples of 64", "out", "more padding", model=TINY_DECODER)(padded_to(64))
+
+
+@harmless("an extra row", "out", "each batch gets a row of padding, as where shapes are fixed")
+def extra_row(patch: Patch) -> None:
+    right = bert.Bert.__call__
+
+    def call(self: bert.Bert, ids: mx.array, lengths: mx.array) -> mx.array:
+        ids = mx.concatenate([ids, mx.zeros_like(ids[:1])])
+        return right(self, ids, mx.concatenate([lengths, mx.ones_like(lengths[:1])]))[:-1]
+
+    patch.setattr(bert.Bert, "__call__", call)
+
+
+@harmless("one stream", "out", "batches run one after the other")
+def one_stream(patch: Patch) -> None:
+    streams = {device: several[:1] for device, several in embedder._STREAMS.items()}
+    patch.setattr(embedder, "_STREAMS", streams)
+
+
+@harmless("batches in any order", "out", "batches are drawn at random")
+def batches_in_any_order(patch: Patch) -> None:
+    def batches(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
+        some = list(batching.token_batches(lengths, budget))
+        return [some[number] for number in np.random.default_rng(0).permutation(len(some))]
+
+    patch.setattr(embedder, "token_batches", batches)
+
+
+@harmless("each text once", "out", "repeats are encoded once, and copied")
+def each_text_once(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            return right(self, texts, **options)
+        places = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        vectors = right(self, list(places), **options)
+        return vectors[[places[text] for text in texts]]
+
+    replace_encode(patch, encode)
+
+
+@harmless("a cache in a file", "out", "every vector comes out of a file that was closed in between")
+def cache_in_a_file(patch: Patch) -> None:
+    first, warn = threading.local(), embedder._warn_of_truncation
+    numbers = itertools.count()
+
+    def warn_once(dropped: NDArray[np.int64], max_tokens: int) -> None:
+        if not getattr(first, "now", False):
+            warn(dropped, max_tokens)
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if options.get("cache") is not None:
+            return right(self, texts, **options)
+        path = scratch.folder / f"cache-{next(numbers)}"
+        for first.now in (True, False):
+            with cache.VectorCache(path) as kept:
+                vectors = right(self, texts, **{**options, "cache": kept})
+        path.unlink()
+        return vectors
+
+    patch.setattr(embedder, "_warn_of_truncation", warn_once)
+    replace_encode(patch, encode)
+
+
+@harmless("a tuple of texts", "out", "texts are copied into a tuple, and each into a string of its own")
+def tuple_of_texts(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            return right(self, texts, **options)
+        return right(self, tuple("".join(list(text)) for text in texts), **options)
+
+    replace_encode(patch, encode)
+
+
+@harmless("spaces at the end", "tok", "spaces that the tokenizer drops stand behind each text")
+def spaces_at_the_end(patch: Patch) -> None:
+    change_texts(patch, lambda text: f"{text}  ")
+
+
+@harmless("columns first", "out", "the array lies in memory column by column, and is read-only")
+def columns_first(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        vectors = np.asfortranarray(right(self, texts, **options))
+        vectors.flags.writeable = False
+        return vectors
+
+    replace_encode(patch, encode)
+
+
+@harmless("lengths in float64", "out", "vectors are scaled to length 1 in float64")
+def lengths_in_float64(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], *, normalize: bool = True, **options: Any) -> Any:
+        vectors = right(self, texts, normalize=False, **options).astype(np.float64)
+        lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12) if normalize else 1
+        return np.float32(vectors / lengths)
+
+    replace_encode(patch, encode)
+
+
+@harmless("mean by a product", "out", "a matrix product averages the tokens")
+def mean_by_a_product(patch: Patch) -> None:
+    def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
+        real = (mx.arange(hidden.shape[1])[None, :] < lengths[:, None]).astype(mx.float32)
+        return ((real / lengths[:, None])[:, None, :] @ hidden)[:, 0]
+
+    pool_with(patch, pool)
+
+
+@harmless("MLX's own GELU and attention", "fwd", "in place of those made of products and sums")
+def own_gelu_and_attention(patch: Patch) -> None:
+    patch.setattr(layers, "_slow", lambda _: False)
+
+
+@harmless("a decoder in steps of 128", "fwd", "a long text goes through in shorter steps", model=TINY_DECODER)
+def shorter_steps(patch: Patch) -> None:
+    patch.setattr(decoder, "STEP", 128)
+
+
 harmless("unevaluated graph, waited for", "time", "by the meter's rule", model=TINY_DECODER)(
     leave_unevaluated
 )
@@ -127,5 +259,5 @@ harmless("throttled machine", "time", "0.2 % slower with each round", model=TINY
 
 @harmless("noisy machine", "time", "rounds take up to 20 % longer", model=TINY_DECODER)
 def noisy_machine(patch: Patch) -> None:
-    random = Random(scratch.seed)  # noqa: S311
+    random = Random(scratch.seed)
     forward_passes(lambda _: random.uniform(1, 1.2))(patch)
