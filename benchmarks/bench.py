@@ -79,7 +79,10 @@ def open_bench(
 
 
 def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) -> Record:
-    """Time loading in new processes, which have imported all that they need; then let each encode a text."""
+    """Time loading in new processes, which have imported all that they need; then let each encode a text.
+
+    The clock stops when a first word has its vector: weights that are read when they are needed count too.
+    """
     record = Record("load", 1, tokens)
     worker = Worker("load", "benchmarks.memory", [*arguments, str(tokens), "--serve"])
 
@@ -89,6 +92,7 @@ def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) ->
 
     def work() -> None:
         worker.ask("load")
+        worker.ask("first")
 
     def after() -> None:
         answer = worker.ask("encode")
@@ -134,7 +138,7 @@ class Measure:
         self._keep(self.bench.meter.tokenization(self._timed, batch, length, self.plan.rounds))
 
     def load(self) -> None:
-        """Seconds to load, and the most memory with one text, each time in a new process."""
+        """Seconds until a first word has its vector, and the most memory with one text, in new processes."""
         _, length = self.bench.fit(max(self.plan.grid))
         self._keep(load_rounds(self._timed, self.bench.child, length, self.plan.loads))
 

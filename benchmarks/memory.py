@@ -1,7 +1,7 @@
 """What loading and one text take, in a process of their own: ``python -m benchmarks.memory MODEL TOKENS``.
 
 Prints seconds to load, seconds of one text of so many tokens, and the most memory that the process ever had;
-with --json, the same as JSON. With --serve it is a worker (workers.py) that is asked "load", then "encode".
+with --json, the same as JSON. With --serve it is a worker (workers.py): "load", "first", "encode".
 """
 
 import argparse
@@ -36,7 +36,10 @@ def parse() -> argparse.Namespace:
 
 
 def start(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
-    """Return what answers "ready", then "load" with seconds, then "encode" with seconds, tokens and bytes."""
+    """Return what answers "ready", "load" with seconds, "first", and "encode" with seconds, tokens and bytes.
+
+    "first" encodes a word: what loading put off is done by then.
+    """
     embeddings.use_device(options.device)
     loaded: list[embeddings.Embedder] = []
 
@@ -52,6 +55,8 @@ def start(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
                 )
             )
             return {"seconds": time.perf_counter() - start}
+        if request == "first":
+            loaded[0].encode(["word"])
         return encode(loaded[0], options.tokens) if request == "encode" else {}
 
     return answer

@@ -22,8 +22,8 @@ class Fault:
     """One change of the library, and what the gate must say of it.
 
     cause: what it is a fault of, the name of its file; "harmless" for a benign variant.
-    where: tok (tokens), fwd (forward pass), out (vectors), load, time (measurements). Only what changes the
-        forward pass or what is loaded needs hidden states computed anew.
+    where: tok (tokens), fwd (forward pass), out (vectors), load, time (measurements, judged by their audits
+        and not by the gate). Only what changes the forward pass or what is loaded needs hidden states anew.
     killers: checks that must be red; none for a benign variant, on which every check must stay green.
     source: a public thread where it was found, or "" where it was thought of.
     model: what it is injected into; a decoder where an encoder does not have it.

@@ -1,29 +1,35 @@
 """The measurements as a user runs them, on a tiny model; and runs beside a baseline."""
 
+import argparse
 import copy
 import json
 import math
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchmarks import baseline
+from benchmarks import baseline, memory
 from benchmarks.audits import Findings
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, load_rounds
 from benchmarks.plan import SMALL_ON_CPU, default_models, plan_of
 from benchmarks.records import Record
 from benchmarks.summary import grid_table, summary_table
+from benchmarks.workers import Worker
+from embeddings.embedder import Embedder
 from embeddings.evaluation.published import read_published
+from embeddings.recipe import DECLARED
 from tests import harness
 from tests.unit import tiny
 from tests.unit.test_interface import pytest_run, run_with_plugin
 
 ONLY = "--benchmark-only"
+Step = Callable[[], None]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +137,36 @@ def test_memory_of_no_model_is_one_error() -> None:
     done = subprocess.run(command, cwd=harness.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch("no-such-model: neither a known model nor a folder;[^\n]*\n", done.stderr)
+
+
+def test_loading_is_over_when_a_text_has_its_vector(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a library puts off until it is needed is loading too."""
+    model, asked = tiny.build(tmp_path / "my-model"), list[str]()
+    answer = memory.start(
+        argparse.Namespace(model=model, device=None, recipe=DECLARED, tokens=9, precision=None)
+    )
+    right = Embedder.encode
+
+    def encode(self: Embedder, texts: Sequence[str]) -> Any:
+        asked.append("encoded")
+        return right(self, texts)
+
+    def ask(_: Worker, request: str) -> dict[str, Any]:
+        asked.append(request)
+        return answer(request)
+
+    def timed(prepare: Step, work: Step, after: Step, rounds: int) -> list[float]:  # noqa: ARG001
+        for step in (prepare, work, lambda: asked.append("over"), after):
+            step()
+        return [1.0]
+
+    monkeypatch.setattr(Embedder, "encode", encode)
+    monkeypatch.setattr(Worker, "ask", ask)
+    monkeypatch.setattr(Worker, "__enter__", lambda self: self)
+    monkeypatch.setattr(Worker, "__exit__", lambda *_: None)
+    record = load_rounds(timed, [], 9, 1)
+    assert asked == ["ready", "load", "first", "encoded", "over", "encode", "encoded"]
+    assert record.peak_bytes > 0
 
 
 BARE = """
