@@ -20,8 +20,9 @@ from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.thresholds import Verdict
 from tests import harness
 from tests.faults.catalogue import FAULTS
-from tests.faults.matrix import Outcome, slice_of
+from tests.faults.matrix import Outcome
 from tests.faults.signatures import named, out_of_date
+from tests.faults.slices import slice_of
 
 
 def red(check: str, margin: float = 1e-3, evidence: str = "") -> Verdict:
@@ -195,15 +196,19 @@ def test_signatures_are_of_the_catalogue() -> None:
     ]
 
 
+def outcome(name: str, *verdicts: Verdict, seed: int = 0) -> Outcome:
+    return Outcome(name, seed, verdicts, bars={})
+
+
 def test_named_rightly() -> None:
     """A fault is named where it is on every seed; with its own signature left out, its cause must be."""
-    one, twin = (fault for fault in FAULTS if fault.cause == "order")
+    one, twin = [fault for fault in FAULTS if fault.cause == "order"][:2]
     other = next(fault for fault in FAULTS if fault.cause == "weights")
     patterns = {one.name: [red("a"), red("b")], twin.name: [red("a"), green("b")], other.name: [red("c")]}
     signatures = [
         signature(fault.name, *patterns[fault.name], cause=fault.cause) for fault in (one, twin, other)
     ]
-    outcomes = [Outcome(name, tuple(verdicts)) for name, verdicts in patterns.items()]
+    outcomes = [outcome(name, *verdicts) for name, verdicts in patterns.items()]
     assert named(outcomes, signatures, left_out=False).share == 1
     left_out = named(outcomes, signatures, left_out=True)
     assert left_out.missed == {f"{other.name} (weights)": "nothing known"}
@@ -211,19 +216,22 @@ def test_named_rightly() -> None:
         "  its cause, the fault itself left out: 2 of 3 (66.7%)",
         f"      {other.name} (weights) looks like nothing known",
     ]
-    lucky = [*outcomes, Outcome(other.name, (red("a"), red("b")), seed=1)]
+    lucky = [*outcomes, outcome(other.name, red("a"), red("b"), seed=1)]
     assert named(lucky, signatures, left_out=False).faults == 3
     assert set(named(lucky, signatures, left_out=False).missed) == {f"{other.name} (weights)"}
-    twins = [Outcome(one.name, tuple(patterns[twin.name]))]
+    timed = next(fault for fault in FAULTS if fault.where == "time")
+    assert named([*lucky, outcome(timed.name, red("d"))], signatures, left_out=False).faults == 3
+    assert named([*lucky, outcome(timed.name, red("d"))], signatures, left_out=True).faults == 4
+    twins = [outcome(one.name, *patterns[twin.name])]
     assert named(twins, signatures, left_out=False).missed == {f"{one.name} (order)": f"{twin.name} (order)"}
 
 
 def test_signatures_are_recorded_on_other_texts() -> None:
-    """The two slices share the topics and the pairs that differ in their last word, and nothing else."""
+    """The two slices share the topics, pairs that differ in their last word and hostile texts, nothing else."""
     subject = harness.open_subject("all-MiniLM-L6-v2")
     one, other = slice_of(subject), slice_of(subject, 1)
     shared = set(one.texts.texts) & set(other.texts.texts)
-    assert shared == set(one.texts.of_kind("prefix"))
+    assert shared == set(one.texts.of_kind("prefix", "hostile"))
     assert set(one.texts.kinds) == set(other.texts.kinds)
     for each in (one, other):
         assert each.golden is not None

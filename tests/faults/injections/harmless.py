@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -259,5 +260,5 @@ harmless("throttled machine", "time", "0.2 % slower with each round", model=TINY
 
 @harmless("noisy machine", "time", "rounds take up to 20 % longer", model=TINY_DECODER)
 def noisy_machine(patch: Patch) -> None:
-    random = Random(scratch.seed)
+    random = Random(scratch.seed)  # noqa: S311
     forward_passes(lambda _: random.uniform(1, 1.2))(patch)
