@@ -227,7 +227,7 @@ def test_named_rightly() -> None:
 
 
 def test_signatures_are_recorded_on_other_texts() -> None:
-    """The two slices share the topics, pairs that differ in their last word and hostile texts, nothing else."""
+    """Two slices share the topics, pairs that differ in their last word, hostile texts, and nothing else."""
     subject = harness.open_subject("all-MiniLM-L6-v2")
     one, other = slice_of(subject), slice_of(subject, 1)
     shared = set(one.texts.texts) & set(other.texts.texts)
