@@ -23,7 +23,7 @@ from embeddings.evaluation.thresholds import Verdict
 from tests import harness
 from tests.faults import clean
 from tests.faults.catalogue import BENIGN, BY_NAME, injected
-from tests.quality import test_batching, test_determinism, test_hostile
+from tests.quality import test_batching, test_determinism, test_edits, test_hostile
 
 __all__ = ["Outcome", "judge", "judged", "matrix_table", "slice_of"]
 
@@ -65,6 +65,7 @@ def judge(name: str, seed: int = 0) -> Outcome:
         patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
         patch.setattr(test_batching, "MANY", 128)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
+        patch.setattr(test_edits, "MOST", 40)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=fault.precision)
