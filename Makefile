@@ -5,7 +5,7 @@ READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: quality test benchmarks lint golden reference peers decoders crossover collapse bars spread lock clean
+.PHONY: quality test benchmarks lint golden reference peers decoders crossover collapse bars spread blind-spots lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -69,6 +69,9 @@ bars: $(READY)  ## bars of the semantic checks, from the goldens
 
 spread: $(READY)  ## how far right implementations stray: what the bars of the gate are set from
 	$(BIN)/python -m tests.reference.spread
+
+blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
+	$(BIN)/python -m tests.faults.blind_spots
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
