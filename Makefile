@@ -5,7 +5,7 @@ READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: quality test faults benchmarks lint golden reference peers decoders crossover collapse bars spread signatures lock clean
+.PHONY: quality test faults benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -75,6 +75,9 @@ spread: $(READY)  ## how far right implementations stray: what the bars of the g
 
 signatures: $(READY)  ## what the gate says of each fault, for the line that a red run ends in
 	$(BIN)/python -m tests.faults.signatures
+
+blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
+	$(BIN)/python -m tests.faults.blind_spots
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \

@@ -398,7 +398,7 @@ def recorded_tests() -> dict[str, GateTest]:
 
 def of_meaning(test: GateTest) -> bool:
     """Tell whether a test judges what the vectors say of texts, which random weights have no say in."""
-    return test.__module__.rpartition("test_")[2] in ("topics", "pairs", "retrieval")
+    return test.__module__.rpartition("test_")[2] in ("topics", "pairs", "retrieval", "edits")
 
 
 def run_gate(subject: Subject, gate: Gate) -> None:

@@ -15,7 +15,7 @@ from embeddings.evaluation.datasets import Golden
 from embeddings.evaluation.encoder import Encoder, Tokenized
 from embeddings.evaluation.labelled import Labelled, Part
 
-__all__ = ["Baseline", "Embedded", "embed"]
+__all__ = ["Baseline", "Embedded", "embed", "embed_part"]
 
 _CHUNK = 512  # texts in memory at a time
 _PROMPTS = {"query": ("query",), "document": ("document", "passage"), "": ()}  # sentence-transformers' names
@@ -33,10 +33,11 @@ def embed(
 
     note: is told of texts that the model cut.
     """
-    return [_embed(encoder, part, note) for part in labelled.parts]
+    return [embed_part(encoder, part, note) for part in labelled.parts]
 
 
-def _embed(encoder: Encoder, part: Part, note: Callable[[str], None]) -> Vectors:
+def embed_part(encoder: Encoder, part: Part, note: Callable[[str], None] = lambda _: None) -> Vectors:
+    """Encode the texts of one part: (n, D)."""
     vectors = np.empty((part.count, encoder.dimension), dtype=np.float32)
     prompt = next((name for name in _PROMPTS[part.role] if name in encoder.prompts), None)
     done = cut = 0

@@ -19,7 +19,7 @@ from embeddings.models import Bert, Decoder
 from tests.faults.registry import Fault, Patch
 from tests.harness import LONGEST
 
-__all__ = ["reuse"]
+__all__ = ["remember", "reuse"]
 
 # Functions of arrays and of labelled sets alone, whose random numbers are seeded.
 RESAMPLING = (
@@ -39,13 +39,18 @@ _resampled: dict[bytes, Any] = {}
 
 def reuse(patch: Patch, fault: Fault) -> None:
     """Let the library and the judge use what was kept, as far as the fault leaves it right."""
-    for name in RESAMPLING:
-        patch.setattr(resampling, name, _remembered(getattr(resampling, name)))
+    remember(patch)
     if fault.where in ("tok", "out"):
         patch.setattr(embeddings, "load", _load(embeddings.load))
         for kind in (Bert, Decoder):
             # Other ids than the right ones come once: not worth the memory.
             patch.setattr(kind, "__call__", _call(kind.__call__, keep=fault.where == "out"))
+
+
+def remember(patch: Patch) -> None:
+    """Let the judge draw once what it draws of the same vectors."""
+    for name in RESAMPLING:
+        patch.setattr(resampling, name, _remembered(getattr(resampling, name)))
 
 
 def _remembered(right: Callable[..., Any]) -> Callable[..., Any]:

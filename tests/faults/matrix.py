@@ -19,7 +19,7 @@ from tests.faults import clean, simulated, usual_kind
 from tests.faults.catalogue import BY_NAME, Fault, injected
 from tests.faults.registry import TINY_DECODER
 from tests.faults.slices import slice_of
-from tests.quality import test_batching, test_determinism, test_hostile
+from tests.quality import test_batching, test_determinism, test_edits, test_hostile
 
 __all__ = ["Outcome", "Run", "judge", "judged"]
 
@@ -82,6 +82,7 @@ def _gated(fault: Fault, seed: int, number: int) -> tuple[Gate, Usual]:
         all_rows = fault.cause == "kernels" and fault.model == TINY_DECODER  # for that which needs them
         patch.setattr(test_batching, "ROWS", test_batching.QUANTIZED_ROWS if all_rows else 384)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
+        patch.setattr(test_edits, "MOST", 40)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=fault.precision)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests import harness
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
     change_vectors,
@@ -118,3 +119,21 @@ def mean_subtracted(patch: Patch) -> None:
 )
 def zeros_under_load(patch: Patch) -> None:
     change_vectors(patch, lambda vectors: np.where(np.arange(len(vectors))[:, None] < 48, vectors, 0))
+
+
+@fault(
+    "two passages exchanged",
+    "out",
+    "two texts of all get each other's vectors, as from a cache whose entries are mixed up",
+    kills=("retrieval parity", "edited texts"),
+)
+def two_passages_exchanged(patch: Patch) -> None:
+    one, other, *_ = harness.slice_of_sets().retrieval.passages()
+    partner = {one: other, other: one}
+
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if isinstance(texts, str):  # refused by the library, as it should be
+            return right(self, texts, **options)
+        return right(self, [partner.get(text, text) for text in texts], **options)
+
+    replace_encode(patch, encode)

@@ -1,0 +1,1 @@
+"""The search for what the gate cannot see: ``python -m tests.faults.blind_spots``."""

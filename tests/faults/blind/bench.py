@@ -1,0 +1,166 @@
+"""The gate's own checks, run on perturbed vectors.
+
+Left out are those that a perturbation cannot touch, because it is a function of the text and its right
+vector: batches, order, threads, processes, caches, tokens, hidden states, weights and files.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+import embeddings
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.evaluation.embed import Baseline
+from embeddings.evaluation.encoder import Encoder
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.recorded import Recorded
+from embeddings.evaluation.similarity import unit
+from embeddings.evaluation.subject import Subject
+from embeddings.models import Bert
+from tests import harness
+from tests.faults.blind.world import Change, World
+from tests.reference.bars import in_bits
+
+__all__ = ["COLUMNS", "HELD", "Perturbed", "red", "world"]
+
+HELD = frozenset(
+    "alone_or_mixed permuted batch_budget many_texts equal_lengths multiple_of_32 generated_mixtures "
+    "repeated threads new_process no_side_effects cached bidirectional causal hidden_state_parity "
+    "token_ids files weights truncation_count hostile_texts".split()
+)
+YOURS = "a model of your own"
+QUICK = ("parity", "beside_baseline", "retrieval", "pairs")  # cheap, and most often red
+Judged = tuple[Subject | Recorded, Gate]
+
+
+class Perturbed:
+    """An encoder whose vectors a perturbation has changed; all else is the right one's."""
+
+    def __init__(self, right: Encoder, change: Change, kept: dict[tuple[str | None, str], Any]) -> None:
+        self.right, self.change, self.kept = right, change, kept
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.right, name)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        normalize: bool = True,
+        dimensions: int | None = None,
+    ) -> NDArray[np.float32]:
+        """Return changed vectors (N, D); right ones are computed once in a process."""
+        if dimensions is not None:
+            self.right.encode(texts[:1], dimensions=dimensions)  # refuses what it refuses
+        new = [text for text in dict.fromkeys(texts) if (prompt, text) not in self.kept]
+        if new:
+            for text, row in zip(new, self.right.encode(new, prompt=prompt, normalize=False), strict=True):
+                self.kept[prompt, text] = row.astype(np.float64)
+        raw = np.array([self.kept[prompt, text] for text in texts])
+        lengths = np.linalg.norm(raw, axis=1, keepdims=True)
+        changed = unit(self.change(texts, raw / lengths))
+        if dimensions is not None:
+            changed = unit(changed[:, :dimensions])
+        return np.asarray(changed if normalize else changed * lengths, dtype=np.float32)
+
+
+@cache
+def _subject() -> Subject:
+    return harness.open_subject(DEFAULT_MODEL)
+
+
+_kept: dict[tuple[str | None, str], Any] = {}
+
+
+@cache
+def world() -> World:
+    """Encode the labelled sets by the embedded model."""
+    subject = _subject()
+    sets = (("topics", subject.topics), ("pairs", subject.pairs), ("", subject.retrieval))
+    texts: dict[str, list[str]] = {}
+    vectors: dict[str, NDArray[np.float64]] = {}
+    for name, found in sets:
+        for part, of in zip(found.labelled.parts, found.vectors, strict=True):
+            where = name or part.name
+            texts[where] = [*texts.get(where, ()), *part.texts]
+            vectors[where] = np.concatenate([*([vectors[where]] if where in vectors else []), unit(of)])
+    return World(texts, vectors, subject.retrieval.labelled)
+
+
+def embedded(change: Change) -> Judged:
+    """The embedded model, with all that is known of it."""
+    subject = _with(change)
+    return subject, harness.open_gate(subject)
+
+
+def yours(change: Change) -> Judged:
+    """The same vectors as those of a model without goldens and bars, beside the embedded one."""
+    subject = _unknown(change)
+    return subject, harness.open_gate(subject)
+
+
+def better(change: Change) -> Judged:
+    """The same, beside a baseline that is worse than the model: the embedded one in 3 bits."""
+    subject = replace(_unknown(change), baseline=_in_3_bits())
+    return subject, harness.open_gate(subject)
+
+
+def recorded(change: Change) -> Judged:
+    """The vectors of the topics alone, recorded, and no model to ask."""
+    found = Recorded(YOURS, _unknown(change).topics)
+    return found, harness.open_recorded_gate(found)
+
+
+def _with(change: Change) -> Subject:
+    encoder = cast(Encoder, Perturbed(_subject().encoder, change, _kept))
+    return replace(_subject(), encoder=encoder, notes=[], _alone={})
+
+
+def _unknown(change: Change) -> Subject:
+    return replace(_with(change), name=YOURS, source=YOURS, golden=None)
+
+
+COLUMNS: dict[str, Callable[[Change], Judged]] = {
+    "embedded": embedded,
+    "yours": yours,
+    "yours, better": better,
+    "recorded": recorded,
+}
+
+
+@cache
+def _in_3_bits() -> Baseline:
+    encoder = embeddings.load(DEFAULT_MODEL)
+    assert isinstance(encoder.model, Bert)
+    weights = encoder.model.weights
+    encoder.model.weights = {name: in_bits(weight, 3) for name, weight in weights.items()}
+    sets = harness.sets()
+    baseline = Baseline("MiniLM in 3 bits", "3 bits", None, lambda: encoder)
+    known = {one.sha256: baseline.embed(one) for one in (sets.topics, sets.pairs, sets.retrieval)}
+    baseline.embed = lambda labelled: known[labelled.sha256]  # type: ignore[method-assign]
+    return baseline
+
+
+def red(column: str, change: Change, first: str = "", *, quick: bool = False) -> str:
+    """Return the name of a test that is red, or "" where all pass. first: the one to begin with.
+
+    quick: only those that compare with the baseline and goldens.
+    """
+    judged, gate = COLUMNS[column](change)
+    tests = harness.recorded_tests() if isinstance(judged, Recorded) else harness.live_tests()
+    names = [name for name in tests if name.removeprefix("test_") not in HELD and "published" not in name]
+    if quick:
+        names = [name for name in names if name.endswith(QUICK)]
+    for name in sorted(names, key=lambda name: (name != first, not name.endswith(QUICK))):
+        subject = judged.topics if harness.needs(tests[name]) == "topics" else judged
+        try:
+            with gate.claim(name):
+                tests[name](subject, gate)
+        except Exception:  # noqa: BLE001  (the gate has recorded it as a verdict)
+            return name
+    return ""
