@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.audits import AUDITS
 from embeddings.evaluation.gate import check_name
-from embeddings.evaluation.thresholds import Threshold, Verdict
+from embeddings.evaluation.thresholds import Verdict
 from tests import harness
 from tests.faults.catalogue import BY_NAME, Fault
 from tests.faults.matrix import Outcome
@@ -19,6 +19,7 @@ __all__ = [
     "GOLDENS",
     "Gate",
     "Row",
+    "Spread",
     "all_checks",
     "as_data",
     "checks_of",
@@ -55,6 +56,8 @@ GOLDENS = frozenset(
 )
 
 Kind = tuple[str, str, str | None]  # check with its part, model, precision
+Spread = tuple[float, float]  # the least and the most
+Spread = tuple[float, float]  # least, most
 
 
 @dataclass(frozen=True)
@@ -124,13 +127,13 @@ def checks_of(rows: Iterable[Row]) -> list[str]:
 # --- how surely ---
 
 
-def spreads(rows: Iterable[Row]) -> Mapping[Kind, float]:
-    """Return the benign spread of each check: how far right implementations go, on the way to its bar.
+def spreads(rows: Iterable[Row]) -> Mapping[Kind, Spread]:
+    """Return the benign spread of each check: the least and the most that right implementations measure.
 
-    Of a bar with a band, the way from its measurement to the bar: the band is what it gives when the texts
-    are drawn anew. Of another, the worst that a benign variant measured; 0 where each gave exactly nothing.
+    What benign variants measured, what the bar was set from, and its band where it has one: what that gives
+    when the texts are drawn anew.
     """
-    found: dict[Kind, float] = {}
+    found: dict[Kind, Spread] = {}
     for row in rows:
         if not row.fault.benign:
             continue
@@ -140,42 +143,35 @@ def spreads(rows: Iterable[Row]) -> Mapping[Kind, float]:
                 if bar is None or math.isnan(verdict.measured):
                     continue
                 kind = (verdict.check, row.fault.model, row.fault.precision)
-                if bar.band is not None:
-                    found[kind] = 1.0
-                elif math.isfinite(bar.at_most):
-                    found[kind] = max(found.get(kind, 0.0), verdict.measured)
-                else:
-                    found[kind] = min(found.get(kind, math.inf), verdict.measured)
+                known = (*found.get(kind, ()), *(bar.band or ()), bar.measured, verdict.measured)
+                found[kind] = (min(known), max(known))
     return found
 
 
-def strength(verdict: Verdict, bar: Threshold, spread: float) -> float:
-    """Return how many benign spreads away a red verdict is: 1 is what a right implementation may do.
+def strength(measured: float, spread: Spread) -> float:
+    """Return how far beyond the benign spread a measurement lies, in spreads; 0 within it.
 
-    Infinite where right ones give exactly nothing, and where there was no number to compare.
+    Infinite where right implementations all give the same, and where there was no number to compare.
     """
-    if not math.isfinite(verdict.measured):
+    least, most = spread
+    if not math.isfinite(measured):
         return math.inf
-    if bar.band is not None:
-        room = bar.at_most - bar.measured if verdict.measured > bar.measured else bar.measured - bar.at_least
-        return abs(verdict.measured - bar.measured) / room
-    more, less = (verdict.measured, spread) if math.isfinite(bar.at_most) else (spread, verdict.measured)
-    return more / less if less > 0 else math.inf
+    beyond = max(measured - most, least - measured, 0.0)
+    return beyond / (most - least) if most > least else math.inf
 
 
-def strongest(row: Row, spread: Mapping[Kind, float]) -> tuple[str, float]:
+def strongest(row: Row, spread: Mapping[Kind, Spread]) -> tuple[str, float]:
     """Return the check that is surest of a fault in its weakest run, and by how many benign spreads."""
     return min(
         (_strongest(row.fault, outcome, spread) for outcome in row.outcomes), key=lambda found: found[1]
     )
 
 
-def _strongest(fault: Fault, outcome: Outcome, spread: Mapping[Kind, float]) -> tuple[str, float]:
+def _strongest(fault: Fault, outcome: Outcome, spread: Mapping[Kind, Spread]) -> tuple[str, float]:
     found = [("", 0.0)]
     for verdict in outcome.red:
-        kind = (verdict.check, fault.model, fault.precision)
-        bar = outcome.bars.get(verdict.check)
-        sure = math.inf if bar is None else strength(verdict, bar, spread.get(kind, math.inf))
+        known = spread.get((verdict.check, fault.model, fault.precision))
+        sure = math.inf if known is None else strength(verdict.measured, known)
         found.append((check_of(verdict), sure))
     return max(found, key=lambda pair: pair[1])
 
@@ -246,7 +242,7 @@ def as_data(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _fault_as_data(row: Row, spread: Mapping[Kind, float]) -> dict[str, Any]:
+def _fault_as_data(row: Row, spread: Mapping[Kind, Spread]) -> dict[str, Any]:
     fault, (check, sure) = row.fault, strongest(row, spread)
     return {
         "name": fault.name,

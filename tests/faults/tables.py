@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from embeddings.evaluation.report import aligned
-from tests.faults.power import Gate, Kind, Row, checks_of, gates, single_checks, spreads, strongest
+from tests.faults.power import Gate, Kind, Row, Spread, checks_of, gates, single_checks, spreads, strongest
 
 __all__ = ["STANDS", "gates_table", "matrix_table"]
 
@@ -13,7 +13,47 @@ GROUP = 5  # columns between two blanks
 ACROSS = 4  # columns of the legend
 
 # Why a check stays that kills nothing alone, with goldens or without.
-STANDS: Mapping[str, str] = {}
+STANDS: Mapping[str, str] = {
+    "bidirectional": "names the wrong mask, where parity only says that something is wrong",
+    "causal": "names the wrong mask, and needs no goldens",
+    "alike texts": "names keys that fold texts, outside a cache too",
+    "permuted": "names results in another order",
+    "multiple of 32": "the lengths at which tiled kernels go wrong on a GPU",
+    "repeated": "names what differs from run to run",
+    "no side effects": "names what a call does to the caller's own data",
+    "new process": "what only an import or a hash seed changes",
+    "files": "goldens of other files prove nothing",
+    "pairs parity": "what touches those texts alone (make blind-spots)",
+    "pairs": "a bar for models whose goldens are one's own",
+    "pairs by chance": "pairs of one's own",
+    "pairs beside baseline": "pairs of one's own",
+    "token ids": "says that it is the tokenizer; a wrong token may move a vector by little",
+    "parity": "the same for kinds of texts that have no goldens of hidden states",
+    "hidden state parity": "says that it is the forward pass, whatever is pooled of it",
+    "retrieval parity": "what touches those texts alone (make blind-spots)",
+    "retrieval": "a bar for models whose goldens are one's own",
+    "retrieval by chance": "a retrieval set of one's own",
+    "retrieval beside baseline": "bounds the harm that no golden shows (make blind-spots)",
+    "mean norm": "the published figure; recorded vectors",
+    "distinctness": "recorded vectors, of which no live check can be asked",
+    "topics parity": "recorded vectors of a model that has goldens",
+    "category similarity": "the published figure; recorded vectors",
+    "cohesion": "the published figure; recorded vectors",
+    "anisotropy": "recorded vectors that crowd together",
+    "separation": "the published figure; recorded vectors",
+    "topic auc": "recorded vectors, of one's own topics",
+    "nearest neighbour": "recorded vectors, of one's own topics",
+    "topics by chance": "recorded vectors of a model that nobody has bars for",
+    "texts by chance": "recorded vectors on other texts of their topic",
+    "long tail": "names a cut, where no golden is so long",
+    "finite": "names a NaN, of which every other figure is NaN too",
+    "norm": "each single vector; recorded ones have their mean alone",
+    "growing work": "what never works, and whose clock is right",
+    "warm up": "names a warm-up that was left out, however fast the first call is",
+    "first round": "a warm-up that the meter believes it made",
+    "roofline": "a chip of which nothing is published",
+    "meter's rules": "they stop a benchmark before there is anything to audit",
+}
 
 
 def matrix_table(rows: Sequence[Row]) -> list[str]:
@@ -49,7 +89,7 @@ def _grouped(marks: Sequence[str]) -> str:
     return " ".join("".join(marks[start : start + GROUP]) for start in range(0, len(marks), GROUP))
 
 
-def _verdict(row: Row, spread: Mapping[Kind, float]) -> str:
+def _verdict(row: Row, spread: Mapping[Kind, Spread]) -> str:
     if row.fault.benign:
         return "FALSE ALARM" if row.red() else "passed"
     if not row.red():

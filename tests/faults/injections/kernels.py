@@ -34,7 +34,7 @@ def rows_past_the_most(patch: Patch) -> None:
     "first value replayed",
     "fwd",
     "a compiled graph gives what it gave for the first batch of a shape",
-    kills=("parity", "long tail", "equal lengths"),
+    kills=("alone or mixed", "long tail", "equal lengths"),
     source="ml-explore/mlx#3201",
 )
 def first_value_replayed(patch: Patch) -> None:
@@ -54,7 +54,7 @@ def first_value_replayed(patch: Patch) -> None:
     "first mask replayed",
     "fwd",
     "a compiled graph holds the padding mask of the first batch of a shape as a constant",
-    kills=("parity", "alone or mixed"),
+    kills=("alone or mixed",),
     source="ml-explore/mlx#3201",
 )
 def first_mask_replayed(patch: Patch) -> None:
