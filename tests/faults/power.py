@@ -57,7 +57,6 @@ GOLDENS = frozenset(
 
 Kind = tuple[str, str, str | None]  # check with its part, model, precision
 Spread = tuple[float, float]  # the least and the most
-Spread = tuple[float, float]  # least, most
 
 
 @dataclass(frozen=True)
