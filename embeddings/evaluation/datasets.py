@@ -14,7 +14,18 @@ from safetensors.numpy import load
 
 from embeddings.errors import FixtureError
 
-__all__ = ["Golden", "Prompted", "Texts", "identify", "read_golden", "read_texts", "sha256_of"]
+__all__ = [
+    "LONG_TOKENS",
+    "Golden",
+    "Prompted",
+    "Texts",
+    "identify",
+    "read_golden",
+    "read_texts",
+    "sha256_of",
+]
+
+LONG_TOKENS = 1024  # of the goldens' long text, which is cut there
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class Golden:
     files: the model's files that it used, name -> SHA-256.
     sets: SHA-256 of a labelled set -> the vectors (n, D) of each of its parts.
     prompts: name of a prompt -> what it makes of the first of the texts.
+    long: a text of LONG_TOKENS or more and its vector (D,), cut there; None where the model reads fewer.
     recipe: by which they were made.
     random: whether the model's weights are random numbers.
     """
@@ -52,6 +64,7 @@ class Golden:
     files: dict[str, str]
     sets: Mapping[str, list[NDArray[np.float32]]] = field(default_factory=dict)
     prompts: Mapping[str, "Prompted"] = field(default_factory=dict)
+    long: tuple[str, NDArray[np.float32]] | None = None
     recipe: str = "declared"
     random: bool = False
 
@@ -116,6 +129,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
         path = folder / origin["golden"]["file"]
         expected, of_texts = origin["golden"]["sha256"], origin["texts"]["sha256"]
         files, sets = dict(origin["files"]), dict(origin["sets"])
+        long = origin.get("long")  # younger than some goldens
         prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])
     except (ValueError, KeyError, TypeError) as error:
         raise FixtureError(origin_path, f"malformed ({error!r})", mend=mend) from error
@@ -141,6 +155,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             files=files,
             sets={sha256: [tensors[name] for name in names] for sha256, names in sets.items()},
             prompts={name: _prompted(tensors, name) for name in prompts},
+            long=None if long is None else (str(long), tensors["long"]),
             recipe=recipe,
             random=random,
         )

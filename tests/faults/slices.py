@@ -71,6 +71,7 @@ def golden_of(model: str, number: int = 0) -> Golden | None:
         files=golden.files,
         sets=_golden_sets(golden, harness.slice_of_sets(number), number),
         prompts={name: _first(prompted, rows) for name, prompted in golden.prompts.items()},
+        long=golden.long,
         recipe=golden.recipe,
         random=golden.random,
     )

@@ -6,12 +6,14 @@ from functools import partial
 import numpy as np
 import pytest
 
+from embeddings.evaluation.datasets import LONG_TOKENS
 from embeddings.evaluation.encoder import Encoder
 from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.metrics import differences
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
-LENGTH = 1024  # tokens: twice what the gate gives a model otherwise
+LENGTH = LONG_TOKENS  # twice what the gate gives a model otherwise
 
 
 def long_text(subject: Subject, tokens: int) -> tuple[Encoder, str]:
@@ -46,3 +48,12 @@ def test_long_reach(subject: Subject, gate: Gate) -> None:
     first, second, third, *rest = text.split()
     vectors = encoder.encode([text, " ".join([first, third, second, *rest])])
     return gate.require(float(np.linalg.norm(vectors[1] - vectors[0])))
+
+
+def test_long_parity(subject: Subject, gate: Gate) -> None:
+    """No component of a long text's vector strays from the golden one."""
+    if subject.golden is None or subject.golden.long is None:
+        return gate.uncalibrated("no golden vector of a long text")
+    text, vector = subject.golden.long
+    found = subject.whole.cut_at(LENGTH).encode([text])
+    return gate.require(differences(list(found), [vector]).max())

@@ -21,6 +21,7 @@ import numpy as np
 from safetensors.numpy import save
 from sentence_transformers import SentenceTransformer
 
+from embeddings.evaluation.datasets import LONG_TOKENS
 from embeddings.evaluation.labelled import read_pairs, read_topics
 from embeddings.evaluation.retrieval import read_retrieval
 from tests.reference import plain_folder
@@ -65,17 +66,22 @@ def hidden_of(model: SentenceTransformer, text: str) -> np.ndarray:
 
 
 @contextmanager
-def opened(folder: Path, limit: int | None) -> Iterator[tuple[SentenceTransformer, list[str]]]:
-    """Load a model's folder into sentence-transformers, a decoder's from a plain copy; name its prompts."""
+def opened(folder: Path, limit: int | None) -> Iterator[tuple[SentenceTransformer, list[str], bool]]:
+    """Load a model's folder into sentence-transformers, a decoder's from a plain copy.
+
+    Yields it, the names of its prompts, and whether it reads a long text.
+    """
     encoder = json.loads((folder / "config.json").read_text())["model_type"] == "bert"
     with TemporaryDirectory() as scratch:
         plain = folder if encoder else plain_folder.make(folder, Path(scratch) / "plain")
         model = SentenceTransformer(str(plain), device="cpu").eval()
+        reads_long = model.max_seq_length >= LONG_TOKENS
         model.max_seq_length = min(limit or model.max_seq_length, model.max_seq_length)
         declared = plain / "config_sentence_transformers.json"
         yield (
             model,
             sorted(json.loads(declared.read_text()).get("prompts") or {} if declared.exists() else {}),
+            reads_long,
         )
 
 
@@ -100,6 +106,15 @@ def prompted(model: SentenceTransformer, names: list[str], texts: list[str]) -> 
     return found
 
 
+def long_text(model: SentenceTransformer, rows: list[dict[str, str]]) -> str:
+    """Return so many words of the paragraphs that they are just LONG_TOKENS or more."""
+    paragraphs = [row["text"] for row in rows if row["kind"] == "paragraph"]
+    words, kept = " ".join(paragraphs * 4).split(), 1
+    while len(model.tokenizer(" ".join(words[:kept]), verbose=False)["input_ids"]) < LONG_TOKENS:
+        kept += 1
+    return " ".join(words[:kept])
+
+
 def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, Any]]:
     """Return a model's goldens, and what is to be known of their origin."""
     source = (FIXTURES / "texts.jsonl").read_bytes()
@@ -111,7 +126,7 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
         "pairs": read_pairs(FIXTURES / "pairs.jsonl"),
         "retrieval": read_retrieval(FIXTURES / "retrieval"),
     }
-    with opened(folder, limit) as (model, prompts):
+    with opened(folder, limit) as (model, prompts, reads_long):
         exact = sum(weight.numel() for weight in model.parameters()) < LARGE
         ids, dropped = tokens_of(model, texts)
         single = vectors_of(model, texts)
@@ -134,6 +149,10 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
             **of_sets,
             **prompted(model, prompts, texts[:PROMPTED]),
         }
+        long = long_text(model, rows) if reads_long else None
+        if long is not None:
+            model.max_seq_length = LONG_TOKENS
+            tensors["long"] = vectors_of(model, [long])[0].astype(np.float32)
     data = save(tensors)
     packages = ("sentence-transformers", "transformers", "torch", "tokenizers")
     return data, {
@@ -146,6 +165,7 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
         "recipe": "declared",
         "random": folder.parent == FIXTURES,
         "prompts": prompts,
+        "long": long,
         "texts": {"file": "texts.jsonl", "count": len(texts), "sha256": sha256(source)},
         "sets": {
             labelled.sha256: [tensor for tensor in of_sets if tensor.startswith(f"{set_name}.")]

@@ -13,6 +13,7 @@ from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     change_tokenizer,
     change_tokens,
+    change_trunk,
     replace_encode,
 )
 
@@ -150,6 +151,31 @@ def dense_mask(patch: Patch) -> None:
         return self.walk(ids, mx.tril(mx.ones((ids.shape[1], ids.shape[1]), dtype=mx.bool_)))
 
     patch.setattr(decoder.Decoder, "__call__", call)
+
+
+@fault(
+    "positions begin anew in each step",
+    "fwd",
+    "the first token of a step of a long text stands at position 0 again",
+    kills=("long parity",),
+    model=TINY_DECODER,
+)
+def positions_begin_anew(patch: Patch) -> None:
+    class FromZero:
+        """A rotary embedding that is not told where a step begins."""
+
+        def __init__(self, rope: Any) -> None:
+            self.rope = rope
+
+        def __call__(self, x: mx.array, offset: Any = 0) -> mx.array:  # noqa: ARG002  (that is the fault)
+            turned: mx.array = self.rope(x)
+            return turned
+
+    def change(trunk: Any) -> None:
+        for layer in trunk.layers:
+            layer.self_attn.rope = FromZero(layer.self_attn.rope)
+
+    change_trunk(patch, change)
 
 
 @fault(
