@@ -40,6 +40,7 @@ GOLDENS = frozenset(
         "cohesion",
         "files",
         "hidden state parity",
+        "long parity",
         "nearest neighbour",
         "pairs",
         "pairs parity",

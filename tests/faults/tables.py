@@ -57,8 +57,17 @@ STANDS: Mapping[str, str] = {
 
 
 def matrix_table(rows: Sequence[Row]) -> list[str]:
-    """Return the lines of the matrix, the faults by cause."""
-    checks, spread = checks_of(rows), spreads(rows)
+    """Return the lines of the matrix: faults of the library by checks, those of measurements by audits."""
+    spread, lines = spreads(rows), list[str]()
+    for of_measurements in (False, True):
+        part = [row for row in rows if (row.fault.where == "time") is of_measurements]
+        if part:
+            lines += ([""] if lines else []) + _matrix(part, spread)
+    return lines
+
+
+def _matrix(rows: Sequence[Row], spread: Mapping[Kind, Spread]) -> list[str]:
+    checks = checks_of(rows)
     width = max(len(row.fault.name) for row in rows) + 2
     lines = [*_legend(checks), "", *_numbers(len(checks), width)]
     for cause, of_cause in groupby(rows, key=lambda row: row.fault.cause):
