@@ -1,8 +1,9 @@
 """What the right library gives, computed once in a process: many faults leave most of it as it is.
 
-Three things are kept. The loaded model and its hidden states, for faults that change neither; hidden states
+Kept for all runs are the loaded model and its hidden states, for faults that change neither; hidden states
 are found by the very ids and lengths that the model is handed, so a fault that hands it others misses them.
-And what the judge's seeded resampling said of vectors, by the vectors.
+And what the judge's seeded resampling said of vectors, by the vectors. Kept for one run are the hidden states
+of a broken model, where it gives the same ones for the same ids and lengths whatever it was given before.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from embeddings.models import Bert, Decoder
 from tests.faults.registry import Fault, Patch
 from tests.harness import LONGEST
 
-__all__ = ["remember", "reuse"]
+__all__ = ["remember", "reuse", "reuse_within"]
 
 # Functions of arrays and of labelled sets alone, whose random numbers are seeded.
 RESAMPLING = (
@@ -32,8 +33,13 @@ RESAMPLING = (
     "draw_spearman",
 )
 
+BY_CALL = ("kernels", "state")  # causes of faults that depend on the calls before, or on what lies beside
+
+Model = Bert | Decoder
+Hidden = dict[tuple[int, bytes], tuple[Model, mx.array]]  # the model too, so that no other gets its id
+
 _models: dict[tuple[str, str], Embedder] = {}
-_hidden: dict[tuple[int, bytes], mx.array] = {}
+_hidden: Hidden = {}
 _resampled: dict[bytes, Any] = {}
 
 
@@ -42,9 +48,18 @@ def reuse(patch: Patch, fault: Fault) -> None:
     remember(patch)
     if fault.where in ("tok", "out"):
         patch.setattr(embeddings, "load", _load(embeddings.load))
-        for kind in (Bert, Decoder):
-            # Other ids than the right ones come once: not worth the memory.
-            patch.setattr(kind, "__call__", _call(kind.__call__, keep=fault.where == "out"))
+        # Other ids than the right ones come once: not worth the memory.
+        _reuse_hidden(patch, _hidden, _is_kept, keep=fault.where == "out")
+
+
+def reuse_within(patch: Patch, fault: Fault) -> None:
+    """Let a run of an injected fault use its own hidden states again."""
+    if fault.where in ("fwd", "load") and fault.cause not in BY_CALL and not fault.random:
+        _reuse_hidden(patch, {}, lambda _: True, keep=True)
+
+
+def _is_kept(model: Model) -> bool:
+    return any(model is one.model for one in _models.values())
 
 
 def remember(patch: Patch) -> None:
@@ -82,17 +97,24 @@ def _load(right: Callable[..., Embedder]) -> Callable[..., Embedder]:
     return load
 
 
-def _call(right: Callable[..., mx.array], *, keep: bool) -> Callable[..., mx.array]:
-    def call(self: Bert | Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
-        mine = any(self is one.model for one in _models.values())
-        if not mine or ids.shape[1] > LONGEST:  # the memory of longer texts is measured
+def _reuse_hidden(patch: Patch, found: Hidden, known: Callable[[Model], bool], *, keep: bool) -> None:
+    for kind in (Bert, Decoder):
+        patch.setattr(kind, "__call__", _call(kind.__call__, found, known, keep=keep))
+
+
+def _call(
+    right: Callable[..., mx.array], found: Hidden, known: Callable[[Model], bool], *, keep: bool
+) -> Callable[..., mx.array]:
+    def call(self: Model, ids: mx.array, lengths: mx.array) -> mx.array:
+        if not known(self) or ids.shape[1] > LONGEST:  # the memory of longer texts is measured
             return right(self, ids, lengths)
         key = (id(self), f"{ids.shape}".encode() + np.array(ids).tobytes() + np.array(lengths).tobytes())
-        if (hidden := _hidden.get(key)) is None:
-            hidden = right(self, ids, lengths)
-            if keep:
-                mx.eval(hidden)  # two threads must not evaluate one array
-                _hidden[key] = hidden
+        if key in found:
+            return found[key][1]
+        hidden = right(self, ids, lengths)
+        if keep:
+            mx.eval(hidden)  # two threads must not evaluate one array
+            found[key] = (self, hidden)
         return hidden
 
     return call

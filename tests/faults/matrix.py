@@ -82,11 +82,13 @@ def _gated(fault: Fault, seed: int, number: int) -> tuple[Gate, Usual]:
         all_rows = fault.cause == "kernels" and fault.model == TINY_DECODER  # for that which needs them
         patch.setattr(test_batching, "ROWS", test_batching.QUANTIZED_ROWS if all_rows else 384)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
-        patch.setattr(test_edits, "MOST", 40)
+        patch.setattr(test_batching, "PAIRS", 3)
+        patch.setattr(test_edits, "MOST", 16)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=fault.precision)
-        with injected(fault.name, seed):
+        with injected(fault.name, seed) as within:
+            clean.reuse_within(within, fault)
             opened = harness.open_subject(fault.model, options, variant=(fault.name, seed))
             subject = slice_of(opened, number)
             gate = harness.open_gate(subject, options)

@@ -17,6 +17,7 @@ from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
 ROWS, QUANTIZED_ROWS = 3_300, 33_000  # of one padded batch: quantized kernels were wrong past 32,768
+PAIRS = 8  # of texts that are padded to the greatest length
 SEARCH = settings(
     max_examples=16, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
@@ -42,7 +43,7 @@ def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
 
     Two of one shape: the second must not be taken for the first.
     """
-    pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[:8]
+    pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[:PAIRS]
     worst = 0.0
     for few in zip(*pairs, strict=True):
         texts = [*few, subject.text_of(subject.encoder.max_tokens)]
