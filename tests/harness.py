@@ -5,17 +5,14 @@ The proof of power runs the very functions that judge a pull request, not copies
 
 import importlib
 import inspect
-import io
 import json
-import os
 import pkgutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +42,7 @@ from embeddings.models import Bert, Decoder
 from embeddings.projector import projector_name, write_projector
 from embeddings.recipe import DECLARED
 from embeddings.synthetic import PREFIX
+from tests.elsewhere import Elsewhere
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
@@ -175,20 +173,6 @@ def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int]
         "precision": options.precision,
     }
 
-    def encode_elsewhere(some: list[str]) -> NDArray[np.float32]:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.elsewhere"],
-            input=json.dumps({**asked, "texts": some}).encode(),
-            capture_output=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), *sys.path)))},
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"the new process failed: {done.stderr.decode().strip().splitlines()[-1]}")
-        vectors: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
-        return vectors
-
     baseline = open_baseline(options.baseline)
     notes += [baseline.note] if baseline else []
     gates = sets()
@@ -207,7 +191,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int]
         encoder,
         texts(),
         known,
-        encode_elsewhere,
+        lambda some: encode_elsewhere({**asked, "texts": some}),
         embeddings.VectorCache,
         lambda: changed(encoder),
         whole,
@@ -219,6 +203,12 @@ def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int]
         random=random,
         notes=notes,
     )
+
+
+def encode_elsewhere(asked: dict[str, Any]) -> NDArray[np.float32]:
+    """Encode in a new process, which has drawn its own hash seed and has seen nothing before."""
+    with Elsewhere() as process:
+        return process.encode(asked)
 
 
 def peak_memory(call: Callable[[], object]) -> int:

@@ -4,19 +4,24 @@ Kept for all runs are the loaded model and its hidden states, for faults that ch
 are found by the very ids and lengths that the model is handed, so a fault that hands it others misses them.
 And what the judge's seeded resampling said of vectors, by the vectors. Kept for one run are the hidden states
 of a broken model, where it gives the same ones for the same ids and lengths whatever it was given before.
+And one other process stays, which is handed fault after fault as this one is.
 """
 
+import atexit
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import embeddings
 from embeddings.blas import mx
 from embeddings.embedder import Embedder
 from embeddings.evaluation import resampling
 from embeddings.models import Bert, Decoder
+from tests import harness
+from tests.elsewhere import Elsewhere
 from tests.faults.registry import Fault, Patch
 from tests.harness import LONGEST
 
@@ -38,7 +43,9 @@ BY_CALL = ("kernels", "state")  # causes of faults that depend on the calls befo
 Model = Bert | Decoder
 Hidden = dict[tuple[int, bytes], tuple[Model, mx.array]]  # the model too, so that no other gets its id
 
+_elsewhere: list[Elsewhere] = []
 _models: dict[tuple[str, str], Embedder] = {}
+_others: dict[int, Embedder] = {}  # by the id of the model that they differ from in a weight
 _hidden: Hidden = {}
 _resampled: dict[bytes, Any] = {}
 
@@ -46,8 +53,10 @@ _resampled: dict[bytes, Any] = {}
 def reuse(patch: Patch, fault: Fault) -> None:
     """Let the library and the judge use what was kept, as far as the fault leaves it right."""
     remember(patch)
+    patch.setattr(harness, "encode_elsewhere", _encode_elsewhere)
     if fault.where in ("tok", "out"):
         patch.setattr(embeddings, "load", _load(embeddings.load))
+        patch.setattr(harness, "changed", _changed(harness.changed))
         # Other ids than the right ones come once: not worth the memory.
         _reuse_hidden(patch, _hidden, _is_kept, keep=fault.where == "out")
 
@@ -59,7 +68,18 @@ def reuse_within(patch: Patch, fault: Fault) -> None:
 
 
 def _is_kept(model: Model) -> bool:
-    return any(model is one.model for one in _models.values())
+    return any(model is one.model for one in (*_models.values(), *_others.values()))
+
+
+def _encode_elsewhere(asked: dict[str, Any]) -> NDArray[np.float32]:
+    if not _elsewhere:
+        _elsewhere.append(Elsewhere())
+        atexit.register(_elsewhere[0].close)
+    try:
+        return _elsewhere[0].encode(asked)
+    except RuntimeError:  # it has come to an end: the next fault gets a new one
+        _elsewhere.pop().close()
+        raise
 
 
 def remember(patch: Patch) -> None:
@@ -95,6 +115,17 @@ def _load(right: Callable[..., Embedder]) -> Callable[..., Embedder]:
         return _models[key]
 
     return load
+
+
+def _changed(right: Callable[[Embedder], Embedder]) -> Callable[[Embedder], Embedder]:
+    def changed(encoder: Embedder) -> Embedder:
+        if not _is_kept(encoder.model):
+            return right(encoder)
+        if id(encoder.model) not in _others:
+            _others[id(encoder.model)] = right(encoder)
+        return _others[id(encoder.model)]
+
+    return changed
 
 
 def _reuse_hidden(patch: Patch, found: Hidden, known: Callable[[Model], bool], *, keep: bool) -> None:
