@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,12 @@ from embeddings.evaluation.recorded import Recorded, recorded_names
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
 from embeddings.projector import check_writable
-from tests import harness
+from embeddings.report.record import red_reasons
+from tests import gathered, harness
 from tests.calibrate import calibrate
 
-# The measurements (pytest --benchmark-only), and the options of the proof (pytest -m faults).
-pytest_plugins = ["benchmarks.plugin", "tests.faults.options"]
+# The measurements (pytest --benchmark-only), the options of the proof (pytest -m faults), --report.
+pytest_plugins = ["benchmarks.plugin", "tests.faults.options", "tests.reporting"]
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()
@@ -279,6 +281,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         config.stash[CALIBRATED], red = calibrated(config), True
     if session.exitstatus == pytest.ExitCode.OK and (red or idle_bars(config)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
+    """Give the report what was judged."""
+    part: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
+    for asked_for, gate in config.stash[GATES].items():
+        judged, options = config.stash[JUDGED][asked_for], config.stash[OPTIONS]
+        part["models"].append(gathered.model(gate, judged, asked_for, options))
+        part["reasons"] += red_reasons(gate, asked_for)
+        part["published"] += gathered.published(judged)
+    lines = [*config.stash.get(EXPORTED, []), *config.stash.get(CALIBRATED, [])]
+    part["reasons"] += [line.removeprefix("FAIL: ") for line in lines if line.startswith("FAIL")]
+    part["reasons"] += idle_bars(config)
+    return part
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:

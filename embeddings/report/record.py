@@ -1,0 +1,125 @@
+"""The record of a run: plain data, as schema.json describes it. The page and Markdown show it, no more."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.thresholds import Verdict
+
+__all__ = ["SCHEMA", "Record", "make_record", "model_as_data", "plain", "red_reasons"]
+
+Record = dict[str, Any]
+SCHEMA = Path(__file__).with_name("schema.json")
+EMPTY: Mapping[str, Any] = {
+    "models": [],
+    "speed": [],
+    "audits": {},
+    "steps": [],
+    "peers": [],
+    "published": [],
+    "claims": [],
+    "kill_matrix": None,
+    "against": None,
+    "judge": None,
+    "history": [],
+}
+UNEXPLAINED = "a test failed: see the log of the run"
+
+
+def make_record(made: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], *, passed: bool) -> Record:
+    """Put together what the parts of a run found.
+
+    made: when, by what and on what. parts: keys of the record -> what one part of the run adds to them, and
+    "reasons" where it is red; lists are joined.
+    """
+    record: Record = {"schema": 1, "made": made, "verdict": "pass" if passed else "fail", "reasons": []}
+    record |= EMPTY
+    for part in parts:
+        for key, found in part.items():
+            record[key] = [*record[key], *found] if isinstance(record[key], list) else found
+    if not passed and not record["reasons"]:
+        record["reasons"] = [UNEXPLAINED]
+    return dict(plain(record))
+
+
+def plain(value: Any) -> Any:
+    """Return the value in types of JSON alone: a number that is not finite as null, NumPy's as Python's.
+
+    Half of a surrogate pair, which no UTF-8 file can hold, becomes a question mark.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def model_as_data(
+    gate: Gate,
+    measured: Mapping[str, Any],
+    *,
+    asked_for: str,
+    recipe: str,
+    precision: str,
+    looks_like: Iterable[str],
+    notes: Iterable[str],
+    bars_at: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return one judged model: its verdicts, and what was measured of its vectors (see vectors.py).
+
+    looks_like, notes: lines of the table, bars_at: check -> file and line of its bar.
+    """
+    quality = measured["quality"]
+    if quality is not None:  # one number each, and they stand among the verdicts
+        found = {verdict.check: verdict.measured for verdict in gate.verdicts}
+        quality = {**quality, "spearman": found.get("pairs"), "ndcg": found.get("retrieval")}
+    bars = {check.partition(": ")[2]: bar for check, bar in gate.thresholds.items() if ": " in check}
+    categories = [
+        {
+            "name": name,
+            "similarity": similarity,
+            "at_least": bars[name].at_least if name in bars else None,
+            "at_most": bars[name].at_most if name in bars else None,
+        }
+        for name, similarity in measured["similarities"].items()
+    ]
+    return {
+        "name": gate.model,
+        "asked_for": asked_for,
+        "recipe": recipe,
+        "precision": precision,
+        **{key: measured[key] for key in ("dimension", "texts", "cosines", "map")},
+        "verdicts": [verdict_as_data(verdict) for verdict in gate.verdicts],
+        "looks_like": [line.strip() for line in looks_like],
+        "notes": [line.strip() for line in notes if line.strip()],
+        "bars_at": dict(bars_at),
+        "quality": quality,
+        "categories": categories,
+    }
+
+
+def verdict_as_data(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as the record has it."""
+    return {
+        "check": verdict.check,
+        "measured": verdict.measured,
+        "required": verdict.required,
+        "margin": verdict.margin,
+        "outcome": verdict.outcome,
+        "evidence": verdict.evidence,
+        "red": verdict.red,
+    }
+
+
+def red_reasons(gate: Gate, asked_for: str) -> list[str]:
+    """Say what makes a gate red, a line for each verdict: model, check, measured, required."""
+    name = gate.model if gate.model == asked_for else f"{gate.model} ({asked_for})"
+    return [f"{name}: {verdict}" for verdict in gate.red]
