@@ -5,7 +5,7 @@ READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: quality test faults benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots lock clean
+.PHONY: quality test faults benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -78,6 +78,11 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
+
+report: $(READY)  ## gate, claims and measurements on one page: report/report.html
+	$(BIN)/python -m pytest -m "quality or claims" --report=report/quality
+	$(BIN)/python -m pytest --benchmark-only --report=report/speed
+	$(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
