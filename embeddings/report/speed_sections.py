@@ -189,7 +189,7 @@ def comparison(record: Record) -> Section:
     return Section("Comparison with other systems", blocks or absent("Peers", "make peers"))
 
 
-PEERS = ("engine", "tokens/s", "this gate is", "surely", "strays by")
+PEERS = ("engine", "tokens/s", "this gate is", "interval", "strays by")
 
 
 def _peers(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

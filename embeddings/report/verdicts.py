@@ -41,7 +41,7 @@ def verdict(record: Record) -> Section:
     changed = ", with changes that are not committed" if made["changed"] else ""
     blocks.append(
         Text(
-            f"{made['command']}, {made['when']}: embedding-gate {made['version']} at {commit[:12]}{changed}; "
+            f"`{made['command'].replace('`', ' ')}`, {made['when']}: embedding-gate {made['version']} at {commit[:12]}{changed}; "
             f"Python {made['python']}, MLX {made['mlx']} on {made['machine']} ({made['device']})."
         )
     )
