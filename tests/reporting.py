@@ -119,6 +119,7 @@ def _git(git: str | None, *words: str) -> str | None:
     return None if done.returncode else done.stdout.strip()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in terminalreporter.config.stash.get(WRITTEN, []):
         terminalreporter.line(line)
