@@ -1,4 +1,4 @@
-"""The page in a browser. Where there is no playwright, as in the gate's own environment, nothing here runs."""
+"""The page in a browser. Without playwright, as in the gate's own environment, nothing here runs."""
 
 import os
 import shutil

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -37,7 +36,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # The same message, as text: TensorBoard reads that, the page projector.tensorflow.org reads JSON.
     message = json_format.Parse(config.read_text(encoding="utf-8"), ProjectorConfig())
     (folder / "projector_config.pbtxt").write_text(text_format.MessageToString(message), encoding="utf-8")
-    command = [sys.executable, "-m", "tensorboard.main", f"--logdir={folder}", "--port=0", "--load_fast=false"]
+    command = [
+        sys.executable,
+        "-m",
+        "tensorboard.main",
+        f"--logdir={folder}",
+        "--port=0",
+        "--load_fast=false",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield _announced(process)
