@@ -10,7 +10,8 @@
 
   const template = ({ ink, faint, paper }) => {
     const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true };
-    const side = { ...axis, showbackground: false };
+    // A printed page shows a 3-D map as the screen last did, in either scheme: so in colours for both.
+    const side = { color: "#808080", gridcolor: "#808080", gridwidth: 0.5, showbackground: false };
     return {
       layout: {
         font: { color: ink, family: "system-ui, sans-serif", size: 13 },
@@ -40,7 +41,8 @@
 
   const draw = ({ plot, data, layout }, printed) => {
     const colours = night.matches && !printed ? scheme.dark : scheme.light;
-    const width = printed ? { width: PRINTED, autosize: false } : { autosize: true };
+    const width = printed && !layout.scene ? { width: PRINTED, autosize: false } : { autosize: true };
+    if (layout.scene) plot.style.zoom = printed ? Math.min(1, PRINTED / plot.clientWidth) : 1;
     return Plotly.react(plot, data, { ...layout, ...width, template: template(colours) }, config);
   };
 

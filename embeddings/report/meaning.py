@@ -45,7 +45,6 @@ def _heat_map(model: Mapping[str, Any]) -> Picture:
         "zeroline": False,
         "ticks": "",
         "constrain": "domain",
-        "constraintoward": "right",
     }
     low, high = _range(model["cosines"])
     cells = [
@@ -67,7 +66,7 @@ def _heat_map(model: Mapping[str, Any]) -> Picture:
             }
         ],
         {
-            "xaxis": {**ticks, "tickangle": -45},
+            "xaxis": {**ticks, "tickangle": -45, "constraintoward": "right"},  # beside the colours
             "yaxis": {**ticks, "autorange": "reversed", "scaleanchor": "x"},
             "shapes": [{"type": "line", "line": {"color": "#FFFFFF", "width": 1.5}, **one} for one in shapes],
             "margin": {"t": 10, "b": 90, "l": 100},

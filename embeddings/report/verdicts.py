@@ -37,11 +37,11 @@ def verdict(record: Record) -> Section:
     likely = [f"{model['name']} {line}" for model in models for line in model["looks_like"]]
     if likely:
         blocks.append(Items([f"Likely fault: {line}" for line in likely]))
-    commit = made["revision"] or "no commit"
+    commit, command = made["revision"] or "no commit", made["command"].replace("`", " ")
     changed = ", with changes that are not committed" if made["changed"] else ""
     blocks.append(
         Text(
-            f"`{made['command'].replace('`', ' ')}`, {made['when']}: embedding-gate {made['version']} at {commit[:12]}{changed}; "
+            f"`{command}`, {made['when']}: embedding-gate {made['version']} at {commit[:12]}{changed}; "
             f"Python {made['python']}, MLX {made['mlx']} on {made['machine']} ({made['device']})."
         )
     )

@@ -67,6 +67,7 @@ def _model(name: str, seed: int) -> dict[str, Any]:
     return {
         "name": name,
         "asked_for": name,
+        "part": None,
         "recipe": "declared",
         "precision": "float32",
         "dimension": 16,
