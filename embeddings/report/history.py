@@ -14,7 +14,7 @@ __all__ = ["append", "check_appendable", "line_of", "read_history"]
 Record = Mapping[str, Any]
 _RUN = ("when", "revision", "command", "verdict", "device", "machine")
 _MODEL = ("name", "red", "checks", "figures")
-_SPEED = ("model", "kind", "batch", "length", "median", "tokens_per_second")
+_SPEED = ("model", "kind", "batch", "length", "median", "tokens_per_second", "headline")
 
 
 def line_of(record: Record) -> dict[str, Any]:

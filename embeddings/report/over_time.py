@@ -5,7 +5,7 @@ from typing import Any
 
 from embeddings.report.palette import Picture, label, line_of, marker_of
 
-__all__ = ["history"]
+__all__ = ["history", "summarised"]
 
 Run = Mapping[str, Any]
 Points = dict[str, list[tuple[Run, float]]]
@@ -36,13 +36,18 @@ def _quality(runs: Sequence[Run]) -> Points:
 def _seconds(runs: Sequence[Run]) -> Points:
     found: Points = {}
     for run in runs:
-        for one in run["speed"]:
+        for one in filter(summarised, run["speed"]):
             name = f"{one['model']}, {one['kind']} {one['batch']} x {one['length']}, {run['machine']}"
             found.setdefault(name, []).append((run, one["median"]))
     return {
         name: [(run, median / points[0][1]) for run, median in points]
         for name, points in _of_two_runs(found).items()
     }
+
+
+def summarised(one: Mapping[str, Any]) -> bool:
+    """Whether a benchmark is one that sums a model up: of all shapes, nobody could tell the lines apart."""
+    return one["headline"] or one["kind"] in ("latency", "load")
 
 
 def _of_two_runs(found: Points) -> Points:
@@ -75,4 +80,4 @@ def _lines(caption: str, unit: str, found: Points) -> Picture:
         "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     }
-    return Picture(caption, data, layout)
+    return Picture(caption, data, layout, 380 + 12 * len(data))

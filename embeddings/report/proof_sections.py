@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embeddings.report.blocks import Block, Items, Picture, Section, Table, Text, absent, number
+from embeddings.report.over_time import summarised
 
 __all__ = ["claims", "history", "judge", "kill_matrix", "performance"]
 
@@ -136,7 +137,7 @@ def history(record: Record) -> Section:
         return Section("History", absent("Earlier runs", "pytest -m quality --history=FILE --report=DIR"))
     rows = [
         (
-            one["when"],
+            one["when"].replace("T", " ").removesuffix("Z"),
             (one["revision"] or "-")[:12],
             one["verdict"],
             ", ".join(f"{model['name']}: {model['red']} of {model['checks']} red" for model in one["models"])
@@ -144,12 +145,12 @@ def history(record: Record) -> Section:
             ", ".join(
                 f"{speed['model']} {speed['kind']} {speed['batch']} x {speed['length']}: "
                 f"{number(speed['median'] * 1e3, 4)} ms"
-                for speed in one["speed"]
+                for speed in filter(summarised, one["speed"])
             )
             or "-",
             f"{one['machine']} ({one['device']})",
         )
         for one in reversed(found)
     ]
-    header = ("when", "revision", "verdict", "checks", "measurements", "machine")
+    header = ("when (UTC)", "revision", "verdict", "checks", "measurements", "machine")
     return Section("History", [Picture("history"), Table("This run and earlier ones", header, rows)])
