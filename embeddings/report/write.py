@@ -9,7 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from embeddings.errors import InputError
+from embeddings.report.html import page
+from embeddings.report.markdown import markdown
+from embeddings.report.pictures import pictures, plotly_script
 from embeddings.report.record import Record
+from embeddings.report.sections import sections
 
 __all__ = ["write_files", "write_report"]
 
@@ -17,13 +21,31 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def write_report(folder: Path, record: Record) -> list[Path]:
-    """Write report.json into a folder; return the files.
+    """Write report.html, report.md and report.json into a folder; return the files.
 
     Raises:
-        InputError: they cannot be written.
+        InputError: they cannot be written, or the library of the pictures is missing.
 
     """
-    return write_files(folder, {"report.json": json.dumps(record, indent=1, allow_nan=False) + "\n"})
+    found, title = sections(record), title_of(record)
+    shown, script = _drawn(record)
+    contents = {
+        "report.json": json.dumps(record, indent=1, allow_nan=False) + "\n",
+        "report.md": markdown(found, title),
+        "report.html": page(found, title, verdict=record["verdict"], pictures=shown, scripts=script),
+    }
+    return write_files(folder, contents)
+
+
+def _drawn(record: Record) -> tuple[dict[str, str], str]:
+    shown = pictures(record)
+    return shown, plotly_script() if shown else ""
+
+
+def title_of(record: Record) -> str:
+    """Name what the record is of."""
+    names = [model["name"] for model in record["models"]] or [one["model"] for one in record["speed"]]
+    return ": ".join(["embedding-gate", *([", ".join(dict.fromkeys(names))] if names else [])])
 
 
 def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
@@ -36,6 +58,8 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
     try:
         with uninterrupted():
             folder.mkdir(parents=True, exist_ok=True)
+            if folders := [name for name in contents if (folder / name).is_dir()]:
+                raise OSError(f"{folders[0]} is a folder")
             with TemporaryDirectory(dir=folder, prefix=".") as scratch:
                 for name, text in contents.items():
                     (Path(scratch) / name).write_text(text, encoding="utf-8", newline="\n")
