@@ -41,7 +41,7 @@ def pictures(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _fragment(name: str, figures: Sequence[Picture]) -> str:
     return "\n".join(
-        f'<figure class="picture" data-name="{name}">\n'
+        f'<figure class="picture" data-name="{name}" style="margin: 1rem 0; break-inside: avoid">\n'
         f"<figcaption>{html.escape(figure.caption)}</figcaption>\n"
         f'<div class="plot" role="img" aria-label="{html.escape(figure.caption)}"'
         f' style="height: {figure.height}px">{WAITING}</div>\n'
