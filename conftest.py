@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,12 @@ from embeddings.evaluation.recorded import Recorded, recorded_names
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
 from embeddings.projector import check_writable
-from tests import harness
+from embeddings.report.record import red_reasons
+from tests import gathered, harness
 from tests.calibrate import calibrate
 
-# The measurements (pytest --benchmark-only), and the options of the proof (pytest -m faults).
-pytest_plugins = ["benchmarks.plugin", "tests.faults.options"]
+# The measurements (pytest --benchmark-only), the options of the proof (pytest -m faults), --report.
+pytest_plugins = ["benchmarks.plugin", "tests.faults.options", "tests.reporting"]
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()
@@ -281,11 +283,38 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def checks_made(config: pytest.Config, gate: Gate) -> str:
+    """Say how many of the run's checks gave a verdict."""
+    return f"{len(gate.claims)} of {len(gate_tests(config))} checks"
+
+
+def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
+    """Give the report what was judged."""
+    found: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
+    for asked_for, gate in config.stash[GATES].items():
+        judged, options = config.stash[JUDGED][asked_for], config.stash[OPTIONS]
+        found["models"].append(
+            gathered.model(
+                gate,
+                judged,
+                asked_for,
+                options,
+                part=checks_made(config, gate) if config.stash[PARTIAL] else None,
+            )
+        )
+        found["reasons"] += red_reasons(gate, asked_for)
+        found["published"] += gathered.published(judged)
+    lines = [*config.stash.get(EXPORTED, []), *config.stash.get(CALIBRATED, [])]
+    found["reasons"] += [line.removeprefix("FAIL: ") for line in lines if line.startswith("FAIL")]
+    found["reasons"] += idle_bars(config)
+    return found
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
     config = terminalreporter.config
     broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
     for model, gate in config.stash[GATES].items():
-        ran = f"{len(gate.claims)} of {len(gate_tests(config))} checks"
+        ran = checks_made(config, gate)
         part = f", BROKEN OFF after {ran}" if broken_off else f", A PART: {ran}"
         terminalreporter.section("embedding gate" + (part if broken_off or config.stash[PARTIAL] else ""))
         for line in gate_table(gate, model, [*harness.diagnosis(gate), *config.stash[JUDGED][model].notes]):

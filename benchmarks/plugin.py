@@ -8,6 +8,7 @@ import pytest
 
 import embeddings
 from benchmarks import baseline
+from benchmarks.as_data import measurements
 from benchmarks.audits import judge
 from benchmarks.bench import Bench, Measure, open_bench
 from benchmarks.engine import EmbedderEngine
@@ -21,6 +22,7 @@ from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.published import read_published
 from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.roofline import find_device, read_devices
+from embeddings.report.record import red_reasons
 from tests import harness
 
 HERE = Path(__file__).parent
@@ -256,6 +258,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     red = any(gate.red for gate in config.stash[AUDITED].values()) or config.stash[FAILURES]
     if red and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
+    """Give the report what was measured."""
+    if CHANGES not in config.stash:
+        return {}
+    benches, audited = config.stash[BENCHES], config.stash[AUDITED]
+    reasons = [line for model, gate in audited.items() for line in red_reasons(gate, model)]
+    published = read_published(harness.FIXTURES / "published.toml")
+    found = measurements(benches.values(), audited, published)
+    return {**found, "reasons": reasons + config.stash[FAILURES]}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,10 +9,10 @@ from benchmarks.plan import SHORT
 from benchmarks.records import Record
 from embeddings.evaluation.published import Published
 from embeddings.evaluation.report import aligned
-from embeddings.evaluation.scaling import cross_size, scaling_table
+from embeddings.evaluation.scaling import Step, cross_size, scaling_table
 from embeddings.synthetic import PREFIX
 
-__all__ = ["grid_table", "summary_table"]
+__all__ = ["grid_table", "headline", "steps", "summary_table"]
 
 SUMMARY = ("Model", "Dimension", "Throughput (tokens/s)", "Latency (ms)", "Cache speedup", "MFU")
 GRID = ("measured", "texts x tokens", "tokens/s", "MFU", "median (ms)", "first/median", "rounds", "also")
@@ -34,7 +34,9 @@ def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
         lines += textwrap.wrap(note, WIDTH, initial_indent="  ", subsequent_indent="    ")
     if any("(" in cell for row in rows[1:] for cell in row):
         lines.append("  in brackets: as published of that size, on another device and other texts")
-    return lines + steps(benches, published)
+    if found := steps(benches):
+        lines += ["", *scaling_table(found, published)]
+    return lines
 
 
 def size_of(bench: Bench) -> str:
@@ -49,14 +51,14 @@ def headline(bench: Bench) -> Record | None:
     return next((one for one in found if (one.batch, one.length) == (batch, length)), None)
 
 
-def steps(benches: Iterable[Bench], published: Published) -> list[str]:
+def steps(benches: Iterable[Bench]) -> list[Step]:
     """Return how rates fall from size to size, beside FLOPs, where models were measured at one shape."""
     found = [(bench, one) for bench in benches if (one := headline(bench))]
     if len(found) < 2 or len({one.shape for _, one in found}) > 1:
         return []
     rates = {size_of(bench): one.rate for bench, one in found}
     configs = {size_of(bench): bench.config for bench, _ in found}
-    return ["", *scaling_table(cross_size(rates, configs, found[0][1].length), published)]
+    return cross_size(rates, configs, found[0][1].length)
 
 
 def _summary(bench: Bench, published: Published) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from embeddings.errors import InputError
 from embeddings.evaluation.published import Published
 from embeddings.evaluation.roofline import flops_per_token
 
-__all__ = ["Step", "cross_size", "scaling_table"]
+__all__ = ["Step", "cross_size", "published_step", "scaling_table"]
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,19 @@ def scaling_table(steps: Sequence[Step], published: Published) -> list[str]:
     pairs = [(_size(step.smaller, published), _size(step.larger, published)) for step in steps]
     names = ["times slower", *(" to ".join(pair) for pair in pairs)]
     width = max(map(len, names))
-    shown = {figure.quantity: figure.shown for figure in published.figures}
     lines = [f"  {names[0]:<{width}}  measured  by FLOPs  published  MFU of the larger over the smaller"]
-    for step, name, pair in zip(steps, names[1:], pairs, strict=True):
-        said = shown.get("throughput, {} over {}".format(*pair), "-")
+    for step, name in zip(steps, names[1:], strict=True):
+        said = published_step(step, published) or "-"
         lines.append(
             f"  {name:<{width}}  {step.measured:>8.3g}  {step.predicted:>8.3g}  {said:>9}  {step.mfu:.3g}"
         )
     return lines
+
+
+def published_step(step: Step, published: Published) -> str | None:
+    """Return how many times slower the larger size was said to be, as it was printed; None: nobody said."""
+    quantity = f"throughput, {_size(step.smaller, published)} over {_size(step.larger, published)}"
+    return next((figure.shown for figure in published.figures if figure.quantity == quantity), None)
 
 
 def _size(name: str, published: Published) -> str:

@@ -1,6 +1,7 @@
 """The published claims, judged once a run, and their table."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,25 @@ def claims(evidence: Evidence, request: pytest.FixtureRequest) -> Sequence[Claim
     judged = judge_claims(evidence)
     request.config.stash[JUDGED] = (evidence, judged)
     return judged
+
+
+def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
+    """Give the report the verdicts."""
+    _, judged = config.stash.get(JUDGED, (None, ()))
+    found = [
+        {
+            "section": claim.section,
+            "subject": claim.subject,
+            "published": claim.published,
+            "outcome": claim.finding.outcome,
+            "arithmetic": claim.finding.arithmetic,
+            "devices": claim.families,
+            "expected": claim.expected,
+            "red": claim.red,
+        }
+        for claim in judged
+    ]
+    return {"claims": found}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import Future
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -137,6 +138,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             )
         except OSError as error:
             pytest.exit(f"--kill-matrix={file}: cannot be written ({error.strerror})", returncode=1)
+
+
+def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
+    """Give the report the kill matrix, without the verdicts of each run, which --kill-matrix writes."""
+    if not (rows := rows_of(config.stash[OUTCOMES].values())):
+        return {}
+    found = as_data(rows)
+    faults = [{key: value for key, value in fault.items() if key != "runs"} for fault in found["faults"]]
+    return {"kill_matrix": {**found, "faults": faults}}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

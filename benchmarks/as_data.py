@@ -1,0 +1,65 @@
+"""What was measured, as the report's plain data: embeddings/report/schema.json says what each key holds."""
+
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.records import Record
+from benchmarks.summary import headline, steps
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.published import Published
+from embeddings.evaluation.scaling import published_step
+from embeddings.report.record import verdict_as_data
+
+__all__ = ["measurements"]
+
+
+def measurements(
+    benches: Iterable[Bench], audited: Mapping[str, Gate], published: Published
+) -> dict[str, Any]:
+    """Return the parts of the report that a run of the measurements fills."""
+    benches = list(benches)
+    red = {model: bool(gate.red) for model, gate in audited.items()}
+    return {
+        "speed": [_speed(bench, one, red) for bench in benches for one in bench.findings.records],
+        "audits": {model: [verdict_as_data(one) for one in gate.verdicts] for model, gate in audited.items()},
+        "steps": [{**vars(step), "published": published_step(step, published)} for step in steps(benches)],
+    }
+
+
+def _speed(bench: Bench, record: Record, red: Mapping[str, bool]) -> dict[str, Any]:
+    found = bench.findings
+    computed = record in found.computed
+    flops = found.flops(record.length) if computed else None
+    device_peak = found.device.best if found.device else None
+    return {
+        "model": bench.name,
+        "precision": found.precision,
+        "dimension": bench.engine.dimension,
+        "kind": record.kind,
+        "batch": record.batch,
+        "length": record.length,
+        "rounds": len(record.seconds),
+        "median": median(record.seconds),
+        "unit": "s",
+        "tokens": record.tokens or None,
+        "tokens_per_second": record.rate if record.tokens else None,
+        "percentiles": [
+            {"percent": percent, "seconds": seconds, "rounds": len(record.seconds)}
+            for percent, seconds in record.percentiles.items()
+        ],
+        "flops_per_token": flops,
+        "mfu": found.share(record, found.peak) if computed else None,
+        "matmul": found.peak,
+        "device_peak": device_peak,
+        "bound": min(found.peak, device_peak or found.peak) / flops if flops else None,
+        "first_over_median": record.first_over_median,
+        "cache_speedup": record.speedup,
+        "uncached_median": median(record.uncached) if record.uncached else None,
+        "peak_bytes": record.peak_bytes or None,
+        "device_peak_bytes": record.device_peak_bytes or None,
+        "headline": record is headline(bench),
+        "audits_red": red.get(bench.name, True),  # one that was never audited proves nothing
+        "samples": record.seconds,
+    }

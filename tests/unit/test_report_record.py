@@ -1,0 +1,288 @@
+"""The record of a run: as its schema says, plain data, and nothing in it that was not measured."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from embeddings.errors import InputError
+from embeddings.evaluation.gate import Gate
+from embeddings.evaluation.labelled import OUTLIER, Topics
+from embeddings.evaluation.thresholds import Fixtures, Threshold, Verdict, read_thresholds
+from embeddings.report.bars import bars_at
+from embeddings.report.record import (
+    SCHEMA,
+    Record,
+    make_record,
+    merged,
+    model_as_data,
+    plain,
+    read_record,
+    red_reasons,
+)
+from embeddings.report.vectors import measured_of, principal_components, shown_rows
+from tests import gathered
+
+MADE = {
+    "when": "2026-01-01T00:00:00Z",
+    "version": "0.1.0",
+    "revision": "0" * 40,
+    "changed": False,
+    "python": "3.11.2",
+    "mlx": "0.32.4",
+    "device": "cpu",
+    "machine": "a chip",
+    "cores": 2,
+    "command": "pytest -m quality",
+}
+CATEGORIES = ("a", "b", "a", "b", OUTLIER)
+TOPICS = Topics(tuple("12345"), CATEGORIES, ("one", "two", "three", "four", "</script><b>five"), "0" * 64)
+
+
+def a_gate() -> Gate:
+    """Make a gate that is red by a NaN."""
+    gate = Gate("m", {"category similarity: a": Threshold("category similarity: a", "m", 0.5, "", 0.25)})
+    gate.verdicts = [
+        Verdict("cohesion", 0.5, ">= 0.25", 2.0, "pass"),
+        Verdict("parity", math.nan, "<= 2e-06", 0.0, "FAIL", "worst: </td><b>word-01"),
+        Verdict("cached", 0, "<= 0", math.inf, "pass"),
+        Verdict("pairs", 0.7, "-", math.nan, "uncalibrated"),
+    ]
+    return gate
+
+
+def a_model(vectors: Any = None) -> dict[str, Any]:
+    """Make the record of a model."""
+    found = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32) if vectors is None else vectors
+    return model_as_data(
+        a_gate(),
+        measured_of(found, TOPICS),
+        asked_for="m",
+        recipe="declared",
+        precision="float32",
+        looks_like=["  looks like: first-token pooling (pooling)"],
+        notes=["  a note", ""],
+        bars_at={"parity": "fixtures/thresholds.toml:1"},
+        part=None,
+    )
+
+
+def a_speed(**changes: Any) -> dict[str, Any]:
+    """Make a benchmark's record: a headline throughput of 32 texts of 64 tokens in half a second."""
+    return {
+        "model": "m",
+        "precision": "float32",
+        "dimension": 8,
+        "kind": "throughput",
+        "batch": 32,
+        "length": 64,
+        "rounds": 3,
+        "median": 0.5,
+        "unit": "s",
+        "tokens": 2048,
+        "tokens_per_second": 4096.0,
+        "percentiles": [{"percent": 90, "seconds": 0.6, "rounds": 64}],
+        "flops_per_token": 1e6,
+        "mfu": 0.25,
+        "matmul": 1.6384e10,
+        "device_peak": None,
+        "bound": 16384.0,
+        "first_over_median": 1.0,
+        "cache_speedup": None,
+        "uncached_median": None,
+        "peak_bytes": None,
+        "device_peak_bytes": None,
+        "headline": True,
+        "audits_red": False,
+        "samples": [0.5, 0.4, 0.6],
+        **changes,
+    }
+
+
+def a_record(*parts: dict[str, Any], passed: bool = True, **made: Any) -> Record:
+    """Make a record of some parts."""
+    return make_record({**MADE, **made}, parts, passed=passed)
+
+
+def a_full_record() -> Record:
+    """Make a record that has something in every section."""
+    fault = {
+        "name": "first-token pooling",
+        "cause": "pooling",
+        "what": "the first token",
+        "where": "model",
+        "source": "",
+        "model": "m",
+        "precision": None,
+        "benign": False,
+        "killers": ["parity"],
+        "red": True,
+        "usual_kind_red": False,
+        "strongest": {"check": "parity", "benign_spreads": 7.5},
+    }
+    worth = {"name": "all checks", "kills": 1, "faults": 1, "alarms": 0, "variants": 0}
+    return a_record(
+        {
+            "models": [a_model()],
+            "reasons": red_reasons(a_gate(), "m"),
+            "speed": [a_speed(), a_speed(kind="latency", batch=1, headline=False, median=0.02)],
+            "audits": {"m": [plain(vars(Verdict("roofline", 0.5, "<= 1", 2.0, "pass"))) | {"red": False}]},
+            "steps": [{"smaller": "s", "larger": "l", "measured": 4.0, "predicted": 8.0, "published": "2.4"}],
+            "peers": gathered.peers(),
+            "published": gathered.published_elsewhere(),
+            "kill_matrix": {
+                "checks": ["parity"],
+                "gates": [{**worth, "alone": [], "alone_without_goldens": []}],
+                "faults": [fault],
+            },
+            "claims": [
+                {
+                    "section": "Performance Summary",
+                    "subject": "0.6B throughput",
+                    "published": "44162",
+                    "outcome": "possible",
+                    "arithmetic": "44162 x 0.88 GFLOP",
+                    "devices": ["Apple M5"],
+                    "expected": "possible",
+                    "red": False,
+                }
+            ],
+        },
+        passed=False,
+    )
+
+
+def errors(record: Record) -> list[str]:
+    """Return what the schema says against a record."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = jsonschema.Draft202012Validator(schema).iter_errors(record)
+    return [f"{error.json_path}: {error.message}" for error in found]
+
+
+def test_a_record_is_as_its_schema_says() -> None:
+    record = a_full_record()
+    assert errors(record) == []
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert errors(a_record()) == []
+
+
+def test_the_schema_refuses_what_it_does_not_name() -> None:
+    assert errors({**a_record(), "more": 1})
+    assert errors({**a_record(), "verdict": "passed"})
+    record = a_full_record()
+    del record["models"][0]["verdicts"][0]["margin"]
+    assert errors(record)
+
+
+def test_what_is_not_finite_is_null_and_still_red() -> None:
+    nan, exact = (a_model()["verdicts"][row] for row in (1, 2))
+    assert plain(nan)["measured"] is None
+    assert nan["red"] is True
+    assert plain(exact)["margin"] is None
+
+
+def test_plain_data_is_what_json_holds() -> None:
+    found = plain({"a": np.float32(0.5), "b": (np.int64(2), math.inf), "c": np.ones(2), "d": "\ud800x"})
+    assert found == {"a": 0.5, "b": [2, None], "c": [1.0, 1.0], "d": "?x"}
+
+
+def test_vectors_that_are_not_finite_have_no_map_and_still_a_record() -> None:
+    vectors = np.full((5, 8), np.nan, np.float32)
+    vectors[0] = np.inf
+    record = a_record({"models": [a_model(vectors)]})
+    assert errors(record) == []
+    assert record["models"][0]["map"] == []
+    assert record["models"][0]["quality"]["cohesion"] is None
+
+
+def test_figures_are_those_of_the_gate() -> None:
+    """Spearman is the pairs' verdict; a category has its bar beside it, where there is one."""
+    model = plain(a_model())
+    assert model["quality"]["spearman"] == 0.7
+    assert model["quality"]["ndcg"] is None
+    assert [(one["name"], one["at_least"], one["at_most"]) for one in model["categories"]] == [
+        ("a", 0.25, None),
+        ("b", None, None),
+    ]
+
+
+def test_texts_and_cosines_stand_category_by_category() -> None:
+    vectors = np.eye(5, dtype=np.float32)
+    vectors[2] = vectors[0]
+    found = measured_of(vectors, TOPICS)
+    assert [one["text"] for one in found["texts"]] == ["one", "three", "two", "four", "</script><b>five"]
+    assert np.array_equal(found["cosines"], np.eye(5) + np.diag([1, 0, 0, 0], 1) + np.diag([1, 0, 0, 0], -1))
+
+
+def test_of_many_texts_some_of_each_category_are_shown() -> None:
+    categories = ["a"] * 600 + ["b"] * 300
+    rows = shown_rows(categories)
+    assert len(rows) == len(set(rows)) == 200
+    assert [categories[row] for row in rows].count("b") in (66, 67)
+
+
+def test_the_map_keeps_the_distances_that_three_dimensions_can() -> None:
+    """Vectors that differ in two directions lie in the map as they do among themselves (to 4 decimals)."""
+    angles = np.linspace(0, 1, 6)
+    vectors = np.stack([np.cos(angles), np.sin(angles), *np.zeros((6, 6))], axis=1).astype(np.float32)
+    places = np.array(principal_components(vectors))
+    assert places.shape == (6, 3)
+    apart, found = (np.linalg.norm(one[:, None] - one[None], axis=2) for one in (vectors, places))
+    assert np.abs(apart - found).max() < 2e-4  # measured 6.1e-5: each coordinate is rounded to 1e-4
+    for found in (places, np.array(principal_components(-vectors))):
+        assert (np.abs(found).max(axis=0) == found.max(axis=0)).all(), "a run draws it as another one does"
+
+
+def test_a_bar_is_found_on_its_line(tmp_path: Path) -> None:
+    """Of two bars of one check it is that of the model; what is no bar of a file has no line."""
+    bar = 'measured = 0.5\nat_most = 1\nsource = "[[bar]]"\n'
+    file = tmp_path / "thresholds.toml"
+    file.write_text(
+        f'# [[bar]]\n\n[[bar]]\ncheck = "norm"\nmodel = "any"\n{bar}'
+        f'  [[bar]]\ncheck = ["norm", "long tail"]\nmodel = "m"\n{bar}',
+        encoding="utf-8",
+    )
+    bars = read_thresholds(file, model="m", fixtures=Fixtures(set()))
+    bars["made up"] = Threshold("made up", "m", 0.5, "")
+    assert bars_at(bars, file, None, tmp_path) == {
+        "norm": "thresholds.toml:9",
+        "long tail": "thresholds.toml:9",
+    }
+    assert bars_at({"norm": replace(bars["norm"], own=True)}, file, None, tmp_path) == {}
+    assert bars_at({"norm": replace(bars["norm"], own=True)}, file, file, tmp_path.parent)
+
+
+def test_a_run_that_fails_says_why_whatever_failed() -> None:
+    assert a_record(passed=False)["reasons"] == ["a test failed: see the log of the run"]
+    assert a_full_record()["reasons"] == [
+        "m: parity: measured nan, required <= 2e-06: FAIL; worst: </td><b>word-01"
+    ]
+
+
+def test_runs_are_put_together_and_red_where_one_is() -> None:
+    one, other = a_full_record(), a_record({"speed": [a_speed()]}, command="pytest --benchmark-only")
+    record = merged([one, other])
+    assert errors(record) == []
+    assert record["verdict"] == "fail"
+    assert record["reasons"] == one["reasons"]
+    assert record["speed"] == one["speed"], "the same measurement once"
+    assert record["made"]["command"] == "pytest -m quality; pytest --benchmark-only"
+
+
+@pytest.mark.parametrize("made", [{"revision": "1" * 40}, {"machine": "another chip"}, {"changed": True}])
+def test_runs_of_other_trees_and_machines_are_not_put_together(made: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"reports: {next(iter(made))} differs"):
+        merged([a_record(), a_record(**made)])
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}', "\x00"])
+def test_what_is_no_record_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=r"report\.json: "):
+        read_record(tmp_path / "report.json")

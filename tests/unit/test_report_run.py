@@ -1,0 +1,189 @@
+"""--report and --history in a run: refused before it begins, written after it, or left as they were."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from embeddings.errors import FixtureError, InputError
+from embeddings.report.history import append, line_of, read_history
+from embeddings.report.over_time import history
+from embeddings.report.write import title_of, write_files, write_report
+from tests.unit import tiny
+from tests.unit.test_interface import pytest_run
+from tests.unit.test_report_record import a_full_record, a_record, errors
+
+OLD = {"report.json": "old", "report.html": "old", "report.md": "old"}
+NEW = dict.fromkeys(OLD, "new")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the files of a folder, hidden ones too."""
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+
+def test_the_three_files_are_written_and_say_the_same(tmp_path: Path) -> None:
+    record = a_record()
+    files = write_report(tmp_path / "new" / "folder", record)
+    assert [path.name for path in files] == ["report.json", "report.md", "report.html"]
+    assert json.loads(files[0].read_text(encoding="utf-8")) == record
+    for path in files[1:]:
+        assert "PASS" in path.read_text(encoding="utf-8")
+
+
+def test_the_title_names_what_was_judged() -> None:
+    assert title_of(a_full_record()) == "embedding-gate: m"
+    assert title_of(a_record()) == "embedding-gate"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_until_all_files_are_there(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes when one file of three is new; it takes effect when all are, and not before."""
+    write_files(tmp_path, OLD)
+    replace, seen = Path.replace, []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        done = replace(self, target)
+        signal.raise_signal(number)
+        return done
+
+    def ended(number: int, _: object) -> None:
+        seen.append((number, contents(tmp_path)))
+
+    before = signal.signal(number, ended)
+    try:
+        monkeypatch.setattr(Path, "replace", interrupted)
+        write_files(tmp_path, NEW)
+    finally:
+        assert signal.signal(number, before) is ended
+    assert seen == [(number, NEW)] * 3
+
+
+def test_a_write_that_fails_leaves_the_old_report(tmp_path: Path) -> None:
+    write_files(tmp_path, OLD)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_files(tmp_path, {**NEW, "no/such/folder.md": ""})
+    assert contents(tmp_path) == OLD
+
+
+def test_a_folder_in_the_place_of_a_file_leaves_the_others(tmp_path: Path) -> None:
+    write_files(tmp_path, {"report.json": "old"})
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(InputError, match=r"report.md is a folder"):
+        write_files(tmp_path, NEW)
+    assert (tmp_path / "report.json").read_text(encoding="utf-8") == "old"
+
+
+def test_a_run_is_added_to_the_history_as_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "history.jsonl"
+    assert read_history(file) == []
+    for number in range(3):
+        append(file, a_full_record() if number else a_record())
+    assert file.read_text(encoding="utf-8").count("\n") == 3
+    found = read_history(file)
+    assert found[1:] == [line_of(a_full_record())] * 2
+    assert found[1]["models"][0]["figures"]["parity"] is None
+    newer = {**found[1], "more": 1, "models": [{**found[1]["models"][0], "more": 1}]}
+    file.write_text(json.dumps(newer) + "\n", encoding="utf-8")
+    assert read_history(file) == found[1:2], "what a later version adds is left out"
+    assert errors({**a_record(), "history": found}) == []
+
+
+def test_the_history_is_drawn_from_two_runs_on() -> None:
+    """Quality as measured, seconds over those of the first run on that machine; a red run by a cross."""
+    one = line_of(a_full_record())
+    one["models"][0]["figures"]["pairs"] = 0.5
+    other = {**one, "verdict": "pass", "when": "later", "speed": [{**one["speed"][0], "median": 0.75}]}
+    elsewhere = {**other, "machine": "another chip"}
+    assert history({"history": [one]}) == []
+    quality, seconds = history({"history": [one, other, elsewhere]})
+    assert [line["name"] for line in quality.data] == ["m: pairs", "m: cohesion"]
+    assert quality.data[0]["y"] == [0.5, 0.5, 0.5]
+    assert [symbol == "x" for symbol in quality.data[0]["marker"]["symbol"]] == [True, False, False]
+    assert [line["y"] for line in seconds.data] == [[1.0, 1.5]]
+
+
+@pytest.mark.parametrize(
+    ("damage", "where", "what"),
+    [
+        ('{"when": "2026', 2, "the last line was cut off"),
+        ("{}\n", 2, "no run"),
+        ("[1]\n", 2, "no run"),
+        ("\n", 2, "no run"),
+        (json.dumps(line_of(a_record())), 2, "the last line was cut off"),
+    ],
+)
+def test_a_damaged_history_is_refused_and_kept(damage: str, where: int, what: str, tmp_path: Path) -> None:
+    file = tmp_path / "history.jsonl"
+    append(file, a_record())
+    before = file.read_text(encoding="utf-8") + damage
+    file.write_text(before, encoding="utf-8")
+    with pytest.raises(FixtureError, match=rf"history.jsonl:{where}: {what}"):
+        read_history(file)
+    assert file.read_text(encoding="utf-8") == before
+
+
+def test_a_full_disk_leaves_the_history_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system takes a part of the line and no more."""
+    file = tmp_path / "history.jsonl"
+    append(file, a_record())
+    before, write = file.read_bytes(), os.write
+    monkeypatch.setattr(os, "write", lambda number, line: write(number, line[:10]))
+    with pytest.raises(InputError, match="the disk is full"):
+        append(file, a_record())
+    assert file.read_bytes() == before
+
+
+def test_a_missing_library_is_told_before_the_run(tmp_path: Path) -> None:
+    shadow = tmp_path / "path" / "plotly"
+    shadow.mkdir(parents=True)
+    (shadow / "__init__.py").write_text("raise ImportError", encoding="utf-8")
+    done = pytest_run("-m", "quality", f"--report={tmp_path / 'report'}", path=shadow.parent)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--report: its pictures need plotly; " in done.stderr
+    assert "[report]" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["report", "history"])
+def test_what_cannot_be_written_is_refused_before_the_run(option: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = pytest_run("-m", "quality", f"--{option}={tmp_path / 'file' / 'below'}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.startswith(f"ERROR: --{option}: ")
+    assert done.stderr.count("\n") == 1 or "\n\n" in done.stderr
+    assert "collected" not in done.stdout
+
+
+def test_a_red_run_writes_report_and_history(tmp_path: Path) -> None:
+    """A tiny model with random weights is no better than chance: verdict, reasons and history say so."""
+    model = tiny.build(tmp_path / "my-model", max_tokens=140)
+    folder, file = tmp_path / "report", tmp_path / "history.jsonl"
+    append(file, a_record())
+    run = ("tests/quality/test_topics.py", "--baseline=none", f"--report={folder}", f"--history={file}")
+    done = pytest_run(*run, f"--model={model}")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "report: report.json, report.md, report.html" in done.stdout
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert errors(record) == []
+    assert record["verdict"] == "fail"
+    red = [one["check"] for one in record["models"][0]["verdicts"] if one["red"]]
+    assert red
+    assert all(any(f": {check}: measured" in reason for reason in record["reasons"]) for check in red)
+    assert record["models"][0]["part"]
+    assert len(record["models"][0]["texts"]) == 104
+    assert [one["verdict"] for one in record["history"]] == ["pass", "fail"]
+    assert read_history(file) == record["history"]
+
+
+def test_a_run_that_is_broken_off_leaves_the_report(tmp_path: Path) -> None:
+    write_files(tmp_path, OLD)
+    done = pytest_run(
+        "tests/unit/test_bars.py", "--exitfirst", "-p", "tests.unit.interrupting", f"--report={tmp_path}"
+    )
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert "no report: the run was broken off" in done.stdout
+    assert contents(tmp_path) == OLD
