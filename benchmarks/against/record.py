@@ -1,17 +1,19 @@
 """Record what the error rates are worked out from: ``python -m benchmarks.against.record FILE``.
 
 A session is this tree beside itself, and beside copies of itself that a busy wait in ``Embedder.encode``
-makes slower by a known share of the true time. Each has processes of its own, and the rounds are those that
-a comparison takes. The file is written after each session, so that one that is broken off is not lost.
+makes slower by a known share of the true time: the rounds and generations of a comparison. The file is
+written after each session, so that one that is broken off is not lost.
 """
 
 import argparse
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.against.record", description=__doc__)
     parser.add_argument("file", type=Path, help="the JSON to write")
     parser.add_argument("--note", default="", help="what the machine did besides")
-    parser.add_argument("--main", type=int, default=7, help="sessions of A/A and 15 %% (default: 7)")
-    parser.add_argument("--others", type=int, default=2, help="sessions of 5, 10 and 20 %% (default: 2)")
-    parser.add_argument("--rounds", type=int, default=42, help="of a session (default: 42)")
+    parser.add_argument("--main", type=int, default=10, help="sessions of A/A and 15 %% (default: 10)")
+    parser.add_argument("--others", type=int, default=3, help="sessions of 5, 10 and 20 %% (default: 3)")
     return parser.parse_args()
 
 
@@ -64,7 +65,7 @@ def planted(slowdown: float, folder: Path) -> Tree:
     return Tree(f"{slowdown:.0%} slower", folder)
 
 
-def session(slowdowns: Sequence[float], rounds: int, seed: str) -> list[dict[str, Any]]:
+def session(slowdowns: Sequence[float]) -> list[dict[str, Any]]:
     """Measure one session; return the ratios of each benchmark at each slowdown.
 
     Raises:
@@ -74,8 +75,8 @@ def session(slowdowns: Sequence[float], rounds: int, seed: str) -> list[dict[str
     with tempfile.TemporaryDirectory(prefix="against-") as folder:
         trees = {f"{one:g}": planted(one, Path(folder) / f"{one:g}") for one in slowdowns}
         arms = {"base": Tree("base", ROOT), **trees}
-        with open_arms(arms.items(), [DEFAULT_MODEL]) as opened:
-            found = measure(opened, rounds=rounds, seed=seed)
+        start = partial(open_arms, list(arms.items()), [DEFAULT_MODEL])
+        found = measure(start, seed=secrets.token_hex(8))
     if faults := [fault for one in found.values() for fault in one.faults]:
         raise EmbeddingsError("record", faults[0], mend="mend the tree first")
     return [
@@ -111,7 +112,7 @@ def main() -> None:
         planned.insert((number + 1) * len(planned) // (options.others + 1), OTHERS)
     try:
         for number, slowdowns in enumerate(planned):
-            content["series"] += session(slowdowns, options.rounds, f"session {number}")
+            content["series"] += session(slowdowns)
             write(options.file, content)
             print(f"{number + 1} of {len(planned)} sessions", file=sys.stderr)
     except EmbeddingsError as error:

@@ -85,7 +85,7 @@ class Answers:
         return pack(self.engine.embedder.encode(texts, prompt=prompt))
 
     def hold(self, batches: list[list[str]], *, times: int, cached: bool) -> dict[str, Any]:
-        """Take the texts of the next runs, a list for each call, each so many times.
+        """Take the texts of the next runs, a list for each call, each so many times; count their tokens.
 
         cached: a cache holds their vectors by then.
         """
@@ -93,7 +93,7 @@ class Answers:
         self._cache = self._open_cache() if cached else None
         if cached:
             self._encoded()
-        return {}
+        return {"tokens": sum(self.engine.count(texts) for texts in batches)}
 
     def run(self) -> dict[str, Any]:
         """Encode what is held, call by call, until the last vectors are in host memory."""
