@@ -146,8 +146,8 @@ def compare(
         EmbeddingsError: the revision cannot be had, or one of the trees cannot be run.
 
     """
-    again = f"{revision}, again"
-    with checked_out(revision, root) as base:
+    commit, again = commit_of(revision, root), f"{revision}, again"
+    with checked_out(commit, root) as base:
         bars, notes = binding_bars(base.path, root, [one.name for one in benchmarks])
         trees = [(revision, base), (OURS, Tree(OURS, root)), (again, base)]
 
@@ -161,9 +161,7 @@ def compare(
         with open_arms(trees[:2], [model, *options]) as arms:
             before, after = (vectors_of(arm, sets) for arm in arms)
     vectors = change(before, after, sets)
-    return Comparison(
-        revision, commit_of(revision, root), model, generations * ROUNDS, tuple(rows), vectors, tuple(notes)
-    )
+    return Comparison(revision, commit, model, generations * ROUNDS, tuple(rows), vectors, tuple(notes))
 
 
 def _judged(one: Measured, bar: float, arm: str, base: str, again: str) -> Row:

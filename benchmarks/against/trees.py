@@ -41,7 +41,7 @@ def commit_of(revision: str, root: Path = ROOT) -> str:
         InputError: there is no git, no repository, or no such revision.
 
     """
-    return _git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}", of=revision)
+    return _git(root, "rev-parse", "--verify", f"{revision}^{{commit}}", of=revision)
 
 
 @contextmanager

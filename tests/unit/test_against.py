@@ -1,4 +1,4 @@
-"""A comparison as a user runs it, on a repository made here, with a tiny model; and what pytest says of it."""
+"""A comparison as a user runs it, on a repository made here and a tiny model; and what pytest says of it."""
 
 import os
 import re
