@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.against.comparison import rows_of
 from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.rounds import BENCHMARKS, GENERATIONS, ROUNDS, measure
 from benchmarks.against.tree_worker import pack
@@ -98,6 +99,20 @@ def test_ratios_are_the_true_ones() -> None:
         assert one.faults == []
         assert np.allclose(one.log_ratios("ours", "base"), math.log(1.25))
         assert np.allclose(one.log_ratios("again", "base"), 0)
+
+
+@pytest.mark.parametrize(
+    ("pace", "outcome", "words"),
+    [
+        (0.8, "pass", "faster: surely 20% to 20% less time"),
+        (1.25, "FAIL", "slower: surely 25% to 25% more time"),
+    ],
+)
+def test_what_becomes_of_a_pace(pace: float, outcome: str, words: str) -> None:
+    """From turns to rows: a tree that only gets faster is green and says by how much."""
+    _, found = run(pace=pace)
+    rows = rows_of(found, dict.fromkeys(found, 0.1), "ours", "base", "again")
+    assert [(row.outcome, row.evidence) for row in rows] == [(outcome, words)] * len(ALL)
 
 
 def test_turns_mirror_each_other_and_the_first_changes() -> None:
