@@ -21,7 +21,7 @@ from benchmarks.records import Probe, Record, Spied
 from embeddings.errors import EmbeddingsError
 from embeddings.tokens import TokenizedTexts
 
-__all__ = ["Engine", "Meter", "by_clock", "in_host_memory"]
+__all__ = ["Engine", "Meter", "by_clock", "check_vectors", "in_host_memory"]
 
 Vectors = NDArray[np.float32]
 # prepare, timed work, what is done after it, rounds -> seconds of the work in each round
@@ -54,6 +54,22 @@ class Engine(Protocol):
 def in_host_memory(vectors: Any) -> Vectors:
     """Return vectors as an array in host memory: whatever was put off is done by then."""
     return np.array(vectors)
+
+
+def check_vectors(vectors: Any, shape: tuple[int, int]) -> None:
+    """Look at what a round returned.
+
+    Raises:
+        EmbeddingsError: it is not a unit vector (D,) in float32 for each of N texts, shape (N, D).
+
+    """
+    if vectors.shape != shape or vectors.dtype != np.float32:
+        raise EmbeddingsError("encode", f"gave {vectors.dtype} {vectors.shape}", mend=f"float32 {shape}")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.abs(lengths - 1).max() <= LENGTH:  # a NaN is red too
+        raise EmbeddingsError(
+            "encode", f"a vector has length {lengths.min():g}", mend="run pytest -m quality"
+        )
 
 
 def by_clock(clock: Callable[[], float]) -> Timed:
@@ -225,20 +241,7 @@ class Meter:
         self._calls[len(texts), length] += 1
 
     def _check(self, vectors: Vectors, batch: int) -> None:
-        """Look at what a round returned, off the clock.
-
-        Raises:
-            EmbeddingsError: it is not a unit vector for each text.
-
-        """
-        shape = (batch, self.engine.dimension)
-        if vectors.shape != shape or vectors.dtype != np.float32:
-            raise EmbeddingsError("encode", f"gave {vectors.dtype} {vectors.shape}", mend=f"float32 {shape}")
-        lengths = np.linalg.norm(vectors, axis=1)
-        if not np.abs(lengths - 1).max() <= LENGTH:  # a NaN is red too
-            raise EmbeddingsError(
-                "encode", f"a vector has length {lengths.min():g}", mend="run pytest -m quality"
-            )
+        check_vectors(vectors, (batch, self.engine.dimension))
 
 
 LENGTH = 1e-3  # float32 strays by 5e-7 (the gate's norm); this is for every precision

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +25,7 @@ class Worker:
     arguments: Sequence[str]
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
+    errors: IO[bytes] | None = None  # where its stderr goes, if not with ours
 
     def __enter__(self) -> "Worker":
         self.process = subprocess.Popen(
@@ -33,7 +34,9 @@ class Worker:
             env={**os.environ, **self.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self.errors,
             text=True,
+            start_new_session=True,  # Ctrl-C is for who started it, and ends it by closing its stdin
         )
         return self
 

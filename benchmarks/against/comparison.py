@@ -1,0 +1,201 @@
+"""The comparison of one tree with another: rows, a control beside each, and a rerun of what is red.
+
+A row is red where the whole interval of its ratio lies beyond the bar, where a tree breaks a rule of the
+measurements, or where the other revision beside itself is as far apart: then nothing was measured. All of it
+counts only if new processes, on new texts, find it red again.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.against.bars import binding_bars
+from benchmarks.against.generation import Benchmark, Measured
+from benchmarks.against.paired import Ratio, paired
+from benchmarks.against.rounds import BENCHMARKS, GENERATIONS, ROUNDS, measure
+from benchmarks.against.trees import Tree, checked_out, commit_of
+from benchmarks.against.vectors import VectorChange, change, vectors_of
+from benchmarks.against.workers import open_arms
+from benchmarks.workers import ROOT
+from embeddings.evaluation.report import aligned
+from embeddings.evaluation.subject import Sets
+
+__all__ = ["Comparison", "Row", "compare", "rows_of", "settled"]
+
+OURS = "this tree"
+HEAD = ("benchmark", "time of", "this tree / other", "90 %", "bar", "verdict")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One benchmark: this tree's time over the other's, and the other's over its own in another process.
+
+    ratio, control: None where a rule was broken, so that there is nothing to compare.
+    bar: the share of time that it may take more.
+    confirmed: whether a rerun found it red again; None where there was none.
+    """
+
+    benchmark: str
+    unit: str
+    ratio: Ratio | None
+    control: Ratio | None
+    bar: float
+    outcome: Literal["pass", "FAIL", "ERROR"]
+    confirmed: bool | None = None
+    evidence: str = ""
+
+    @property
+    def red(self) -> bool:
+        """Whether it fails the run."""
+        return self.outcome != "pass"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        verdict = {"bar": 1 + self.bar, "outcome": self.outcome, "confirmed": self.confirmed}
+        named = {"benchmark": self.benchmark, "unit": self.unit, "evidence": self.evidence}
+        return named | _ratio_data(self.ratio) | verdict
+
+    def __str__(self) -> str:
+        beside = f"{self.ratio}, at most {1 + self.bar:.2f}" if self.ratio else "not measured"
+        return f"{self.benchmark}: {beside}: {self.outcome}" + (f"; {self.evidence}" if self.evidence else "")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was found.
+
+    commit: the revision's. rounds: of each measurement. notes: what to know besides.
+    """
+
+    revision: str
+    commit: str
+    model: str
+    rounds: int
+    rows: tuple[Row, ...]
+    vectors: VectorChange
+    notes: tuple[str, ...] = ()
+
+    @property
+    def red(self) -> list[Row]:
+        """The rows that fail the run."""
+        return [row for row in self.rows if row.red]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return plain JSON: "against" of a report's record. A bar is the largest ratio that passes."""
+        return {
+            "revision": self.revision,
+            "commit": self.commit,
+            "model": self.model,
+            "rounds": self.rounds,
+            "rows": [row.as_data() for row in self.rows],
+            "control": {row.benchmark: _ratio_data(row.control) for row in self.rows},
+            "vectors": self.vectors.as_data(),
+            "notes": list(self.notes),
+        }
+
+    def table(self) -> list[str]:
+        """Return what the terminal shows."""
+        verdict = f"{len(self.red)} of {len(self.rows)} RED" if self.red else f"{len(self.rows)} passed"
+        cells = [HEAD]
+        for row in self.rows:
+            cells.append((row.benchmark, row.unit, *_cells(row.ratio), f"<= {1 + row.bar:.2f}", row.outcome))
+            cells.append(("  control", "the other again", *_cells(row.control), "", ""))
+        lines = aligned(cells, right=(2,))
+        beneath = [f"  {row.benchmark}: {row.evidence}" for row in self.rows if row.evidence]
+        return [
+            f"{self.model} against {self.revision} ({self.commit[:12]}): {verdict}; {self.rounds} rounds",
+            *lines,
+            *beneath,
+            *self.vectors.lines(),
+            *(f"  {note}" for note in self.notes),
+        ]
+
+
+def rows_of(
+    found: Mapping[str, Measured], bars: Mapping[str, float], arm: str, base: str, again: str
+) -> list[Row]:
+    """Judge what was measured. arm, base, again: the names of this tree's arm and of the other's two."""
+    return [_judged(one, bars[name], arm, base, again) for name, one in found.items()]
+
+
+def settled(rows: Sequence[Row], rerun: Callable[[list[str]], Iterable[Row]]) -> list[Row]:
+    """Let a rerun of the benchmarks that are red decide: red twice is red. Without any, it is not called."""
+    red = [row.benchmark for row in rows if row.red]
+    second = {row.benchmark: row for row in rerun(red)} if red else {}
+    return [_settled(row, second[row.benchmark]) if row.red else row for row in rows]
+
+
+def compare(
+    revision: str,
+    model: str,
+    options: Sequence[str],
+    sets: Sets,
+    *,
+    root: Path = ROOT,
+    benchmarks: Sequence[Benchmark] = BENCHMARKS,
+    generations: int = GENERATIONS,
+) -> Comparison:
+    """Compare the tree in ``root`` with a revision of its repository.
+
+    options: of the model, for ``tree_worker``. sets: the texts whose vectors are compared.
+
+    Raises:
+        EmbeddingsError: the revision cannot be had, or one of the trees cannot be run.
+
+    """
+    commit, again = commit_of(revision, root), f"{revision}, again"
+    with checked_out(commit, root) as base:
+        bars, notes = binding_bars(base.path, root, [one.name for one in benchmarks])
+        trees = [(revision, base), (OURS, Tree(OURS, root)), (again, base)]
+
+        def judge(names: Collection[str]) -> list[Row]:
+            start = partial(open_arms, trees, [model, *options])
+            some = [one for one in benchmarks if one.name in names]
+            found = measure(start, some, generations=generations, seed=secrets.token_hex(8))
+            return rows_of(found, bars, OURS, revision, again)
+
+        rows = settled(judge([one.name for one in benchmarks]), judge)
+        with open_arms(trees[:2], [model, *options]) as arms:
+            before, after = (vectors_of(arm, sets) for arm in arms)
+    vectors = change(before, after, sets)
+    return Comparison(revision, commit, model, generations * ROUNDS, tuple(rows), vectors, tuple(notes))
+
+
+def _judged(one: Measured, bar: float, arm: str, base: str, again: str) -> Row:
+    shown = one.benchmark
+    if one.faults or not one.seconds:
+        evidence = "; ".join(one.faults) or "no round was timed"
+        return Row(shown.name, shown.unit, None, None, bar, "ERROR", evidence=evidence)
+    ratio, control = (paired(one.log_ratios(name, base)) for name in (arm, again))
+    row = Row(shown.name, shown.unit, ratio, control, bar, "pass")
+    if control.apart(bar):
+        why = f"{base} beside itself: {control}: this machine cannot tell now; run it on a quieter one"
+        return replace(row, outcome="ERROR", evidence=why)
+    if ratio.slower(bar):
+        return replace(row, outcome="FAIL", evidence=f"slower: {_percent(ratio)} more time")
+    if ratio.high < 1:
+        return replace(row, evidence=f"faster: {_percent(ratio)} less time")
+    return row
+
+
+def _percent(ratio: Ratio) -> str:
+    low, high = sorted((abs(ratio.low - 1), abs(ratio.high - 1)))
+    return f"surely {low:.0%} to {high:.0%}"
+
+
+def _settled(first: Row, second: Row) -> Row:
+    confirmed = second.red
+    before = f"{first.outcome} before" if confirmed else f"{first.outcome} once, and not again"
+    told = f"{before}: {first.evidence}"
+    return replace(second, confirmed=confirmed, evidence="; ".join(filter(None, (second.evidence, told))))
+
+
+def _ratio_data(ratio: Ratio | None) -> dict[str, float | None]:
+    return {name: getattr(ratio, name, None) for name in ("ratio", "low", "high")}
+
+
+def _cells(ratio: Ratio | None) -> tuple[str, str]:
+    return (f"{ratio.ratio:.3f}x", f"{ratio.low:.3f} to {ratio.high:.3f}") if ratio else ("-", "-")

@@ -1,0 +1,228 @@
+"""A comparison as a user runs it, on a repository made here and a tiny model; and what pytest says of it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.against.comparison import OURS, compare
+from benchmarks.against.rounds import BENCHMARKS
+from benchmarks.against.trees import Tree
+from benchmarks.against.workers import open_arms
+from embeddings.errors import EmbeddingsError
+from tests import harness
+from tests.unit import tiny
+from tests.unit.test_against_trees import commit, worktrees
+from tests.unit.test_interface import pytest_run, run_with_plugin
+
+ONLY = "--benchmark-only"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with this library, and nothing of the harness."""
+    root = tmp_path / "root"
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)  # noqa: S607
+    (root / "fixtures").mkdir()
+    shutil.copytree(harness.ROOT / "embeddings", root / "embeddings", ignore=lambda *_: {"__pycache__"})
+    shutil.copy(harness.FIXTURES / "against.toml", root / "fixtures")
+    commit(root, requirements__lock="")
+    return root
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return str(tiny.build(tmp_path / "my-model", max_tokens=140))
+
+
+def add(root: Path, code: str) -> None:
+    """Change the working tree's library, without a commit."""
+    with (root / "embeddings" / "embedder.py").open("a", encoding="utf-8") as file:
+        file.write(code)
+
+
+def test_a_tree_beside_its_own_commit(root: Path, model: str) -> None:
+    """Real processes, real texts: each benchmark has a ratio and a control, and all bits are the same."""
+    found = compare("HEAD", model, [], harness.slice_of_sets(), root=root, generations=1)
+    data = found.as_data()
+    assert [row["benchmark"] for row in data["rows"]] == list(data["control"])
+    assert all(row["low"] <= row["ratio"] <= row["high"] for row in data["rows"])
+    assert data["vectors"]["identical"] is True
+    assert data["rounds"] == 4
+    assert worktrees(root) == 1
+
+
+CUT = """
+_right = Embedder.encode
+Embedder.encode = lambda self, texts, **given: _right(self, [text[:9] for text in texts], **given)
+"""
+
+
+def test_a_tree_that_cuts_its_texts_is_an_error(root: Path, model: str) -> None:
+    """It would be the fastest of all. Both measurements see it; the vectors are not the same."""
+    add(root, CUT)
+    some, sets = BENCHMARKS[-2:], harness.slice_of_sets()
+    found = compare("HEAD", model, [], sets, root=root, benchmarks=some, generations=1)
+    for row in found.red:
+        assert (row.outcome, row.confirmed) == ("ERROR", True)
+        assert re.search(rf"{OURS}: real tokens: \d+ in place of \d+; the trees do other work", row.evidence)
+    assert len(found.red) == 2
+    assert found.as_data()["vectors"]["identical"] is False
+
+
+def test_a_tree_that_cannot_be_run(root: Path, model: str) -> None:
+    """One line, of what it said last; no worktree is left."""
+    add(root, "raise SystemError('out of order')\n")
+    words = rf"{OURS}: its process stopped: SystemError: out of order; see whether that tree runs"
+    with pytest.raises(EmbeddingsError, match=words):
+        compare("HEAD", model, [], harness.slice_of_sets(), root=root, generations=1)
+    assert worktrees(root) == 1
+    trees = [("b", Tree("b", root / "fixtures"))]
+    nothing = r"b: its process stopped: .*has no package embeddings"
+    with pytest.raises(EmbeddingsError, match=nothing), open_arms(trees, [model]):
+        pass
+    shutil.rmtree(model)
+    subprocess.run(["git", "-C", str(root), "checkout", "--quiet", "."], check=True)  # noqa: S607
+    unknown = r"b: its process stopped: \S+: neither a known model"
+    with pytest.raises(EmbeddingsError, match=unknown), open_arms([("b", Tree("b", root))], [model]):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--against=HEAD"], "--against: it is for --benchmark-only; add it"),
+        ([ONLY, "--against=no-such"], "--against no-such: Needed a single revision; name a commit of"),
+        ([ONLY, "--against=HEAD", "-k", "cache"], "measures its own benchmarks: leave out -k"),
+        ([ONLY, "--against=HEAD", "--benchmark-json=x"], "leave out --benchmark-json"),
+        ([ONLY, "--against=HEAD", "--model=a", "--model=b"], "compares one model: leave out the other"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_error(options: list[str], words: str) -> None:
+    done = pytest_run(*options)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+PLANTED = """
+def pytest_configure():
+    from benchmarks import plugin
+    from benchmarks.against.comparison import Comparison, Row
+    from benchmarks.against.paired import Ratio
+    from benchmarks.against.vectors import VectorChange
+    from embeddings.errors import EmbeddingsError
+
+    def compare(revision, model, options, sets):
+        same = VectorChange(True, 9, 1.0, "", (), 0)
+        one = Ratio(1, 1, 1)
+        fast = Row("short texts", "time", Ratio(0.8, 0.78, 0.83), one, 0.1, "pass", evidence="faster")
+        slow = Row("one text", "time", Ratio(1.2, 1.18, 1.23), one, 0.1, "FAIL", True, "slower")
+        return Comparison(revision, "0" * 40, model, 20, {rows}, same, (repr(options),))
+
+    plugin.compare = compare
+"""
+
+
+def test_a_tree_that_only_gets_faster_is_green(tmp_path: Path) -> None:
+    done = run_with_plugin(
+        tmp_path, PLANTED.replace("{rows}", "(fast,)"), ONLY, "--against=HEAD", "--device=cpu"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"short texts +time +0.800x +0.780 to 0.830 +<= 1.10 +pass\n", done.stdout)
+    assert "  short texts: faster\n" in done.stdout
+    assert "'--device=cpu'" in done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_a_slower_tree_is_red(tmp_path: Path) -> None:
+    """The exit code, the count, the one line, and JUnit's case."""
+    junit = tmp_path / "junit.xml"
+    some = (ONLY, "--against=HEAD", f"--junitxml={junit}")
+    done = run_with_plugin(tmp_path, PLANTED.replace("{rows}", "(fast, slow)"), *some)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "1 failed, 1 passed" in done.stdout
+    assert "one text: 1.200 (1.180 to 1.230), at most 1.10: FAIL; slower" in done.stdout
+    assert "Traceback" not in done.stdout
+    text = junit.read_text(encoding="utf-8")
+    assert 'failures="1"' in text
+    assert 'tests="2"' in text
+
+
+BROKEN = """
+def pytest_configure():
+    from benchmarks import plugin
+    from embeddings.errors import EmbeddingsError
+
+    def compare(*given):
+        raise EmbeddingsError("HEAD", "its process stopped", mend="see why")
+
+    plugin.compare = compare
+"""
+
+
+def test_a_comparison_that_stops_is_red(tmp_path: Path) -> None:
+    done = run_with_plugin(tmp_path, BROKEN, ONLY, "--against=HEAD")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "HEAD: its process stopped; see why" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+INTERRUPTED = """
+def pytest_configure():
+    from functools import partial
+    from pathlib import Path
+    from benchmarks import plugin
+    plugin.compare = partial(plugin.compare, root=Path({root!r}), generations=10**6)
+"""
+
+
+def test_ctrl_c_of_a_run_leaves_nothing(tmp_path: Path, root: Path, model: str) -> None:
+    """Pytest in the midst of its rounds: no worktree, no process of the group that it leads."""
+    (tmp_path / "a_plugin.py").write_text(INTERRUPTED.format(root=str(root)), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "a_plugin", ONLY]
+    with subprocess.Popen(
+        [*command, "--against=HEAD", f"--model={model}"],
+        cwd=harness.ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        while process.poll() is None and not (workers := workers_of(process.pid)):
+            pass
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert "KeyboardInterrupt" in said
+    assert worktrees(root) == 1
+    assert workers
+    assert not [pid for pid in workers if alive(pid)]
+
+
+def workers_of(parent: int) -> list[int]:
+    """Return the children of a process that are workers."""
+    done = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,args="],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = (line.split(maxsplit=2) for line in done.stdout.splitlines())
+    return [int(pid) for pid, of, *args in rows if int(of) == parent and "tree_worker" in " ".join(args)]
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
