@@ -1,6 +1,7 @@
 """A new process that encodes: ``python -m tests.elsewhere``, JSON in, .npy out."""
 
 import importlib
+import io
 import json
 import sys
 import warnings
@@ -29,7 +30,9 @@ def main() -> None:
             precision=asked["precision"],
         )
         vectors = model.encode(asked["texts"])
-    np.save(sys.stdout.buffer, vectors, allow_pickle=False)
+    whole = io.BytesIO()  # NumPy asks a file for its position, and a buffered pipe has none
+    np.save(whole, vectors, allow_pickle=False)
+    sys.stdout.buffer.write(whole.getvalue())
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def _escaped(text: str, also: str = "") -> str:
 
 
 def annotations(record: Mapping[str, Any], root: Path = ROOT) -> list[str]:
-    """Return the workflow commands for what is red: on the bar that was missed and on the text that missed it.
+    """Return the workflow commands for what is red: on the bar that was missed, on the text that missed it.
 
     root: where the fixtures lie that the texts are looked up in.
     """
@@ -114,14 +114,24 @@ def summary(record: Mapping[str, Any], page: str = "") -> str:
     """Return the summary in Markdown: what is red and why, what moved, and then the page of the report."""
     red = record["verdict"] != "pass"
     lines = [f"## {'FAIL' if red else 'pass'}: embedding gate", ""]
-    lines += [f"- {_plain(reason)}" for reason in record["reasons"]]
+    lines += [f"- {_plain(reason)}" for reason in record["reasons"] if not _in_table(reason, record)]
     for model in record["models"]:
         lines += ["", f"### {_plain(model['name'])}", "", *map(_plain, model["looks_like"]), ""]
         lines += _table(model["verdicts"])
     if judge := record["judge"]:
         lines += ["", "### Judged by the base", "", *_judge(judge)]
-    text = "\n".join(lines) + "\n" + (f"\n---\n\n{page}" if page else "")
+    text = "\n".join(lines) + "\n" + (f"\n---\n\n{page.rstrip()}\n" if page else "")
     return _cut(text)
+
+
+def _in_table(reason: str, record: Mapping[str, Any]) -> bool:
+    """Whether a reason is a red verdict, which the table shows."""
+    return any(
+        f"{verdict['check']}: measured " in reason
+        for model in record["models"]
+        for verdict in model["verdicts"]
+        if verdict["red"]
+    )
 
 
 def _table(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -141,8 +151,8 @@ def _judge(judge: Mapping[str, Any]) -> list[str]:
         return [f"The judge is that of {judge['base'][:12]}, unchanged."]
     state = "approved" if judge["approved"] else "NOT APPROVED"
     return [
-        f"**The judge changed: {state}.** By the base's judge ({judge['base'][:12]}): {judge['base_verdict']}; "
-        f"by the head's own: {judge['head_verdict']}. Digest: `{judge['digest']}`",
+        f"**The judge changed: {state}.** By the base's judge ({judge['base'][:12]}): "
+        f"{judge['base_verdict']}; by the head's own: {judge['head_verdict']}. Digest: `{judge['digest']}`",
         "",
         *(f"- {_plain(line)}" for line in judge["moved"]),
     ]

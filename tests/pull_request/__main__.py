@@ -17,7 +17,16 @@ from typing import Any
 from embeddings.errors import EmbeddingsError
 from embeddings.report.record import make_record
 from embeddings.report.write import write_files, write_report
-from tests.pull_request.changes import DIGITS, MARK, Change, approves, changes_of, digest_of, moved_by
+from tests.pull_request.changes import (
+    DIGITS,
+    MARK,
+    Change,
+    approves,
+    changes_of,
+    digest_of,
+    moved_by,
+    printable,
+)
 from tests.pull_request.gate import Outcome, Stopped, run_gate, stoppable
 from tests.pull_request.trees import git, lay_over, read_commit, read_work_tree, resolve
 
@@ -46,7 +55,7 @@ class Judgement:
     def reasons(self) -> list[str]:
         """Why it is red; empty where it is not."""
         unapproved = [self._changed()] if self.changes and not self.approved else []
-        return [*unapproved, *self.counts.reasons]
+        return [printable(reason) for reason in (*unapproved, *self.counts.reasons)]
 
     def _changed(self) -> str:
         names = ", ".join(change.path for change in self.changes)
@@ -61,7 +70,7 @@ class Judgement:
         """Return what the record says of it."""
         return {
             "base": self.base,
-            "changed": [change.path for change in self.changes],
+            "changed": [printable(change.path) for change in self.changes],
             "moved": moved_by(self.changes),
             "digest": self.digest,
             "approved": self.approved,
@@ -170,7 +179,7 @@ def lines_of(judgement: Judgement) -> list[str]:
     lines = ["", f"--- judged by {judgement.base[:12]}", f"the base's judge: {judge_['base_verdict']}"]
     if judgement.changes:
         lines += [f"THE JUDGE CHANGED: {'approved' if judgement.approved else 'not approved'}"]
-        lines += [f"  {line}" for line in judge_["moved"]]
+        lines += [f"  - {line}" for line in judge_["moved"]]
         lines += [f"the head's own judge: {judge_['head_verdict']}", f"digest: {judgement.digest}"]
     lines += [f"FAIL: {reason}" for reason in red]
     return [*lines, "verdict: FAIL" if red else "verdict: pass"]

@@ -11,7 +11,7 @@ from typing import Any
 from tests.pull_request.roles import role
 from tests.pull_request.trees import Tree
 
-__all__ = ["Change", "approves", "changes_of", "digest_of", "moved_by"]
+__all__ = ["Change", "approves", "changes_of", "digest_of", "moved_by", "printable"]
 
 BARS = "fixtures/thresholds.toml"
 DIGITS = 32  # of a digest, at least: 128 bits, and with "judge:" before them they fit in a label
@@ -75,7 +75,12 @@ def moved_by(changes: Iterable[Change]) -> list[str]:
         lines.append(f"{change.path}: {_extent(change)}")
         if change.path == BARS:
             lines += [f"{change.path}: {line}" for line in _bars_moved(change.old, change.new)]
-    return lines
+    return [printable(line) for line in lines]
+
+
+def printable(text: str) -> str:
+    """Return text on one line: what a file's name or a bar's holds cannot pass for a line of this program's."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _extent(change: Change) -> str:

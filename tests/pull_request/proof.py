@@ -1,7 +1,7 @@
-"""What three pull requests get: ``python -m tests.pull_request.proof DIR`` (about five minutes on two cores).
+"""What three pull requests get: ``python -m tests.pull_request.proof DIR`` (five minutes on two cores).
 
-One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every bar that this missed. Each
-is judged in a clone of this repository's last commit; reports and summaries are written into DIR.
+One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every bar that this missed.
+Each is judged in a clone of this repository's last commit; reports and summaries are written into DIR.
 """
 
 import json
@@ -52,8 +52,8 @@ def hidden(bars: str, model: str, missed: Sequence[Mapping[str, Any]]) -> str:
         if verdict["measured"] is None or not bound:
             continue
         bar = min(bound, key=lambda one: one["model"] == "any")
-        around = (verdict["measured"] - 0.001, verdict["measured"] + 0.001)
-        bar |= {"measured": verdict["measured"]}
+        around = (round(verdict["measured"] - 0.001, 4), round(verdict["measured"] + 0.001, 4))
+        bar |= {"measured": round(verdict["measured"], 4)}
         bar |= {name: at for name, at in zip(("at_least", "at_most"), around, strict=True) if name in bar}
         bar |= {"band": list(around)} if "band" in bar else {}
     return "\n".join(
@@ -74,16 +74,15 @@ def main(folder: Path) -> int:
         moved = hidden(bars.read_text(encoding="utf-8"), wrong["models"][0]["name"], missed)
         bars.write_text(moved, encoding="utf-8")
         twice = judged(clone, folder / "hidden")
+    fault, judge = wrong["models"][0]["looks_like"][0], twice["judge"]
     print(f"unchanged: {unchanged['verdict']}")
-    print(
-        f"wrong pooling: {wrong['verdict']}, {len(missed)} checks red; {wrong['models'][0]['looks_like'][:1]}"
-    )
-    print(f"and bars moved: {twice['verdict']}; {twice['judge'] | {'moved': len(twice['judge']['moved'])}}")
+    print(f"wrong pooling: {wrong['verdict']}, {len(missed)} checks red, {fault}")
+    print(f"wrong pooling, bars moved: {twice['verdict']}, {len(twice['reasons'])} reasons")
+    print(f"  {len(judge['moved'])} lines of what moved; by the base's judge: {judge['base_verdict']}")
+    print(f"  by its own: {judge['head_verdict']}; approved: {judge['approved']}")
     red_twice = twice["reasons"][0].startswith("the judge changed") and len(twice["reasons"]) > 1
-    named = any("first-token pooling" in line for line in wrong["models"][0]["looks_like"])
-    return (
-        0 if (unchanged["verdict"], wrong["verdict"], red_twice, named) == ("pass", "fail", True, True) else 1
-    )
+    right = unchanged["verdict"] == "pass" and wrong["verdict"] == "fail" and red_twice
+    return 0 if right and "first-token pooling" in fault else 1
 
 
 if __name__ == "__main__":

@@ -207,6 +207,16 @@ def test_what_moved() -> None:
     ]
 
 
+def test_no_name_can_pass_for_a_line_of_the_log() -> None:
+    bar = b'[[bar]]\ncheck = "a\\n::error::b"\nmodel = "m"\nat_most = 1\n'
+    lines = moved_by([Change("fixtures/thresholds.toml", b"", bar), Change("tests/\udcff\n::x", None, b"")])
+    assert [line for line in lines if not line.isprintable()] == []
+    assert lines[1:] == [
+        "fixtures/thresholds.toml: a\\n::error::b (m): none -> at_most 1",
+        "tests/\\udcff\\n::x: added, +0 -0 lines",
+    ]
+
+
 def test_digest_is_of_files_and_verdict() -> None:
     one = Change("a", b"1", b"2")
     others = [Change("a", b"1", b"3"), Change("a", b"0", b"2"), Change("b", b"1", b"2")]
