@@ -79,7 +79,7 @@ def moved_by(changes: Iterable[Change]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Return text on one line: what a file's name or a bar's holds cannot pass for a line of this program's."""
+    """Return text on one line: the name of a file or a bar cannot pass for a line of this program's."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 

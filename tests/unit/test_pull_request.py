@@ -99,7 +99,8 @@ def test_a_person_approves_what_was_seen_and_nothing_else(toy: Path) -> None:
     edit(toy, WIDER)
     digest = judged(toy)["judge"]["digest"]
     assert judged(toy, "--approve", "0" * 64)["verdict"] == "fail"
-    assert judged(toy, "--approve", f"a label, judge:{digest[:32]}")["judge"]["approved"]
+    approved = judged(toy, "--approve", f"a label, judge:{digest[:32]}")
+    assert (approved["judge"]["approved"], approved["verdict"]) == (True, "pass")
     edit(toy, WORSE)  # afterwards: the verdict of the base's judge is another one
     assert judged(toy, "--approve", digest)["verdict"] == "fail"
     edit(toy, {"embeddings/__init__.py": FILES["embeddings/__init__.py"], "tests/other.py": "0"})
@@ -129,7 +130,6 @@ ALTERS = "open({!r}, 'a').write('# altered')" + HARMLESS
             {"pyproject.toml": FILES["pyproject.toml"] + 'addopts = ["-p", "embeddings.plugin"]\n'},
             "the judge changed",
         ),
-        ({"embeddings/catalog.py": 'DEFAULT_MODEL = "another"\n'}, "parity: measured 3.0"),
         (
             {"embeddings/conftest.py": "def pytest_collection_modifyitems(items): items.clear()\n"},
             "the judge changed",
@@ -146,6 +146,11 @@ def test_tricks_stay_red(toy: Path, files: dict[str, str], reason: str) -> None:
     record = judged(toy)
     assert record["judge"]["base_verdict"] == "fail"  # untouched by what the head brings besides
     assert any(reason in line for line in record["reasons"])
+
+
+def test_the_base_names_the_model(toy: Path) -> None:
+    edit(toy, {"embeddings/catalog.py": 'DEFAULT_MODEL = "another"\n'})
+    assert judged(toy)["models"][0]["asked_for"] == "toy"
 
 
 def test_a_part_of_the_gate_is_no_verdict(toy: Path) -> None:

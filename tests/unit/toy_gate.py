@@ -54,6 +54,7 @@ def gate(request):
 def pytest_sessionfinish(session):
     record = json.loads((ROOT / "tests/record.json").read_text())
     record["models"][0]["verdicts"] = VERDICTS
+    record["models"][0]["asked_for"] = str(session.config.getoption("model"))
     record["made"]["machine"] = " ".join(sorted(os.environ))
     record["verdict"] = "fail" if session.exitstatus else "pass"
     record["reasons"] = [f"toy: {one['check']}: measured {one['measured']}" for one in VERDICTS if one["red"]]
