@@ -1,0 +1,68 @@
+// Draws each picture after the first paint, in the colours of the reader's scheme; again where that changes.
+"use strict";
+{
+  const night = matchMedia("(prefers-color-scheme: dark)");
+  const scheme = {
+    light: { ink: "#1f2328", faint: "#d0d7de", paper: "#ffffff" },
+    dark: { ink: "#e6edf3", faint: "#3d444d", paper: "#161b22" },
+  };
+  const PRINTED = 660; // pixels across a printed page
+
+  const template = ({ ink, faint, paper }) => {
+    const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true };
+    const side = { ...axis, showbackground: false };
+    return {
+      layout: {
+        font: { color: ink, family: "system-ui, sans-serif", size: 13 },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        xaxis: axis,
+        yaxis: axis,
+        scene: { xaxis: side, yaxis: side, zaxis: side },
+        hoverlabel: { align: "left", bgcolor: paper, bordercolor: ink, font: { color: ink } },
+        modebar: { bgcolor: "rgba(0,0,0,0)", color: ink },
+        margin: { t: 30, r: 20, b: 60, l: 70 },
+      },
+    };
+  };
+
+  // No button leads to a host, no formula fetches its renderer, no map its outlines.
+  const config = { displaylogo: false, responsive: true, typesetMath: false, plotlyServerURL: "", topojsonURL: "" };
+
+  const read = (picture) => {
+    const figure = JSON.parse(picture.querySelector("script").textContent);
+    if (figure.texts.length) {
+      // The label of each cell: both its texts. Written out, they would be most of the page.
+      figure.data[0].text = figure.texts.map((row) => figure.texts.map((column) => `${row}<br>${column}`));
+    }
+    return { ...figure, plot: picture.querySelector(".plot") };
+  };
+
+  const draw = ({ plot, data, layout }, printed) => {
+    const colours = night.matches && !printed ? scheme.dark : scheme.light;
+    const width = printed ? { width: PRINTED, autosize: false } : { autosize: true };
+    return Plotly.react(plot, data, { ...layout, ...width, template: template(colours) }, config);
+  };
+
+  const start = () => {
+    const figures = [...document.querySelectorAll(".picture")].map(read);
+    const all = (printed) => figures.forEach((figure) => draw(figure, printed));
+    for (const { plot } of figures) plot.textContent = "";
+    all(false);
+    night.addEventListener("change", () => all(false));
+    addEventListener("beforeprint", () => all(true));
+    addEventListener("afterprint", () => all(false));
+    document.documentElement.dataset.pictures = "drawn";
+  };
+
+  const load = async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.src = URL.createObjectURL(new Blob([await new Response(stream).text()], { type: "text/javascript" }));
+    script.onload = start;
+    document.body.append(script);
+  };
+
+  requestAnimationFrame(() => setTimeout(load)); // the first: before the first paint; the second: after it
+}

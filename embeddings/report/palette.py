@@ -1,0 +1,91 @@
+"""What all pictures have in common: colours, markers and dashes that go together, and texts as labels."""
+
+import html
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+__all__ = [
+    "COLOURS",
+    "LIMIT",
+    "OUTLINE",
+    "SYMBOLS",
+    "Picture",
+    "hover",
+    "label",
+    "line_of",
+    "log_axis",
+    "marker_of",
+]
+
+# Okabe and Ito's colours, which readers with any of the usual kinds of colour blindness tell apart
+# (https://jfly.uni-koeln.de/color/). Grey stands for their black, which does not show on a dark page.
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#999999", "#F0E442")
+LIMIT = "#D55E00"  # of what the gate requires
+OUTLINE = "#777777"  # shows on white and on black: yellow does not on white, nor blue on black
+# Those of plotly's 3-D maps but "x", which is a letter there that not every font has.
+SYMBOLS = ("circle", "square", "diamond", "cross", "circle-open", "square-open", "diamond-open")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+COLUMNS, LINES = 60, 8  # of a hovering label
+
+
+class Picture(NamedTuple):
+    """One figure.
+
+    caption: what it shows, in plain text. data, layout: of plotly.js. height: pixels. texts: a line for each
+    row of a square heat map, from which the page makes the label of each cell.
+    """
+
+    caption: str
+    data: list[dict[str, Any]]
+    layout: dict[str, Any]
+    height: int = 420
+    texts: Sequence[str] = ()
+
+
+def label(text: str) -> str:
+    """Return a text as plotly.js shows it letter by letter: it takes tags and entities for its own."""
+    return html.escape(text, quote=False)
+
+
+def hover(text: str) -> str:
+    """Return a text as a hovering label of at most LINES lines of COLUMNS characters."""
+    return "<br>".join(map(label, textwrap.wrap(text, COLUMNS, max_lines=LINES, placeholder=" …")))
+
+
+def marker_of(number: int) -> dict[str, Any]:
+    """Return the marker of category or model i: no two of the first 56 have both colour and symbol alike."""
+    colour, symbol = COLOURS[number % len(COLOURS)], SYMBOLS[number % len(SYMBOLS)]
+    outline = {"width": 2, "color": colour} if symbol.endswith("open") else {"width": 1, "color": OUTLINE}
+    return {"color": colour, "symbol": symbol, "line": outline}
+
+
+def line_of(number: int) -> dict[str, Any]:
+    """Return the line of series i, whose dashes tell what its colour tells."""
+    return {"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)], "width": 2}
+
+
+def log_axis(title: str, values: Iterable[float]) -> dict[str, Any]:
+    """Return a logarithmic axis around values above 0, with ticks at 1, 2, 5 times powers of ten.
+
+    Over more than three powers the powers alone have ticks: labels must not meet.
+    """
+    found = list(values)
+    low, high = min(found) / 1.4, max(found) * 1.4
+    steps = (1, 2, 5) if high / low <= 1e3 else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    return {
+        "title": {"text": title},
+        "type": "log",
+        "range": [math.log10(low), math.log10(high)],
+        "tickvals": ticks,
+        "ticktext": [short(tick) for tick in ticks],
+    }
+
+
+def short(number: float) -> str:
+    """Return a number above 0 with the prefix of its thousands: 0.5, 20, 5k, 2M, 100G, 1T."""
+    power = min(max(math.floor(math.log10(number) / 3 + 1e-9), 0), 4)
+    return f"{number / 1000**power:.4g}{'kMGT'[power - 1] if power else ''}"
