@@ -170,6 +170,9 @@ def write(folder: Path, judgement: Judgement, record: dict[str, Any]) -> None:
     write_files(folder / "base", judgement.by_base.files)
     if judgement.own:
         write_files(folder / "head", judgement.own.files)
+    else:  # what an earlier run left there is not of this one
+        for name in judgement.by_base.files:
+            (folder / "head" / name).unlink(missing_ok=True)
     write_report(folder, record)
 
 

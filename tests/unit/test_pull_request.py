@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def judged(toy: Path, *options: str) -> dict[str, Any]:
     return record
 
 
-UNUSED = {"docs/", "action.yml", ".github/"}  # for what is to come
+UNUSED = {"docs/"}  # for what is to come
 
 
 def test_every_file_is_judged_or_judge_or_neither() -> None:
@@ -113,6 +114,7 @@ def test_approved_words_are_whole_digests() -> None:
     assert not any(approves(words, digest) for words in ("", digest[:31], digest + "0", "judge:"))
 
 
+SAYS = "import atexit, os\natexit.register(os.write, 1, b'::error::no\\n')\n"
 HARMLESS = "\ndef encode():\n    return 1.0\n"
 ALTERS = "open({!r}, 'a').write('# altered')" + HARMLESS
 
@@ -239,6 +241,26 @@ def test_a_run_sees_no_token_and_no_settings(toy: Path, monkeypatch: pytest.Monk
         and json.loads((toy.parent / "report/base/report.json").read_text())["made"]["machine"].split()
     )
     assert not [name for name in seen if name.startswith(("GITHUB_", "PYTEST_A", "PYTEST_PL", "PYTHONPATH"))]
+
+
+def test_github_obeys_nothing_that_a_run_prints(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    edit(toy, {"embeddings/__init__.py": SAYS + HARMLESS})
+    assert judged(toy)["verdict"] == "pass"
+    found = re.search(r"^::stop-commands::(\w{32})\n(.*)^::(\w{32})::\n", capfd.readouterr().out, re.S | re.M)
+    assert found
+    assert found[1] == found[3]
+    assert "::error::no" in found[2]
+
+
+def test_a_report_of_a_judge_that_did_not_change_keeps_no_other(toy: Path) -> None:
+    edit(toy, WIDER)
+    judged(toy)
+    git(toy, "checkout", "-q", ".")
+    judged(toy)
+    assert not list((toy.parent / "report" / "head").iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
