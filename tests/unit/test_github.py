@@ -172,15 +172,15 @@ def test_the_workflow_may_only_read() -> None:
     [
         (
             {"MODEL": "models/mine", "ARGUMENTS": "--device=cpu -x"},
-            "-m pytest -m quality --report=R --junitxml=R/junit.xml --device=cpu -x --model=W/models/mine",
+            "9 -m pytest -m quality --report=R --junitxml=R/junit.xml --device=cpu -x --model=W/models/mine",
         ),
         (
             {"MODEL": "$(touch no)"},
-            "-m pytest -m quality --report=R --junitxml=R/junit.xml --model=$(touch no)",
+            "7 -m pytest -m quality --report=R --junitxml=R/junit.xml --model=$(touch no)",
         ),
         (
             {"BASE": "HEAD", "HEAD": "head", "APPROVE": "bug judge:ab"},
-            "-m tests.pull_request --base=HEAD --head=W/head --python=P --approve=bug judge:ab --report=R",
+            "7 -m tests.pull_request --base=HEAD --head=W/head --python=P --approve=bug judge:ab --report=R",
         ),
     ],
 )
@@ -188,7 +188,7 @@ def test_the_step_that_runs_the_gate(tmp_path: Path, inputs: dict[str, str], exp
     """Run it as GitHub does, with a Python that only prints what it is asked."""
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.write_text('#!/bin/sh\nprintf "%s " "$#" "$@"\n')
     python.chmod(0o755)
     (tmp_path / "models" / "mine").mkdir(parents=True)
     text = (ROOT / "action.yml").read_text(encoding="utf-8")
