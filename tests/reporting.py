@@ -106,11 +106,12 @@ def record_of(session: pytest.Session) -> dict[str, Any]:
     config = session.config
     parts = [*config.hook.pytest_gate_record(config=config), {"reasons": config.stash[FAILED]}]
     parts.append({"published": gathered.published_elsewhere(), "peers": gathered.peers()})
-    return make_record(made(config), parts, passed=session.exitstatus == pytest.ExitCode.OK)
+    command = shlex.join(["pytest", *config.invocation_params.args])
+    return make_record(made(command), parts, passed=session.exitstatus == pytest.ExitCode.OK)
 
 
-def made(config: pytest.Config) -> dict[str, Any]:
-    """Say when, by what and on what a run was made."""
+def made(command: str) -> dict[str, Any]:
+    """Say when, by what and on what a run was made, by that command."""
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "version": tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
@@ -120,7 +121,7 @@ def made(config: pytest.Config) -> dict[str, Any]:
         "device": "cpu" if on_cpu() else "gpu",
         "machine": chip(),
         "cores": os.cpu_count(),
-        "command": shlex.join(["pytest", *config.invocation_params.args]),
+        "command": command,
     }
 
 

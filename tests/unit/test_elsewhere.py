@@ -19,7 +19,9 @@ ASKED: dict[str, Any] = {
 }
 
 
-def test_answers_again_and_again() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # NumPy asks a file for its position; a buffered pipe has none
+def test_answers_again_and_again(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with Elsewhere() as process:
         first, second = process.encode(ASKED), process.encode({**ASKED, "texts": ["a text"]})
     np.testing.assert_allclose(second[0], first[0], atol=2e-6)

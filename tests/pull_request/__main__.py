@@ -1,0 +1,211 @@
+"""Judges a work tree by a base revision: ``python -m tests.pull_request --base REV``.
+
+Nothing of the head is imported here. Run it from a checkout of the base with ``--head PATH``, and not even
+this file is the head's.
+"""
+
+import argparse
+import ast
+import importlib
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embeddings.errors import EmbeddingsError
+from embeddings.report.record import make_record
+from embeddings.report.write import write_files, write_report
+from tests.pull_request.changes import (
+    DIGITS,
+    MARK,
+    Change,
+    approves,
+    changes_of,
+    digest_of,
+    moved_by,
+    printable,
+)
+from tests.pull_request.gate import Outcome, Stopped, run_gate, stoppable
+from tests.pull_request.trees import git, lay_over, read_commit, read_work_tree, resolve
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOG = "embeddings/catalog.py"
+REFUSED = 2  # the status where nothing could be judged
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What both judges said. own: the verdict of the head's own judge, or None where it is the base's."""
+
+    base: str
+    by_base: Outcome
+    own: Outcome | None
+    changes: Sequence[Change]
+    approved: bool
+    digest: str
+
+    @property
+    def counts(self) -> Outcome:
+        """The run that counts: the base's judge, until a person has approved another."""
+        return self.own if self.own and self.approved else self.by_base
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is red; empty where it is not."""
+        unapproved = [self._changed()] if self.changes and not self.approved else []
+        return [printable(reason) for reason in (*unapproved, *self.counts.reasons)]
+
+    def _changed(self) -> str:
+        names = ", ".join(change.path for change in self.changes)
+        own = self.own.verdict if self.own else "none"
+        return (
+            f"the judge changed: {names}; verdict of the base's judge: {self.by_base.verdict}, of its own: "
+            f"{own}; a person approves exactly this by the label {MARK}{self.digest[:DIGITS]}, or here by "
+            f"--approve {self.digest}"
+        )
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what the record says of it."""
+        return {
+            "base": self.base,
+            "changed": [printable(change.path) for change in self.changes],
+            "moved": moved_by(self.changes),
+            "digest": self.digest,
+            "approved": self.approved,
+            "base_verdict": self.by_base.verdict,
+            "head_verdict": self.own.verdict if self.own else None,
+        }
+
+
+def arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Read the command line; what is not of this command is pytest's."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.pull_request",
+        description=__doc__,
+        epilog="Other options go to pytest -m quality.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--base", required=True, metavar="REV", help="the revision that judges")
+    parser.add_argument(
+        "--head", type=Path, default=ROOT, metavar="PATH", help="the work tree that is judged (default: this)"
+    )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write the report of the run into DIR")
+    parser.add_argument(
+        "--approve", default="", metavar="DIGEST", help="accept the change of the judge that has this digest"
+    )
+    parser.add_argument(
+        "--python", default=sys.executable, metavar="FILE", help="the interpreter with the head's packages"
+    )
+    return parser.parse_known_args(argv)
+
+
+def judge(asked: argparse.Namespace, options: Sequence[str], root: Path) -> Judgement:
+    """Run the base's gate on the head's library, and the head's own gate where the judge differs.
+
+    Raises:
+        InputError: a revision or a folder is not there, or a judged file is no plain one.
+
+    """
+    commit = resolve(root, asked.base)
+    base, head = read_commit(root, commit), read_work_tree(asked.head)
+    changes = changes_of(base, head)
+    laid = lay_over(base, head)
+    by_base, own = _gate("the base's judge", laid, asked, [*_named(base, options), *options]), None
+    if changes:
+        plain = {path: data for path, data in head.items() if data is not None}
+        own = _gate("the head's own judge", plain, asked, [*_named(head, options), *options])
+    digest = digest_of(changes, by_base.verdict)
+    return Judgement(commit, by_base, own, changes, approves(asked.approve, digest), digest)
+
+
+def _gate(name: str, tree: Mapping[str, bytes], asked: argparse.Namespace, options: list[str]) -> Outcome:
+    print(f"\n--- by {name}: pytest -m quality {shlex.join(options)}", flush=True)
+    return run_gate(tree, asked.python, options)
+
+
+def _named(tree: Mapping[str, bytes | None], options: Sequence[str]) -> list[str]:
+    """Name the judge's default model and baseline where none is asked for: it stands in a judged file."""
+    if any(option.startswith("--recorded") for option in options):
+        return []
+    lines = ast.parse(tree.get(CATALOG) or b"").body
+    default = next(
+        (
+            str(line.value.value)
+            for line in lines
+            if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
+            if isinstance(line.targets[0], ast.Name) and line.targets[0].id == "DEFAULT_MODEL"
+        ),
+        "",
+    )
+    missing = ["--model", "--baseline"] if default else []
+    return [f"{name}={default}" for name in missing if not any(one.startswith(name) for one in options)]
+
+
+def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> dict[str, Any]:
+    """Return the record of the run that counts, with what is said of the judge."""
+    record = judgement.counts.record
+    if record is None:  # it left none
+        made = importlib.import_module("tests.reporting").made(command)
+        record = make_record(made, [], passed=False)
+    try:
+        at = resolve(asked.head, "HEAD")
+        changed = bool(git(asked.head, "status", "--porcelain").strip())
+    except EmbeddingsError:  # no commit yet
+        at, changed = None, None
+    record["made"] |= {"revision": at, "changed": changed, "command": command}
+    red = judgement.reasons
+    return record | {"verdict": "fail" if red else "pass", "reasons": red, "judge": judgement.as_data()}
+
+
+def write(folder: Path, judgement: Judgement, record: dict[str, Any]) -> None:
+    """Write the report, and below it what each run wrote of its own.
+
+    Raises:
+        InputError: it cannot be written.
+
+    """
+    write_files(folder / "base", judgement.by_base.files)
+    if judgement.own:
+        write_files(folder / "head", judgement.own.files)
+    else:  # what an earlier run left there is not of this one
+        for name in judgement.by_base.files:
+            (folder / "head" / name).unlink(missing_ok=True)
+    write_report(folder, record)
+
+
+def lines_of(judgement: Judgement) -> list[str]:
+    """Return what a person reads at the end of the run."""
+    judge_, red = judgement.as_data(), judgement.reasons
+    lines = ["", f"--- judged by {judgement.base[:12]}", f"the base's judge: {judge_['base_verdict']}"]
+    if judgement.changes:
+        lines += [f"THE JUDGE CHANGED: {'approved' if judgement.approved else 'not approved'}"]
+        lines += [f"  - {line}" for line in judge_["moved"]]
+        lines += [f"the head's own judge: {judge_['head_verdict']}", f"digest: {judgement.digest}"]
+    lines += [f"FAIL: {reason}" for reason in red]
+    return [*lines, "verdict: FAIL" if red else "verdict: pass"]
+
+
+def main(argv: Sequence[str], root: Path = ROOT) -> int:
+    """Judge, report and return the exit status: 0 green, 1 red, 2 not to be judged; 128 + the signal."""
+    asked, options = arguments(argv)
+    try:
+        with stoppable():
+            judgement = judge(asked, options, root)
+            if asked.report:
+                command = shlex.join(["python", "-m", "tests.pull_request", *argv])
+                write(asked.report, judgement, record_of(judgement, asked, command))
+    except EmbeddingsError as error:
+        print(f"tests.pull_request: {error}", file=sys.stderr)
+        return REFUSED
+    except Stopped as stopped:
+        print(f"tests.pull_request: stopped by {stopped}, and cleared up", file=sys.stderr)
+        return 128 + stopped.number
+    print("\n".join(lines_of(judgement)), flush=True)
+    return 1 if judgement.reasons else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

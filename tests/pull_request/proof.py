@@ -1,0 +1,89 @@
+"""What three pull requests get: ``python -m tests.pull_request.proof DIR`` (five minutes on two cores).
+
+One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every bar that this missed.
+Each is judged in a clone of this repository's last commit; reports and summaries are written into DIR.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.pull_request.changes import BARS
+from tests.pull_request.trees import git
+
+ROOT = Path(__file__).resolve().parents[2]
+POOLING = "embeddings/pooling.py"
+RIGHT = "    return mx.where(real[..., None], hidden, 0).sum(axis=1) / lengths[:, None]\n"
+WRONG = (
+    "    return mx.where(real[..., None], hidden, 0)[:, 0]\n"  # the first token, under the name of the mean
+)
+
+
+def judged(clone: Path, report: Path) -> dict[str, Any]:
+    """Judge the clone's work tree by its commit, show it as GitHub would, and return the record."""
+    report.mkdir(parents=True, exist_ok=True)
+    with (report / "run.log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.pull_request", "--base", "HEAD", f"--report={report}"]
+        subprocess.run(command, cwd=clone, stdout=log, stderr=subprocess.STDOUT, check=False)
+    shown = {**os.environ, "GITHUB_STEP_SUMMARY": str(report / "summary.md")}
+    with (report / "annotations.txt").open("wb") as log:
+        command = [sys.executable, "-m", "tests.github", str(report / "report.json")]
+        subprocess.run(command, cwd=clone, env=shown, stdout=log, check=True)
+    record = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    assert isinstance(record, dict)
+    return record
+
+
+def hidden(bars: str, model: str, missed: Sequence[Mapping[str, Any]]) -> str:
+    """Return the file of bars with those that were missed set anew from what the fault measures."""
+    flat = [
+        {**bar, "check": check}
+        for bar in tomllib.loads(bars)["bar"]
+        for check in ([bar["check"]] if isinstance(bar["check"], str) else bar["check"])
+    ]
+    for verdict in missed:
+        bound = [bar for bar in flat if bar["check"] == verdict["check"] and bar["model"] in (model, "any")]
+        if verdict["measured"] is None or not bound:
+            continue
+        bar = min(bound, key=lambda one: one["model"] == "any")
+        around = (round(verdict["measured"] - 0.001, 4), round(verdict["measured"] + 0.001, 4))
+        bar |= {"measured": round(verdict["measured"], 4)}
+        bar |= {name: at for name, at in zip(("at_least", "at_most"), around, strict=True) if name in bar}
+        bar |= {"band": list(around)} if "band" in bar else {}
+    return "\n".join(
+        "[[bar]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in bar.items()) for bar in flat
+    )
+
+
+def main(folder: Path) -> int:
+    """Judge the three, print what came of them, and return 0 where each got what it should."""
+    with TemporaryDirectory(prefix="proof-") as scratch:
+        clone = Path(scratch) / "clone"
+        git(ROOT, "clone", "-q", "--no-hardlinks", str(ROOT), str(clone))
+        pooling, bars = clone / POOLING, clone / BARS
+        unchanged = judged(clone, folder / "unchanged")
+        pooling.write_text(pooling.read_text(encoding="utf-8").replace(RIGHT, WRONG), encoding="utf-8")
+        wrong = judged(clone, folder / "wrong")
+        missed = [one for one in wrong["models"][0]["verdicts"] if one["red"]]
+        moved = hidden(bars.read_text(encoding="utf-8"), wrong["models"][0]["name"], missed)
+        bars.write_text(moved, encoding="utf-8")
+        twice = judged(clone, folder / "hidden")
+    fault, judge = wrong["models"][0]["looks_like"][0], twice["judge"]
+    print(f"unchanged: {unchanged['verdict']}")
+    print(f"wrong pooling: {wrong['verdict']}, {len(missed)} checks red, {fault}")
+    print(f"wrong pooling, bars moved: {twice['verdict']}, {len(twice['reasons'])} reasons")
+    print(f"  {len(judge['moved'])} lines of what moved; by the base's judge: {judge['base_verdict']}")
+    print(f"  by its own: {judge['head_verdict']}; approved: {judge['approved']}")
+    red_twice = twice["reasons"][0].startswith("the judge changed") and len(twice["reasons"]) > 1
+    right = unchanged["verdict"] == "pass" and wrong["verdict"] == "fail" and red_twice
+    return 0 if right and "first-token pooling" in fault else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve()))

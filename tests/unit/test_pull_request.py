@@ -1,0 +1,301 @@
+"""A pull request is judged by its base, and cannot move its own goalposts."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embeddings.errors import InputError
+from tests.pull_request import trees
+from tests.pull_request.__main__ import ROOT, main
+from tests.pull_request.changes import Change, approves, changes_of, digest_of, moved_by
+from tests.pull_request.roles import ROLES, listed, role
+from tests.pull_request.trees import read_commit, read_work_tree, resolve
+from tests.unit.toy_gate import FILES, edit, git, make_toy
+
+WORSE = {"embeddings/__init__.py": "def encode():\n    return 3.0\n"}
+WIDER = {"fixtures/thresholds.toml": FILES["fixtures/thresholds.toml"].replace("2.0", "9.0")}
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    return make_toy(tmp_path / "toy")
+
+
+def judged(toy: Path, *options: str) -> dict[str, Any]:
+    """Judge the toy's work tree by its commit, and return the record."""
+    report = toy.parent / "report"
+    status = main(["--base", "HEAD", "--head", str(toy), "--report", str(report), *options], toy)
+    record = json.loads((report / "report.json").read_text())
+    assert (status == 0) == (record["verdict"] == "pass")
+    assert isinstance(record, dict)
+    return record
+
+
+UNUSED = {"docs/"}  # for what is to come
+
+
+def test_every_file_is_judged_or_judge_or_neither() -> None:
+    paths = trees.git(ROOT, "ls-files").decode().splitlines()
+    assert [path for path in paths if listed(path) is None] == []
+    assert {entry for entry in ROLES if not any(listed(path) == entry for path in paths)} <= UNUSED
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("embeddings/pooling.py", "judged"),
+        ("embeddings/evaluation/gate.py", "judge"),
+        ("embeddings/Evaluation/gate.py", "judge"),  # the same folder on macOS
+        ("Embeddings/report/html.py", "judge"),
+        ("embeddings/\u0435valuation/gate.py", "judge"),  # a letter of another script
+        ("embeddings_evil.py", "judge"),
+        ("embeddings/conftest.py", "judge"),
+        ("sitecustomize.py", "judge"),
+        ("pytest.ini", "judge"),
+        ("README.md", "neither"),
+        ("benchmarks/results/h100.json", "neither"),
+    ],
+)
+def test_roles(path: str, expected: str) -> None:
+    assert role(path) == expected
+
+
+def test_what_only_makes_the_library_better_is_green(toy: Path) -> None:
+    edit(toy, {"embeddings/__init__.py": "def encode():\n    return 0.5\n", "README.md": "faster"})
+    record = judged(toy)
+    assert record["judge"]["base_verdict"] == "pass"
+    assert record["judge"]["changed"] == record["reasons"] == []
+    assert record["models"][0]["verdicts"][0]["measured"] == 0.5  # the head's library
+
+
+def test_a_fault_is_red(toy: Path) -> None:
+    edit(toy, WORSE)
+    assert judged(toy)["reasons"] == ["toy: parity: measured 3.0"]
+
+
+def test_a_fault_that_widens_its_bar_is_red_twice(toy: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    edit(toy, WORSE | WIDER)
+    record = judged(toy)
+    judge = record["judge"]
+    assert (judge["base_verdict"], judge["head_verdict"], judge["approved"]) == ("fail", "pass", False)
+    assert judge["moved"] == [
+        "fixtures/thresholds.toml: changed, +1 -1 lines",
+        "fixtures/thresholds.toml: parity (toy): at_most 2.0 -> 9.0",
+        "fixtures/thresholds.toml: norm (toy): at_most 2.0 -> 9.0",
+    ]
+    assert record["reasons"][0].startswith("the judge changed: fixtures/thresholds.toml; verdict of the base")
+    assert record["reasons"][1:] == ["toy: parity: measured 3.0"]
+    assert "THE JUDGE CHANGED: not approved" in capfd.readouterr().out
+    assert {one.name for one in (toy.parent / "report" / "head").iterdir()} == {"report.json", "junit.xml"}
+
+
+def test_a_person_approves_what_was_seen_and_nothing_else(toy: Path) -> None:
+    edit(toy, WIDER)
+    digest = judged(toy)["judge"]["digest"]
+    assert judged(toy, "--approve", "0" * 64)["verdict"] == "fail"
+    approved = judged(toy, "--approve", f"a label, judge:{digest[:32]}")
+    assert (approved["judge"]["approved"], approved["verdict"]) == (True, "pass")
+    edit(toy, WORSE)  # afterwards: the verdict of the base's judge is another one
+    assert judged(toy, "--approve", digest)["verdict"] == "fail"
+    edit(toy, {"embeddings/__init__.py": FILES["embeddings/__init__.py"], "tests/other.py": "0"})
+    assert judged(toy, "--approve", digest)["verdict"] == "fail"
+
+
+def test_approved_words_are_whole_digests() -> None:
+    digest = "ab" * 32
+    assert approves(digest, digest)
+    assert not any(approves(words, digest) for words in ("", digest[:31], digest + "0", "judge:"))
+
+
+SAYS = "import atexit, os\natexit.register(os.write, 1, b'::error::no\\n')\n"
+HARMLESS = "\ndef encode():\n    return 1.0\n"
+ALTERS = "open({!r}, 'a').write('# altered')" + HARMLESS
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"tests/quality/test_toy.py": "import pytest\n"}, "the judge changed"),
+        ({"tests/quality/conftest.py": "collect_ignore = ['test_toy.py']\n"}, "the judge changed"),
+        ({"pytest.ini": "[pytest]\naddopts = -k norm\n"}, "the judge changed"),
+        ({"sitecustomize.py": "import os\nos._exit(0)\n"}, "the judge changed"),
+        ({"json.py": "loads = None\n"}, "the judge changed"),
+        ({"embeddings/evaluation/gate.py": "red = False\n"}, "the judge changed"),
+        (
+            {"pyproject.toml": FILES["pyproject.toml"] + 'addopts = ["-p", "embeddings.plugin"]\n'},
+            "the judge changed",
+        ),
+        (
+            {"embeddings/conftest.py": "def pytest_collection_modifyitems(items): items.clear()\n"},
+            "the judge changed",
+        ),
+        ({"embeddings/__init__.py": "import os\nos._exit(0)\n"}, "left no report"),
+        ({"embeddings/__init__.py": "import pytest\n\ndef encode(): pytest.skip('no')\n"}, "no model"),
+        ({"embeddings/__init__.py": "import pytest\n\ndef encode(): pytest.exit('', 0)\n"}, "no model"),
+        ({"embeddings/__init__.py": ALTERS.format("tests/quality/test_toy.py")}, "test_toy.py: was altered"),
+        ({"embeddings/__init__.py": ALTERS.format("tests/quality/conftest.py")}, "conftest.py: was altered"),
+    ],
+)
+def test_tricks_stay_red(toy: Path, files: dict[str, str], reason: str) -> None:
+    edit(toy, WORSE | files)
+    record = judged(toy)
+    assert record["judge"]["base_verdict"] == "fail"  # untouched by what the head brings besides
+    assert any(reason in line for line in record["reasons"])
+
+
+def test_the_base_names_the_model(toy: Path) -> None:
+    edit(toy, {"embeddings/catalog.py": 'DEFAULT_MODEL = "another"\n'})
+    assert judged(toy)["models"][0]["asked_for"] == "toy"
+
+
+def test_a_part_of_the_gate_is_no_verdict(toy: Path) -> None:
+    assert judged(toy, "-k", "norm")["reasons"] == ["toy: no verdict on parity"]
+
+
+def test_a_link_is_not_followed(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (toy / "embeddings" / "more.py").symlink_to(toy / "conftest.py")
+    assert main(["--base", "HEAD", "--head", str(toy)], toy) == 2
+    assert "embeddings/more.py: is no plain file, and cannot be judged" in capsys.readouterr().err
+    (toy / "embeddings" / "more.py").unlink()
+    (toy / "fixtures" / "thresholds.toml").unlink()
+    (toy / "fixtures" / "thresholds.toml").symlink_to(toy / "conftest.py")
+    assert judged(toy)["judge"]["changed"] == ["fixtures/thresholds.toml"]
+
+
+def test_unknown_revision_is_one_line(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--base", "nowhere", "--head", str(toy)], toy) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_commit_is_read_without_its_filters(toy: Path) -> None:
+    edit(toy, {".gitattributes": "*.py eol=crlf\n", "tests/\u00e9 \n.txt": "x", "tests/gone.py": "0"})
+    git(toy, "add", "-A")
+    git(toy, "commit", "-qm", "attributes")
+    tree = read_commit(toy, resolve(toy, "HEAD"))
+    assert tree["conftest.py"] == FILES["conftest.py"].encode()
+    assert tree["tests/\u00e9 \n.txt"] == b"x"
+    (toy / "tests" / "gone.py").unlink()
+    here = read_work_tree(toy)
+    assert here == {path: data for path, data in tree.items() if path != "tests/gone.py"}
+    assert [change.path for change in changes_of(tree, here)] == ["tests/gone.py"]
+    with pytest.raises(InputError):
+        resolve(toy, "--help")
+
+
+def test_what_moved() -> None:
+    bar = '[[bar]]\ncheck = "a"\nmodel = "m"\nat_most = 1\nsource = "x"\n'
+    lines = moved_by(
+        [
+            Change("fixtures/thresholds.toml", bar.encode(), bar.replace('"a"', '"b"').encode()),
+            Change("fixtures/thresholds.toml", bar.encode(), bar.replace("x", "y").encode()),
+            Change("fixtures/thresholds.toml", bar.encode(), b"[[bar"),
+            Change("fixtures/golden/m.safetensors", b"\xff\x00", b"\xff"),
+            Change("tests/a.py", None, b"1\n2\n"),
+        ]
+    )
+    assert lines[:5] == [
+        "fixtures/thresholds.toml: changed, +1 -1 lines",
+        "fixtures/thresholds.toml: a (m): at_most 1 -> removed",
+        "fixtures/thresholds.toml: b (m): none -> at_most 1",
+        "fixtures/thresholds.toml: changed, +1 -1 lines",
+        "fixtures/thresholds.toml: a (m): another source",
+    ]
+    assert "cannot be compared bar by bar" in lines[6]
+    assert lines[7:] == [
+        "fixtures/golden/m.safetensors: changed, 2 -> 1 bytes",
+        "tests/a.py: added, +2 -0 lines",
+    ]
+
+
+def test_no_name_can_pass_for_a_line_of_the_log() -> None:
+    bar = b'[[bar]]\ncheck = "a\\n::error::b"\nmodel = "m"\nat_most = 1\n'
+    lines = moved_by([Change("fixtures/thresholds.toml", b"", bar), Change("tests/\udcff\n::x", None, b"")])
+    assert [line for line in lines if not line.isprintable()] == []
+    assert lines[1:] == [
+        "fixtures/thresholds.toml: a\\n::error::b (m): none -> at_most 1",
+        "tests/\\udcff\\n::x: added, +0 -0 lines",
+    ]
+
+
+def test_digest_is_of_files_and_verdict() -> None:
+    one = Change("a", b"1", b"2")
+    others = [Change("a", b"1", b"3"), Change("a", b"0", b"2"), Change("b", b"1", b"2")]
+    digests = {digest_of([change], "pass") for change in (one, *others)} | {digest_of([one], "fail")}
+    assert len(digests) == 5
+
+
+def test_a_run_sees_no_token_and_no_settings(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_TOKEN", "GITHUB_ENV", "PYTEST_ADDOPTS", "PYTHONPATH", "PYTEST_PLUGINS"):
+        monkeypatch.setenv(name, "-k nothing")
+    record = judged(toy)
+    assert record["verdict"] == "pass"
+    seen = set(
+        record["models"]
+        and json.loads((toy.parent / "report/base/report.json").read_text())["made"]["machine"].split()
+    )
+    assert not [name for name in seen if name.startswith(("GITHUB_", "PYTEST_A", "PYTEST_PL", "PYTHONPATH"))]
+
+
+def test_github_obeys_nothing_that_a_run_prints(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    edit(toy, {"embeddings/__init__.py": SAYS + HARMLESS})
+    assert judged(toy)["verdict"] == "pass"
+    found = re.search(r"^::stop-commands::(\w{32})\n(.*)^::(\w{32})::\n", capfd.readouterr().out, re.S | re.M)
+    assert found
+    assert found[1] == found[3]
+    assert "::error::no" in found[2]
+
+
+def test_a_report_of_a_judge_that_did_not_change_keeps_no_other(toy: Path) -> None:
+    edit(toy, WIDER)
+    judged(toy)
+    git(toy, "checkout", "-q", ".")
+    judged(toy)
+    assert not list((toy.parent / "report" / "head").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing(toy: Path, number: signal.Signals) -> None:
+    """The library, and a process that it starts, hold a pipe open: its end is the end of both."""
+    pipe, scratch = toy.parent / "pipe", toy.parent / "scratch"
+    os.mkfifo(pipe)
+    scratch.mkdir()
+    holds = (
+        "import signal, subprocess, sys\n"
+        f"pipe = open({str(pipe)!r}, 'w')\n"
+        "subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'], stdout=pipe)\n"
+        "pipe.write('started')\npipe.flush()\nsignal.pause()\n"
+    )
+    edit(toy, {"embeddings/__init__.py": holds})
+    code = (
+        "import sys; from pathlib import Path; from tests.pull_request.__main__ import main; "
+        f"toy = {str(toy)!r}; report = {str(toy.parent / 'report')!r}; "
+        "sys.exit(main(['--base', 'HEAD', '--head', toy, '--report', report], Path(toy)))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    with pipe.open() as held:
+        assert held.read(7) == "started"
+        process.send_signal(number)
+        _, said = process.communicate()
+        assert held.read() == ""  # nobody holds it any more
+    assert process.returncode == 128 + number
+    assert f"stopped by {number.name}" in said.decode()
+    assert list(scratch.iterdir()) == []
+    assert not (toy.parent / "report").exists()
+    git(toy, "worktree", "prune")
+    assert not (toy / ".git" / "worktrees").exists()

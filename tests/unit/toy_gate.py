@@ -1,0 +1,114 @@
+"""A repository with a gate so small that it runs in half a second: what tests of the pull request judge."""
+
+import json
+from pathlib import Path
+
+from embeddings.evaluation.gate import Gate
+from embeddings.report.record import make_record, model_as_data
+from embeddings.report.vectors import NOTHING
+from tests.pull_request import trees
+
+MADE = {
+    "when": "2026-01-01T00:00:00Z",
+    "version": "0",
+    "revision": None,
+    "changed": None,
+    "python": "3",
+    "mlx": "0",
+    "device": "cpu",
+    "machine": "a toy",
+    "cores": 1,
+    "command": "pytest",
+}
+
+CONFTEST = """
+import json, os
+from pathlib import Path
+import pytest, tomllib
+import embeddings
+
+ROOT = Path(__file__).parent
+
+def pytest_addoption(parser):
+    for name in ("--report", "--model", "--baseline"):
+        parser.addoption(name)
+
+@pytest.fixture
+def subject():
+    return embeddings.encode()
+
+VERDICTS = []
+
+@pytest.fixture
+def gate(request):
+    check = request.node.name.removeprefix("test_")
+    def require(measured):
+        bars = tomllib.loads((ROOT / "fixtures/thresholds.toml").read_text())["bar"]
+        bar = next(bar["at_most"] for bar in bars if check in bar["check"])
+        VERDICTS.append({"check": check, "measured": measured, "required": f"<= {bar}", "margin": 1.0,
+            "outcome": "pass" if measured <= bar else "FAIL", "evidence": "", "red": measured > bar})
+        assert measured <= bar
+    return require
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    record = json.loads((ROOT / "tests/record.json").read_text())
+    record["models"][0]["verdicts"] = VERDICTS
+    record["models"][0]["asked_for"] = str(session.config.getoption("model"))
+    record["made"]["machine"] = " ".join(sorted(os.environ))
+    record["verdict"] = "fail" if session.exitstatus else "pass"
+    record["reasons"] = [f"toy: {one['check']}: measured {one['measured']}" for one in VERDICTS if one["red"]]
+    if not VERDICTS:
+        record["models"] = []
+    folder = Path(session.config.getoption("report"))
+    folder.mkdir(exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(record))
+"""
+
+FILES = {
+    "embeddings/__init__.py": "def encode():\n    return 1.0\n",
+    "embeddings/catalog.py": 'DEFAULT_MODEL = "toy"\n',
+    "embeddings/evaluation/__init__.py": "",
+    "conftest.py": CONFTEST,
+    "pyproject.toml": '[project]\nname = "toy"\n[tool.pytest.ini_options]\nmarkers = ["quality: the gate"]\n',
+    "fixtures/thresholds.toml": '[[bar]]\ncheck = ["parity", "norm"]\nmodel = "toy"\nat_most = 2.0\n',
+    "tests/quality/test_toy.py": (
+        "import pytest\n\npytestmark = pytest.mark.quality\n\n\n"
+        "def test_parity(subject, gate):\n    gate(subject)\n\n\n"
+        "def test_norm(subject, gate):\n    gate(subject / 2)\n"
+    ),
+}
+
+
+def git(folder: Path, *words: str) -> None:
+    """Run git there, as somebody."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
+    trees.git(folder, *who, *words)
+
+
+def edit(folder: Path, files: dict[str, str]) -> None:
+    """Write files into a work tree."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def make_toy(folder: Path) -> Path:
+    """Make the repository, with one commit, and return its root."""
+    model = model_as_data(
+        Gate("toy", {}),
+        NOTHING,
+        asked_for="toy",
+        recipe="declared",
+        precision="float32",
+        looks_like=["looks like: mean of all tokens (pooling)"],
+        notes=[],
+        bars_at={"parity": "fixtures/thresholds.toml:1"},
+    )
+    record = make_record(MADE, [{"models": [model]}], passed=True)
+    folder.mkdir()
+    edit(folder, {**FILES, "tests/record.json": json.dumps(record)})
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "base")
+    return folder
