@@ -63,7 +63,8 @@ def reuse(patch: Patch, fault: Fault) -> None:
 
 def reuse_within(patch: Patch, fault: Fault) -> None:
     """Let a run of an injected fault use its own hidden states again."""
-    if fault.where in ("fwd", "load") and fault.cause not in BY_CALL and not fault.random:
+    by_call = fault.cause in BY_CALL or (fault.random and fault.where == "fwd")
+    if fault.where in ("tok", "fwd", "load") and not by_call:
         _reuse_hidden(patch, {}, lambda _: True, keep=True)
 
 

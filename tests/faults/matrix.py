@@ -82,8 +82,8 @@ def _gated(fault: Fault, seed: int, number: int) -> tuple[Gate, Usual]:
         all_rows = fault.cause == "kernels" and fault.model == TINY_DECODER  # for that which needs them
         patch.setattr(test_batching, "ROWS", test_batching.QUANTIZED_ROWS if all_rows else 384)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
-        patch.setattr(test_batching, "PAIRS", 2)
-        patch.setattr(test_edits, "MOST", 8)
+        patch.setattr(test_batching, "PAIRS", 1)
+        patch.setattr(test_edits, "MOST", 4)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=fault.precision)
