@@ -47,7 +47,7 @@ lint-workflows:  ## .github/workflows by actionlint, where it is installed: http
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "make: $(PYTHON) is not Python 3.11 to 3.13; name one, as in make PYTHON=python3.12 quality" >&2; exit 1; }
-	@echo "setting up .venv (about 790 MB, once)"
+	@echo "setting up .venv (about 970 MB, once)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
@@ -107,7 +107,7 @@ report: $(READY)  ## gate, claims and measurements on one page: report/report.ht
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
-	  --extra default-model --extra synthetic --extra trained-decoder --extra gate --extra oracle --extra lint pyproject.toml -o requirements.lock
+	  --extra default-model --extra synthetic --extra trained-decoder --extra gate --extra oracle --extra report --extra lint pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv .venv-reference .venv-peers .venv-pages .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -28,8 +28,8 @@ from embeddings.report.record import red_reasons
 from tests import gathered, harness
 from tests.calibrate import calibrate
 
-# The measurements (pytest --benchmark-only), the options of the proof (pytest -m faults), --report.
-pytest_plugins = ["benchmarks.plugin", "tests.faults.options", "tests.reporting"]
+# The measurements (pytest --benchmark-only), --against, options of the proof (pytest -m faults), --report.
+pytest_plugins = ["benchmarks.plugin", "benchmarks.against.plugin", "tests.faults.options", "tests.reporting"]
 
 GATES = pytest.StashKey[dict[str, Gate]]()
 JUDGED = pytest.StashKey[dict[str, Subject | Recorded]]()

@@ -1,7 +1,6 @@
 """The pytest adapter of the measurements, ``pytest --benchmark-only``: it measures and judges nothing."""
 
 import inspect
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ import pytest
 import embeddings
 from benchmarks import baseline
 from benchmarks.as_data import measurements
-from benchmarks.against.comparison import Comparison, compare
-from benchmarks.against.trees import commit_of
 from benchmarks.audits import judge
 from benchmarks.bench import Bench, Measure, open_bench
 from benchmarks.engine import EmbedderEngine
@@ -36,7 +33,6 @@ SEEN = pytest.StashKey[Seen]()
 BASELINES = pytest.StashKey[list[tuple[Path, baseline.Document]]]()
 CHANGES = pytest.StashKey[list[str]]()  # since the baselines
 FAILURES = pytest.StashKey[list[str]]()  # beside what the audits say
-AGAINST = pytest.StashKey[Comparison]()  # of a run beside another revision
 JUDGES = ("recorded", "topics", "sts", "retrieval", "thresholds", "projector", "calibrate")
 
 
@@ -45,25 +41,13 @@ def measures(config: pytest.Config) -> bool:
     return bool(config.getoption("benchmark_only", default=False))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("embedding-gate").addoption(
-        "--against",
-        metavar="REV",
-        help="with --benchmark-only: compare speed and vectors of this tree with another revision's instead",
-    )
-
-
 @pytest.hookimpl(tryfirst=True)  # before pytest-benchmark reads its options
 def pytest_configure(config: pytest.Config) -> None:
     if not measures(config):
-        if config.getoption("against"):
-            raise pytest.UsageError("--against: it is for --benchmark-only; add it")
         if config.args_source is pytest.Config.ArgsSource.ARGS and any(map(_in_benchmarks, config.args)):
             raise pytest.UsageError("benchmarks: they run under --benchmark-only and not without; add it")
         return
     _refuse(config)
-    if config.getoption("against"):
-        _refuse_beside_against(config)
     _look_at_files(config)
     config.stash[BENCHES], config.stash[AUDITED], config.stash[SEEN] = {}, {}, Seen()
     config.option.benchmark_quiet = True  # its own table; warnings and --benchmark-compare-fail stay
@@ -72,9 +56,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if not measures(config):
-        return
-    if config.getoption("against"):
-        config.stash[PLANS] = {}
         return
     try:
         config.stash[PLANS] = {name: plan_of(name) for name in _names(config)}
@@ -121,20 +102,6 @@ def _refuse(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
 
 
-def _refuse_beside_against(config: pytest.Config) -> None:
-    """Refuse what a comparison would leave unread, and a revision that there is not."""
-    unread = ("benchmark_compare", "benchmark_json", "benchmark_autosave", "benchmark_save", "keyword")
-    if clash := [name for name in unread if config.getoption(name)]:
-        option = "-k" if clash[0] == "keyword" else f"--{clash[0].replace('_', '-')}"
-        raise pytest.UsageError(f"--against measures its own benchmarks: leave out {option}")
-    if len(config.getoption("model")) > 1:
-        raise pytest.UsageError("--against compares one model: leave out the other --model")
-    try:
-        commit_of(config.getoption("against"))
-    except EmbeddingsError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
 def _look_at_files(config: pytest.Config) -> None:
     """Refuse files on which pytest-benchmark would stop with a traceback, the last of them after the run."""
     stored = config.getoption("benchmark_compare")
@@ -151,8 +118,6 @@ def _look_at_files(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Collect benchmarks in a run that measures, and nothing else there; elsewhere leave them alone."""
-    if config.getoption("against"):
-        return True
     ours = HERE in (collection_path, *collection_path.parents)
     above = collection_path in HERE.parents
     return True if not above and ours != measures(config) else None
@@ -183,38 +148,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     plans = config.stash[PLANS]
     names = list(plans)  # one model after the other, so that each is opened once
     items.sort(key=lambda item: names.index(item.callspec.params["bench"]))  # type: ignore[attr-defined]
-
-
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Compare with another revision in place of the tests, and report each row as one."""
-    config = session.config
-    if not (revision := config.getoption("against")) or config.getoption("collectonly"):
-        return None
-    model = (config.getoption("model") or [DEFAULT_MODEL])[0]
-    given = {key: config.getoption(key) for key in ("device", "recipe", "precision")}
-    options = [f"--{key}={value}" for key, value in given.items() if value]
-    begun = time.perf_counter()
-    try:
-        found = compare(revision, harness.source_of(model), options, harness.sets())
-    except EmbeddingsError as error:
-        _report(session, f"against {revision}", str(error), 0.0)
-        return True
-    config.stash[AGAINST] = found
-    seconds = (time.perf_counter() - begun) / len(found.rows)
-    for row in found.rows:
-        _report(session, f"against {revision}: {row.benchmark}", str(row) if row.red else "", seconds)
-    return True
-
-
-def _report(session: pytest.Session, name: str, why: str, seconds: float) -> None:
-    """Report a row to pytest as it reports a test. why: it is red; "" where it is not."""
-    outcome: Any = "failed" if why else "passed"
-    where = ("benchmarks/against", None, name)
-    report = pytest.TestReport(
-        f"benchmarks/against::{name}", where, {}, outcome, why or None, "call", duration=seconds
-    )
-    session.testscollected += 1
-    session.ihook.pytest_runtest_logreport(report=report)
 
 
 @pytest.fixture(scope="session")
@@ -340,10 +273,6 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     config = terminalreporter.config
-    if found := config.stash.get(AGAINST, None):
-        terminalreporter.section("against")
-        for line in found.table():
-            terminalreporter.line(line)
     if CHANGES not in config.stash:
         return
     benches = config.stash[BENCHES]

@@ -56,7 +56,7 @@ class Row:
         """Return plain JSON."""
         verdict = {"bar": 1 + self.bar, "outcome": self.outcome, "confirmed": self.confirmed}
         named = {"benchmark": self.benchmark, "unit": self.unit, "evidence": self.evidence}
-        return named | _ratio_data(self.ratio) | verdict
+        return named | _ratio_data(self.ratio) | {"control": _ratio_data(self.control)} | verdict
 
     def __str__(self) -> str:
         beside = f"{self.ratio}, at most {1 + self.bar:.2f}" if self.ratio else "not measured"
@@ -91,7 +91,6 @@ class Comparison:
             "model": self.model,
             "rounds": self.rounds,
             "rows": [row.as_data() for row in self.rows],
-            "control": {row.benchmark: _ratio_data(row.control) for row in self.rows},
             "vectors": self.vectors.as_data(),
             "notes": list(self.notes),
         }

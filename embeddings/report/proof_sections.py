@@ -1,12 +1,12 @@
-"""The sections on what the gate is worth, and on what changed: against another revision, and over time."""
+"""The sections on what the gate is worth, and on what changed over time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from embeddings.report.blocks import Block, Items, Picture, Section, Table, Text, absent, number
+from embeddings.report.blocks import Block, Picture, Section, Table, Text, absent, number
 from embeddings.report.over_time import summarised
 
-__all__ = ["claims", "history", "judge", "kill_matrix", "performance"]
+__all__ = ["claims", "history", "kill_matrix"]
 
 Record = Mapping[str, Any]
 
@@ -76,59 +76,6 @@ def claims(record: Record) -> Section:
         ]
         blocks.append(Table(section, header, rows))
     return Section("Claims", blocks)
-
-
-def performance(record: Record) -> list[Section]:
-    """Return what changed against another revision; nothing where none was compared."""
-    return [Section("Against another revision", _data(record["against"]))] if record["against"] else []
-
-
-def judge(record: Record) -> list[Section]:
-    """Return what moved in the judge itself; nothing where the run was not judged by another revision."""
-    return [Section("The judge", _data(record["judge"]))] if record["judge"] else []
-
-
-def _data(found: Mapping[str, Any]) -> list[Block]:
-    """Show plain data whose form is its maker's: single values, then each list as a table or a list."""
-    single = {key: value for key, value in found.items() if not isinstance(value, list | dict)}
-    blocks: list[Block] = [
-        Table("Summary", ("what", "value"), [(_name(key), _cell(value)) for key, value in single.items()])
-    ]
-    for key, value in found.items():
-        if isinstance(value, list | dict):
-            blocks += _several(_name(key), value if isinstance(value, list) else _named(value))
-    return blocks
-
-
-def _several(name: str, values: Sequence[Any]) -> list[Block]:
-    if not values or not all(isinstance(one, dict) for one in values):
-        return [Text(f"{name}:"), Items([_cell(one) for one in values] or ["none"])]
-    columns = list(dict.fromkeys(column for one in values for column in one))
-    rows = [tuple(_cell(one.get(column)) for column in columns) for one in values]
-    return [Table(name, tuple(map(_name, columns)), rows)]
-
-
-def _named(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the entries of a mapping as rows."""
-    return [
-        {"what": name, **(one if isinstance(one, dict) else {"value": one})} for name, one in found.items()
-    ]
-
-
-def _name(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _cell(value: object) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(_cell, value)) or "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{_name(str(key))} {_cell(one)}" for key, one in value.items()) or "-"
-    return number(value, 4) if isinstance(value, float) else str(value)
 
 
 def history(record: Record) -> Section:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from embeddings.report import proof_sections, quality_sections, speed_sections, verdicts
+from embeddings.report import change_sections, proof_sections, quality_sections, speed_sections, verdicts
 from embeddings.report.blocks import Section
 
 __all__ = ["sections"]
@@ -13,8 +13,8 @@ def sections(record: Mapping[str, Any]) -> list[Section]:
     """Return the sections of a record, in the order in which they are read."""
     return [
         verdicts.verdict(record),
-        *proof_sections.judge(record),
-        *proof_sections.performance(record),
+        *change_sections.judge(record),
+        *change_sections.performance(record),
         speed_sections.summary(record),
         quality_sections.metrics(record),
         quality_sections.coherence(record),

@@ -50,7 +50,7 @@ def test_a_tree_beside_its_own_commit(root: Path, model: str) -> None:
     """Real processes, real texts: each benchmark has a ratio and a control, and all bits are the same."""
     found = compare("HEAD", model, [], harness.slice_of_sets(), root=root, generations=1)
     data = found.as_data()
-    assert [row["benchmark"] for row in data["rows"]] == list(data["control"])
+    assert all(row["control"]["ratio"] > 0 for row in data["rows"])
     assert all(row["low"] <= row["ratio"] <= row["high"] for row in data["rows"])
     assert data["vectors"]["identical"] is True
     assert data["rounds"] == 4
@@ -114,7 +114,7 @@ def test_what_cannot_be_compared_is_one_error(options: list[str], words: str) ->
 
 PLANTED = """
 def pytest_configure():
-    from benchmarks import plugin
+    from benchmarks.against import plugin
     from benchmarks.against.comparison import Comparison, Row
     from benchmarks.against.paired import Ratio
     from benchmarks.against.vectors import VectorChange
@@ -158,7 +158,7 @@ def test_a_slower_tree_is_red(tmp_path: Path) -> None:
 
 BROKEN = """
 def pytest_configure():
-    from benchmarks import plugin
+    from benchmarks.against import plugin
     from embeddings.errors import EmbeddingsError
 
     def compare(*given):
@@ -179,7 +179,7 @@ INTERRUPTED = """
 def pytest_configure():
     from functools import partial
     from pathlib import Path
-    from benchmarks import plugin
+    from benchmarks.against import plugin
     plugin.compare = partial(plugin.compare, root=Path({root!r}), generations=10**6)
 """
 

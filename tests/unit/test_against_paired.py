@@ -123,11 +123,11 @@ def test_the_record_is_plain_json() -> None:
     found = Comparison("main", "0" * 40, "m", WHOLE, rows, SAME, ("a note",))
     data = json.loads(json.dumps(found.as_data(), allow_nan=False))
     assert set(data["rows"][0]) == {
-        *("benchmark", "unit", "ratio", "low", "high", "bar", "outcome", "confirmed", "evidence")
+        *("benchmark", "unit", "ratio", "low", "high", "bar", "outcome", "confirmed", "evidence", "control")
     }
     assert data["rows"][0]["low"] > data["rows"][0]["bar"] == pytest.approx(1.1)
     assert data["rows"][1]["low"] is None
-    assert data["control"]["short"].keys() == {"ratio", "low", "high"}
+    assert data["rows"][0]["control"].keys() == {"ratio", "low", "high"}
     assert data["vectors"] == {
         "identical": True,
         "texts": 9,

@@ -19,7 +19,7 @@ ASKED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])  # NumPy asks a file for its position; a buffered pipe has none
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # a buffered pipe has no position, and NumPy asks for it
 def test_answers_again_and_again(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with Elsewhere() as process:

@@ -15,7 +15,7 @@ from embeddings.report.markdown import markdown
 from embeddings.report.recommend import recommend
 from embeddings.report.record import plain
 from embeddings.report.sections import sections
-from tests.unit.test_report_record import a_full_record, a_model, a_record, a_speed
+from tests.unit.test_report_record import JUDGE, a_full_record, a_model, a_record, a_speed
 
 HOSTILE = "</script></td><b onload=1>`a|b`|b *c* [d](e)\n<img src=x>&amp;"
 TITLES = [
@@ -79,10 +79,27 @@ def spoilt(value: Any, key: str = "") -> Any:
 
 
 def test_every_section_is_there_in_order() -> None:
-    for record in (a_full_record(), a_record()):
-        assert [section.title for section in sections(record)] == TITLES
-    compared = {**a_record(), "judge": {"base": "1", "changed": ["a"]}, "against": {"rounds": 9}}
-    assert [one.title for one in sections(compared)][1:3] == ["The judge", "Against another revision"]
+    assert [section.title for section in sections(a_record())] == TITLES
+    compared = [section.title for section in sections(a_full_record())]
+    assert compared == [TITLES[0], "The judge", "Against another revision", *TITLES[1:]]
+
+
+def test_what_a_change_moved_is_told() -> None:
+    """The bar that a pull request moved, a slower benchmark, one that was not measured, and the vectors."""
+    shown = "\n".join(str(block) for section in sections(a_full_record())[1:3] for block in section.blocks)
+    for words in (
+        "Judged by 222222222222: fail.",
+        "Its own verdict: pass. No person approved it",
+        "parity: 3e-06 -> 3",
+        "'1.2x', '1.18 to 1.23', '1.1', 'FAIL', 'slower'",
+        "'-', '-', '1.1', 'ERROR', 'no round was timed'",
+        "'1x', '0.99 to 1.01'",
+        "least cosine 0.999; another nearest text for 3",
+        "'pairs', '0.8', '0.7', '-0.12 to -0.08'",
+    ):
+        assert words in shown
+    unchanged = {**a_record(), "judge": {**JUDGE, "changed": [], "base_verdict": "pass"}}
+    assert "leaves the judge as it is" in str(sections(unchanged)[1])
 
 
 def test_an_absent_measurement_names_the_command_that_makes_it() -> None:

@@ -10,6 +10,9 @@ import jsonschema
 import numpy as np
 import pytest
 
+from benchmarks.against.comparison import Comparison, Row
+from benchmarks.against.paired import Ratio
+from benchmarks.against.vectors import Moved, VectorChange
 from embeddings.errors import InputError
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.labelled import OUTLIER, Topics
@@ -109,6 +112,29 @@ def a_record(*parts: dict[str, Any], passed: bool = True, **made: Any) -> Record
     return make_record({**MADE, **made}, parts, passed=passed)
 
 
+def a_comparison() -> dict[str, Any]:
+    """Make the comparison with another revision, of which one row could not be measured."""
+    far, near = Ratio(1.2, 1.18, 1.23), Ratio(1, 0.99, 1.01)
+    slow = Row("one text", "one text", far, near, 0.1, "FAIL", confirmed=True, evidence="slower")
+    broken = Row("cached", "1,000 texts", None, None, 0.1, "ERROR", evidence="no round was timed")
+    moved = (Moved("pairs", 0.8, 0.7, -0.12, -0.08),)
+    vectors = VectorChange(
+        identical=False, texts=9, least_cosine=0.999, worst="topics 1", moved=moved, neighbours_changed=3
+    )
+    return Comparison("main", "1" * 40, "m", 20, (slow, broken), vectors, ("a note",)).as_data()
+
+
+JUDGE = {
+    "base": "2" * 40,
+    "changed": ["fixtures/thresholds.toml"],
+    "moved": ["parity: 3e-06 -> 3"],
+    "digest": "3" * 64,
+    "approved": False,
+    "base_verdict": "fail",
+    "head_verdict": "pass",
+}
+
+
 def a_full_record() -> Record:
     """Make a record that has something in every section."""
     fault = {
@@ -135,6 +161,8 @@ def a_full_record() -> Record:
             "steps": [{"smaller": "s", "larger": "l", "measured": 4.0, "predicted": 8.0, "published": "2.4"}],
             "peers": gathered.peers(),
             "published": gathered.published_elsewhere(),
+            "against": a_comparison(),
+            "judge": JUDGE,
             "kill_matrix": {
                 "checks": ["parity"],
                 "gates": [{**worth, "alone": [], "alone_without_goldens": []}],

@@ -104,6 +104,7 @@ def make_toy(folder: Path) -> Path:
         looks_like=["looks like: mean of all tokens (pooling)"],
         notes=[],
         bars_at={"parity": "fixtures/thresholds.toml:1"},
+        part=None,
     )
     record = make_record(MADE, [{"models": [model]}], passed=True)
     folder.mkdir()

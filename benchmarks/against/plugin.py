@@ -1,0 +1,91 @@
+"""The pytest adapter of the comparison, ``pytest --benchmark-only --against REV``."""
+
+import time
+from typing import Any
+
+import pytest
+
+from benchmarks.against.comparison import Comparison, compare
+from benchmarks.against.trees import commit_of
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.errors import EmbeddingsError
+from tests import harness
+
+COMPARED = pytest.StashKey[Comparison]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("embedding-gate").addoption(
+        "--against",
+        metavar="REV",
+        help="with --benchmark-only: compare speed and vectors of this tree with another revision's instead",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what a comparison would leave unread, and a revision that there is not."""
+    if not config.getoption("against"):
+        return
+    if not config.getoption("benchmark_only"):
+        raise pytest.UsageError("--against: it is for --benchmark-only; add it")
+    unread = ("benchmark_compare", "benchmark_json", "benchmark_autosave", "benchmark_save", "keyword")
+    if clash := [name for name in unread if config.getoption(name)]:
+        option = "-k" if clash[0] == "keyword" else f"--{clash[0].replace('_', '-')}"
+        raise pytest.UsageError(f"--against measures its own benchmarks: leave out {option}")
+    if len(config.getoption("model")) > 1:
+        raise pytest.UsageError("--against compares one model: leave out the other --model")
+    try:
+        commit_of(config.getoption("against"))
+    except EmbeddingsError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Collect nothing: the benchmarks of a comparison are its own."""
+    return True if config.getoption("against") else None
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Compare with another revision in place of the tests, and report each row as one."""
+    config = session.config
+    if not (revision := config.getoption("against")) or config.getoption("collectonly"):
+        return None
+    model = (config.getoption("model") or [DEFAULT_MODEL])[0]
+    given = {key: config.getoption(key) for key in ("device", "recipe", "precision")}
+    options = [f"--{key}={value}" for key, value in given.items() if value]
+    begun = time.perf_counter()
+    try:
+        found = compare(revision, harness.source_of(model), options, harness.sets())
+    except EmbeddingsError as error:
+        _report(session, f"against {revision}", str(error), 0.0)
+        return True
+    config.stash[COMPARED] = found
+    seconds = (time.perf_counter() - begun) / len(found.rows)
+    for row in found.rows:
+        _report(session, f"against {revision}: {row.benchmark}", str(row) if row.red else "", seconds)
+    return True
+
+
+def _report(session: pytest.Session, name: str, why: str, seconds: float) -> None:
+    """Report a row to pytest as it reports a test. why: it is red; "" where it is not."""
+    outcome: Any = "failed" if why else "passed"
+    where = ("benchmarks/against", None, name)
+    report = pytest.TestReport(
+        f"benchmarks/against::{name}", where, {}, outcome, why or None, "call", duration=seconds
+    )
+    session.testscollected += 1
+    session.ihook.pytest_runtest_logreport(report=report)
+
+
+def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
+    """Give the report what was compared."""
+    if not (found := config.stash.get(COMPARED, None)):
+        return {}
+    return {"against": found.as_data(), "reasons": [f"against {found.revision}: {row}" for row in found.red]}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if found := terminalreporter.config.stash.get(COMPARED, None):
+        terminalreporter.section("against")
+        for line in found.table():
+            terminalreporter.line(line)
