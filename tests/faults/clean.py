@@ -4,7 +4,8 @@ Kept for all runs are the loaded model and its hidden states, for faults that ch
 are found by the very ids and lengths that the model is handed, so a fault that hands it others misses them.
 And what the judge's seeded resampling said of vectors, by the vectors. Kept for one run are the hidden states
 of a broken model, where it gives the same ones for the same ids and lengths whatever it was given before.
-And one other process stays, which is handed fault after fault as this one is.
+While memory is measured nothing is used again; what the right model needed is kept for faults that leave the
+forward pass alone. And one other process stays, which is handed fault after fault as this one is.
 """
 
 import atexit
@@ -23,7 +24,6 @@ from embeddings.models import Bert, Decoder
 from tests import harness
 from tests.elsewhere import Elsewhere
 from tests.faults.registry import Fault, Patch
-from tests.harness import LONGEST
 
 __all__ = ["remember", "reuse", "reuse_within"]
 
@@ -48,13 +48,17 @@ _models: dict[tuple[str, str], Embedder] = {}
 _others: dict[int, Embedder] = {}  # by the id of the model that they differ from in a weight
 _hidden: Hidden = {}
 _resampled: dict[bytes, Any] = {}
+_peaks: dict[tuple[int, str], int] = {}  # by the model and the texts
+_measuring: list[bool] = []  # memory, if there is anything in it
 
 
 def reuse(patch: Patch, fault: Fault) -> None:
     """Let the library and the judge use what was kept, as far as the fault leaves it right."""
     remember(patch)
     patch.setattr(harness, "encode_elsewhere", _encode_elsewhere)
-    if fault.where in ("tok", "out"):
+    forward_is_right = fault.where in ("tok", "out")
+    patch.setattr(harness, "peak_memory", _peak_memory(harness.peak_memory, keep=forward_is_right))
+    if forward_is_right:
         patch.setattr(embeddings, "load", _load(embeddings.load))
         patch.setattr(harness, "changed", _changed(harness.changed))
         # Other ids than the right ones come once: not worth the memory.
@@ -66,6 +70,23 @@ def reuse_within(patch: Patch, fault: Fault) -> None:
     by_call = fault.cause in BY_CALL or (fault.random and fault.where == "fwd")
     if fault.where in ("tok", "fwd", "load") and not by_call:
         _reuse_hidden(patch, {}, lambda _: True, keep=True)
+
+
+def _peak_memory(right: Callable[[Any], int], *, keep: bool) -> Callable[[Any], int]:
+    def peak_memory(call: Any) -> int:
+        key = (id(call.func.__self__.model), str(call.args))
+        if keep and key in _peaks:
+            return _peaks[key]
+        _measuring.append(True)
+        try:
+            peak = right(call)
+        finally:
+            _measuring.pop()
+        if keep:
+            _peaks[key] = peak
+        return peak
+
+    return peak_memory
 
 
 def _is_kept(model: Model) -> bool:
@@ -138,7 +159,7 @@ def _call(
     right: Callable[..., mx.array], found: Hidden, known: Callable[[Model], bool], *, keep: bool
 ) -> Callable[..., mx.array]:
     def call(self: Model, ids: mx.array, lengths: mx.array) -> mx.array:
-        if not known(self) or ids.shape[1] > LONGEST:  # the memory of longer texts is measured
+        if _measuring or not known(self):
             return right(self, ids, lengths)
         key = (id(self), f"{ids.shape}".encode() + np.array(ids).tobytes() + np.array(lengths).tobytes())
         if key in found:

@@ -83,7 +83,7 @@ def _gated(fault: Fault, seed: int, number: int) -> tuple[Gate, Usual]:
         patch.setattr(test_batching, "ROWS", test_batching.QUANTIZED_ROWS if all_rows else 384)
         patch.setattr(test_hostile, "MEGABYTE", 100_000)
         patch.setattr(test_batching, "PAIRS", 1)
-        patch.setattr(test_edits, "MOST", 4)
+        patch.setattr(test_edits, "MOST", 6)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
         options = harness.Options(precision=fault.precision)
@@ -103,7 +103,8 @@ def judged(runs: Iterable[Run], number: int = 0) -> Iterator[dict[Run, Future[Ou
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
-            futures = {run: pool.submit(judge, *run, number) for run in runs}
+            longest_first = sorted(runs, key=lambda run: BY_NAME[run[0]].where not in ("fwd", "load"))
+            futures = {run: pool.submit(judge, *run, number) for run in longest_first}
         yield futures
     finally:
         pool.shutdown(cancel_futures=True)

@@ -257,7 +257,10 @@ def _fault_as_data(row: Row, spread: Mapping[Kind, Spread]) -> dict[str, Any]:
         "red": row.red(),
         "usual_kind_red": row.usual(),
         "strongest": {"check": check, "benign_spreads": finite(sure)},
-        "runs": [{"seed": outcome.seed, "verdicts": list(_verdicts(outcome))} for outcome in row.outcomes],
+        "runs": [
+            {"seed": one.seed, "seconds": one.seconds, "verdicts": list(_verdicts(one))}
+            for one in row.outcomes
+        ],
     }
 
 

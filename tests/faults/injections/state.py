@@ -154,7 +154,7 @@ def lower_precision_in_threads(patch: Patch) -> None:
     "first result for ever",
     "out",
     "a call for as many texts as an earlier one gets its vectors",
-    kills=("alone or mixed", "long tail", "threads"),
+    kills=("alone or mixed", "threads"),
 )
 def first_result_for_ever(patch: Patch) -> None:
     first: dict[Any, NDArray[np.float32]] = {}
