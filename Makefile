@@ -18,7 +18,7 @@ pull-request: $(READY)  ## BASE=REV: this work tree, judged by that revision
 	@test -n "$(BASE)" || { echo "make: name the revision that judges, as in make pull-request BASE=main" >&2; exit 1; }
 	$(BIN)/python -m tests.pull_request --base "$(BASE)"
 
-pull-request-proof: $(READY)  ## what a harmless pull request, a faulty one, and one that hides its fault get
+pull-request-proof: $(READY)  ## what a harmless pull request, a faulty one, one that hides its fault, and a faster one get
 	$(BIN)/python -m tests.pull_request.proof build/pull-request
 
 test: $(READY)  ## the project's own tests, the gate and the proof of its power, on one seed

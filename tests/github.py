@@ -20,6 +20,7 @@ __all__ = ["annotations", "main", "outputs", "summary"]
 
 LIMIT = 1024 * 1024  # bytes of a step's summary; one that is longer is not shown at all
 CUT = "\n\n*Cut here: the rest is in the report among the artifacts of this run.*\n"
+BARS = "fixtures/against.toml"
 MOST = 10  # annotations of a kind in a step; GitHub drops what comes after
 ROOT = Path(__file__).resolve().parents[1]
 _PLACE = re.compile(r"([\w./-]+\.(?:jsonl|json|toml|tsv|csv)), line (\d+)")
@@ -63,6 +64,9 @@ def annotations(record: Mapping[str, Any], root: Path = ROOT) -> list[str]:
                 file, line = _place(model["bars_at"].get(verdict["check"], ""))
                 errors.append(Annotation("error", verdict["check"], _said(model, verdict), file, line))
                 warnings += list(_texts_of(verdict, root))
+    for row in (record["against"] or {"rows": ()})["rows"]:
+        if row["outcome"] != "pass":
+            errors.append(_slower(row, root))
     for reason in record["reasons"]:
         if place := _PLACE.search(reason):
             errors.append(Annotation("error", "fixture", reason, *place.groups()))
@@ -84,6 +88,17 @@ def _said(model: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
         *model["looks_like"],
     ]
     return "\n".join(lines)
+
+
+def _slower(row: Mapping[str, Any], root: Path) -> Annotation:
+    """Show a benchmark that is red beside another revision on its bar: its own, or that of all."""
+    ratio = " to ".join(_number(row[name]) for name in ("low", "high"))
+    text = f"time over the other's {_number(row['ratio'])} ({ratio}), at most {_number(row['bar'])}"
+    lines = (root / BARS).read_text(encoding="utf-8").split("\n")
+    names = [line.partition("=")[0].strip().strip('"') for line in lines]
+    named = row["benchmark"] if row["benchmark"] in names else "default"
+    said = f"{text}; {row['evidence']}" if row["evidence"] else text
+    return Annotation("error", row["benchmark"], said, BARS, str(names.index(named) + 1))
 
 
 def _number(value: float | None) -> str:

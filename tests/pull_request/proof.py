@@ -1,7 +1,8 @@
-"""What three pull requests get: ``python -m tests.pull_request.proof DIR`` (five minutes on two cores).
+"""What four pull requests get: ``python -m tests.pull_request.proof DIR`` (six minutes on two cores).
 
-One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every bar that this missed.
-Each is judged in a clone of this repository's last commit; reports and summaries are written into DIR.
+One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every bar that this missed;
+and one only takes out what made the library slow. Each is judged in a clone of this repository's last commit;
+reports and summaries are written into DIR.
 """
 
 import json
@@ -14,11 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.against.record import SLOWED
 from tests.pull_request.changes import BARS
 from tests.pull_request.trees import git
 
 ROOT = Path(__file__).resolve().parents[2]
-POOLING = "embeddings/pooling.py"
+POOLING, EMBEDDER = "embeddings/pooling.py", "embeddings/embedder.py"
+SLOWDOWN = 0.25  # of the base that the last pull request mends
 RIGHT = "    return mx.where(real[..., None], hidden, 0).sum(axis=1) / lengths[:, None]\n"
 WRONG = (
     "    return mx.where(real[..., None], hidden, 0)[:, 0]\n"  # the first token, under the name of the mean
@@ -26,18 +29,38 @@ WRONG = (
 
 
 def judged(clone: Path, report: Path) -> dict[str, Any]:
-    """Judge the clone's work tree by its commit, show it as GitHub would, and return the record."""
+    """Judge the clone's work tree by its commit, and return the record."""
+    return shown(clone, report, ["tests.pull_request", "--base", "HEAD"])
+
+
+def compared(clone: Path, report: Path) -> dict[str, Any]:
+    """Measure the clone's work tree beside its commit, and return the record."""
+    return shown(clone, report, ["pytest", "--benchmark-only", "--against=HEAD"])
+
+
+def shown(clone: Path, report: Path, command: Sequence[str]) -> dict[str, Any]:
+    """Run a module that writes a report, show it as GitHub would, and return the record."""
     report.mkdir(parents=True, exist_ok=True)
     with (report / "run.log").open("wb") as log:
-        command = [sys.executable, "-m", "tests.pull_request", "--base", "HEAD", f"--report={report}"]
-        subprocess.run(command, cwd=clone, stdout=log, stderr=subprocess.STDOUT, check=False)
-    shown = {**os.environ, "GITHUB_STEP_SUMMARY": str(report / "summary.md")}
+        run = [sys.executable, "-m", *command, f"--report={report}"]
+        subprocess.run(run, cwd=clone, stdout=log, stderr=subprocess.STDOUT, check=False)
+    variables = {**os.environ, "GITHUB_STEP_SUMMARY": str(report / "summary.md")}
     with (report / "annotations.txt").open("wb") as log:
-        command = [sys.executable, "-m", "tests.github", str(report / "report.json")]
-        subprocess.run(command, cwd=clone, env=shown, stdout=log, check=True)
+        run = [sys.executable, "-m", "tests.github", str(report / "report.json")]
+        subprocess.run(run, cwd=clone, env=variables, stdout=log, check=True)
     record = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert isinstance(record, dict)
     return record
+
+
+def commit_slowed(clone: Path) -> None:
+    """Commit the clone's last commit made slower, and leave the work tree as fast as it was."""
+    git(clone, "checkout", "-q", "--", ".")
+    embedder = clone / EMBEDDER
+    right = embedder.read_text(encoding="utf-8")
+    embedder.write_text(right + SLOWED.format(factor=1 + SLOWDOWN), encoding="utf-8")
+    git(clone, "-c", "user.name=proof", "-c", "user.email=proof@example.org", "commit", "-qam", "slow")
+    embedder.write_text(right, encoding="utf-8")
 
 
 def hidden(bars: str, model: str, missed: Sequence[Mapping[str, Any]]) -> str:
@@ -62,7 +85,7 @@ def hidden(bars: str, model: str, missed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def main(folder: Path) -> int:
-    """Judge the three, print what came of them, and return 0 where each got what it should."""
+    """Judge the four, print what came of them, and return 0 where each got what it should."""
     with TemporaryDirectory(prefix="proof-") as scratch:
         clone = Path(scratch) / "clone"
         git(ROOT, "clone", "-q", "--no-hardlinks", str(ROOT), str(clone))
@@ -74,15 +97,21 @@ def main(folder: Path) -> int:
         moved = hidden(bars.read_text(encoding="utf-8"), wrong["models"][0]["name"], missed)
         bars.write_text(moved, encoding="utf-8")
         twice = judged(clone, folder / "hidden")
+        commit_slowed(clone)
+        faster = compared(clone, folder / "faster")
     fault, judge = wrong["models"][0]["looks_like"][0], twice["judge"]
     print(f"unchanged: {unchanged['verdict']}")
     print(f"wrong pooling: {wrong['verdict']}, {len(missed)} checks red, {fault}")
     print(f"wrong pooling, bars moved: {twice['verdict']}, {len(twice['reasons'])} reasons")
     print(f"  {len(judge['moved'])} lines of what moved; by the base's judge: {judge['base_verdict']}")
     print(f"  by its own: {judge['head_verdict']}; approved: {judge['approved']}")
+    print(f"only faster: {faster['verdict']}")
+    for row in faster["against"]["rows"]:
+        print(f"  {row['benchmark']}: {row['evidence'] or 'no difference that is sure'}")
+    says = any(row["evidence"].startswith("faster") for row in faster["against"]["rows"])
     red_twice = twice["reasons"][0].startswith("the judge changed") and len(twice["reasons"]) > 1
-    right = unchanged["verdict"] == "pass" and wrong["verdict"] == "fail" and red_twice
-    return 0 if right and "first-token pooling" in fault else 1
+    right = unchanged["verdict"] == faster["verdict"] == "pass" and wrong["verdict"] == "fail" and red_twice
+    return 0 if right and says and "first-token pooling" in fault else 1
 
 
 if __name__ == "__main__":

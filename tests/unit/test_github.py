@@ -11,6 +11,7 @@ import pytest
 
 from embeddings.report.record import make_record
 from tests import github
+from tests.unit.test_report_record import a_comparison
 from tests.unit.toy_gate import MADE
 
 ROOT = github.ROOT
@@ -54,6 +55,22 @@ def test_a_red_check_stands_on_the_line_of_its_bar() -> None:
         "::error file=fixtures/thresholds.toml,line=43,title=parity::all-MiniLM-L6-v2: measured 0.25, "
         "required <= 2e-06%0Alooks like: first-token pooling (pooling)"
     ]
+
+
+def test_a_slower_benchmark_stands_on_its_bar(tmp_path: Path) -> None:
+    """On its own where it has one, else on that of all; a broken one too, and none that is as fast."""
+    found = record(against=a_comparison())
+    (tmp_path / "fixtures").mkdir()
+    (tmp_path / "fixtures" / "against.toml").write_text('default = 0.1\n[bars]\n"one text" = 0.05\n')
+    assert github.annotations(found, tmp_path) == [
+        "::error file=fixtures/against.toml,line=3,title=one text::time over the other's 1.2 (1.18 to 1.23), "
+        "at most 1.1; slower",
+        "::error file=fixtures/against.toml,line=1,title=cached::time over the other's nothing (nothing to "
+        "nothing), at most 1.1; no round was timed",
+    ]
+    for row in found["against"]["rows"]:
+        row["outcome"] = "pass"
+    assert github.annotations(found) == []
 
 
 def test_a_text_stands_on_its_line() -> None:
@@ -164,7 +181,7 @@ def test_actions_are_pinned_and_inputs_are_no_code(path: Path) -> None:
 def test_the_workflow_may_only_read() -> None:
     text = (ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8")
     assert re.search(r"^permissions:\n  contents: read\n\w", text, re.MULTILINE)
-    assert text.count("uses: actions/checkout") == text.count("persist-credentials: false") == 2
+    assert text.count("uses: actions/checkout") == text.count("persist-credentials: false") == 3
 
 
 @pytest.mark.parametrize(

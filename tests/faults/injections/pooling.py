@@ -1,5 +1,7 @@
 """Which tokens become the vector."""
 
+from functools import cache
+
 from embeddings import folder, pooling
 from embeddings.blas import mx
 from embeddings.catalog import DEFAULT_MODEL
@@ -79,9 +81,15 @@ def last_slot_on_a_decoder(patch: Patch) -> None:
 
 def pooler(hidden: mx.array) -> mx.array:
     """Apply the dense layer and tanh that BERT was pretrained with, and no sentence model uses: (..., D)."""
+    weight, bias = _dense_layer()
+    return mx.tanh(hidden @ weight.T + bias)
+
+
+@cache
+def _dense_layer() -> tuple[mx.array, mx.array]:
     held = mx.load(str(folder.find_folder(DEFAULT_MODEL).file(folder.WEIGHTS_FILE)))
     assert isinstance(held, dict)
-    return mx.tanh(hidden @ held["pooler.dense.weight"].T + held["pooler.dense.bias"])
+    return held["pooler.dense.weight"], held["pooler.dense.bias"]
 
 
 @fault(

@@ -101,7 +101,10 @@ fault(
     source="ollama/ollama#13942",
 )
 def upper_case_unknown(patch: Patch) -> None:
-    change_texts(patch, lambda text: re.sub(r"\w*[A-Z]\w*", "[UNK]", text))
+    def unknown(word: re.Match[str]) -> str:
+        return "[UNK]" if re.search("[A-Z]", word[0]) else word[0]
+
+    change_texts(patch, lambda text: re.sub(r"\w+", unknown, text))
 
 
 @fault(
