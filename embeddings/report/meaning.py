@@ -224,7 +224,7 @@ def _scatter(points: Sequence[tuple[Mapping[str, Any], float]], key: str, title:
     ]
     layout = {
         "xaxis": log_axis("largest throughput, tokens/s", (rate for _, rate in points)),
-        "yaxis": {"title": {"text": title}},
+        "yaxis": {"title": {"text": title}, "range": [0, 1.05]},
         "showlegend": False,
     }
     return Picture("Quality beside speed: up and to the right is better", data, layout)

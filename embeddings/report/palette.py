@@ -72,7 +72,7 @@ def log_axis(title: str, values: Iterable[float]) -> dict[str, Any]:
     Over more than three powers the powers alone have ticks: labels must not meet.
     """
     found = list(values)
-    low, high = min(found) / 1.4, max(found) * 1.4
+    low, high = min(found) / 1.6, max(found) * 1.6  # never without a tick: 1.6 * 1.6 > 5 / 2
     steps = (1, 2, 5) if high / low <= 1e3 else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from embeddings.errors import InputError
-from embeddings.report import meaning, over_time, speed
+from embeddings.report import matrix, meaning, over_time, speed
 from embeddings.report.palette import Picture
 
 __all__ = ["PICTURES", "pictures", "plotly_script"]
@@ -27,6 +27,7 @@ PICTURES: Mapping[str, Callable[[Mapping[str, Any]], list[Picture]]] = {
     "latency": speed.latency,
     "throughput": speed.throughput,
     "roofline": speed.rooflines,
+    "kill matrix": matrix.kill_matrix,
     "history": over_time.history,
 }
 DRAW = Path(__file__).with_name("draw.js")

@@ -44,6 +44,7 @@ def kill_matrix(record: Record) -> Section:
                 "faults that nothing else kills. Spreads: how far the surest check is beyond all that right "
                 "implementations measured, - where these all give the same."
             ),
+            Picture("kill matrix"),
             Table("Gates", ("gate", "kills", "false alarms", "alone"), gates),
             Table("Faults", ("fault", "cause", "verdict", "surest check", "spreads"), faults),
         ],

@@ -39,7 +39,7 @@ def summary(record: Record) -> Section:
                 name,
                 str(own[0]["dimension"]),
                 number(rate["tokens_per_second"]) if rate else "-",
-                f"{latency['median'] * 1e3:.3g}" if latency else "-",
+                number(latency["median"] * 1e3 if latency else None),
                 f"{number(cached['cache_speedup'])}x" if cached else "-",
                 percent(rate["mfu"]) if rate else "-",
                 f"{load['peak_bytes'] / 2**20:,.0f} MiB" if load and load["peak_bytes"] else "-",

@@ -234,15 +234,15 @@ def missed_without(taken: Collection[str], rows: Iterable[Row], before: Collecti
 
 def as_data(rows: Sequence[Row]) -> dict[str, Any]:
     """Return all of it as JSON holds it: numbers that are not finite as null."""
-    spread = spreads(rows)
+    spread, checks = spreads(rows), checks_of(rows)
     return {
-        "checks": checks_of(rows),
+        "checks": checks,
         "gates": [vars(gate) for gate in (*gates(rows), *single_checks(rows))],
-        "faults": [_fault_as_data(row, spread) for row in rows],
+        "faults": [_fault_as_data(row, spread, checks) for row in rows],
     }
 
 
-def _fault_as_data(row: Row, spread: Mapping[Kind, Spread]) -> dict[str, Any]:
+def _fault_as_data(row: Row, spread: Mapping[Kind, Spread], checks: Iterable[str]) -> dict[str, Any]:
     fault, (check, sure) = row.fault, strongest(row, spread)
     return {
         "name": fault.name,
@@ -254,6 +254,7 @@ def _fault_as_data(row: Row, spread: Mapping[Kind, Spread]) -> dict[str, Any]:
         "precision": fault.precision,
         "benign": fault.benign,
         "killers": list(fault.killers),
+        "marks": "".join(map(row.mark, checks)),
         "red": row.red(),
         "usual_kind_red": row.usual(),
         "strongest": {"check": check, "benign_spreads": finite(sure)},

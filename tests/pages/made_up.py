@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from embeddings.report.history import line_of
 from embeddings.report.record import make_record
 
 __all__ = ["CATEGORIES", "HOSTILE", "MODELS", "made_up"]
@@ -39,9 +40,29 @@ def made_up() -> dict[str, Any]:
     }
     models = [_model(name, seed) for seed, name in enumerate(MODELS)]
     speed = [one for number, name in enumerate(MODELS) for one in _speeds(name, 1 + 3 * number)]
-    record = make_record(made, [{"models": models, "speed": speed}], passed=True)
+    parts = [{"models": models, "speed": speed, "kill_matrix": _kill_matrix()}]
+    record = make_record(made, parts, passed=True)
+    record["history"] = [line_of(record), line_of(record)]
     found: dict[str, Any] = json.loads(json.dumps(record))
     return found
+
+
+def _kill_matrix() -> dict[str, Any]:
+    """Return two checks, and faults of every mark."""
+    fault: dict[str, Any] = {
+        "what": "",
+        "where": "fwd",
+        "source": "",
+        "model": "m",
+        "precision": None,
+        "killers": [],
+    }
+    verdict = {"red": True, "usual_kind_red": False, "strongest": {"check": "parity", "benign_spreads": 9.0}}
+    faults = [
+        {**fault, **verdict, "name": name, "cause": "pooling", "benign": False, "marks": marks}
+        for name, marks in (("mean", "x."), ("<b>first</b>", " x"), ("a race", "o."))
+    ]
+    return {"checks": ["parity", "<i>pairs</i>"], "gates": [], "faults": faults}
 
 
 def _texts() -> list[dict[str, str]]:

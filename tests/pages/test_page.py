@@ -163,8 +163,9 @@ EYE = """() => JSON.stringify(
     document.querySelector(".picture[data-name='map'] .plot")._fullLayout.scene._scene.getCamera().eye)"""
 
 
-def test_the_map_turns(opened: Opened) -> None:
-    """Dragging moves the camera."""
+def test_the_map_turns(browser: Browser, file: Path) -> None:
+    """Dragging moves the camera, on a page that is not still being drawn in another scheme."""
+    opened = Opened(browser.new_page(viewport={"width": 1000, "height": 900}), file)
     page, plot = opened.page, opened.page.locator(opened.plots("map"))
     plot.scroll_into_view_if_needed()
     before, box = page.evaluate(EYE), plot.bounding_box()
@@ -174,4 +175,4 @@ def test_the_map_turns(opened: Opened) -> None:
     page.mouse.down()
     page.mouse.move(x + 80, y + 10, steps=5)
     page.wait_for_function(f"(before) => ({EYE})() !== before", arg=before)
-    page.mouse.up()
+    page.close()

@@ -147,6 +147,7 @@ def a_full_record() -> Record:
         "precision": None,
         "benign": False,
         "killers": ["parity"],
+        "marks": "x",
         "red": True,
         "usual_kind_red": False,
         "strongest": {"check": "parity", "benign_spreads": 7.5},
