@@ -12,6 +12,7 @@ import pytest
 from embeddings.report.blocks import Items, Section, Table, Text, number
 from embeddings.report.html import page
 from embeddings.report.markdown import markdown
+from embeddings.report.matrix import kill_matrix
 from embeddings.report.recommend import recommend
 from embeddings.report.record import plain
 from embeddings.report.sections import sections
@@ -255,3 +256,20 @@ def test_the_style_is_the_pages_own() -> None:
     style = Path("embeddings/report/style.css").read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in style
     assert "@media print" in style
+
+
+def test_the_kill_matrix_is_drawn_mark_by_mark() -> None:
+    """Red, red in some runs, green, not judged; harmless variants last, whatever their names."""
+    record = a_full_record()
+    fault, matrix = record["kill_matrix"]["faults"][0], record["kill_matrix"]
+    matrix["checks"] = ["parity", "pairs", "norm", "topics"]
+    matrix["faults"] = [
+        {**fault, "name": "a", "benign": True, "marks": "...."},
+        {**fault, "name": "b", "marks": "xo. "},
+    ]
+    [picture] = kill_matrix(record)
+    [cells] = picture.data
+    assert cells["y"] == ["b (pooling)", "a (pooling)"]
+    assert cells["z"] == [[1.0, 0.5, 0.0, None], [0.0] * 4]
+    assert cells["text"][0] == ["red", "red in some runs", "green", "does not judge this model"]
+    assert kill_matrix(a_record()) == []
