@@ -16,6 +16,9 @@ def verdict(record: Record) -> Section:
     """Pass or fail, why, where to look first, and what was judged by what."""
     made, models = record["made"], record["models"]
     blocks: list[Block] = [Text(f"{record['verdict'].upper()}. {_tally(record)}")]
+    likely = [f"{model['name']} {line}" for model in models for line in model["looks_like"]]
+    if likely:
+        blocks.append(Items([f"Likely fault: {line}" for line in likely]))
     blocks += _reasons(record)
     red = [(model, one) for model in models for one in model["verdicts"] if one["red"]]
     if red:
@@ -34,9 +37,6 @@ def verdict(record: Record) -> Section:
                 ],
             )
         )
-    likely = [f"{model['name']} {line}" for model in models for line in model["looks_like"]]
-    if likely:
-        blocks.append(Items([f"Likely fault: {line}" for line in likely]))
     commit, command = made["revision"] or "no commit", made["command"].replace("`", " ")
     changed = ", with changes that are not committed" if made["changed"] else ""
     blocks.append(

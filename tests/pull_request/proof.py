@@ -1,4 +1,4 @@
-"""What four pull requests get: ``python -m tests.pull_request.proof DIR`` (six minutes on two cores).
+"""What four pull requests get: ``python -m tests.pull_request.proof DIR`` (three minutes on two cores).
 
 One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every bar that this missed;
 and one only takes out what made the library slow. Each is judged in a clone of this repository's last commit;
