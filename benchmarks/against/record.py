@@ -117,6 +117,8 @@ def main() -> None:
             print(f"{number + 1} of {len(planned)} sessions", file=sys.stderr)
     except EmbeddingsError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(f"record: stopped; {options.file} has the sessions that ended")
 
 
 if __name__ == "__main__":

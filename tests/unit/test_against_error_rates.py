@@ -134,3 +134,21 @@ def test_what_is_recorded_can_be_read(tmp_path: Path) -> None:
     assert json.loads(path.read_text(encoding="utf-8"))["series"] == [entry, entry]
     assert [one.slowdown for one in read_series([path])] == [0.15, 0.15]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_ctrl_c_keeps_the_sessions_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = {"benchmark": "short texts", "slowdown": 0.0, "log_ratios": [0.0]}
+    sessions = iter([[one]])
+
+    def session(_: object) -> list[dict[str, object]]:
+        if found := next(sessions, None):
+            return found
+        raise KeyboardInterrupt
+
+    file = tmp_path / "against-x.json"
+    monkeypatch.setattr(record, "session", session)
+    monkeypatch.setattr("sys.argv", ["record", str(file)])
+    with pytest.raises(SystemExit, match=r"record: stopped; .*against-x.json has the sessions that ended"):
+        record.main()
+    assert len(read_series([file])) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
