@@ -26,7 +26,7 @@ from embeddings.evaluation.subject import Sets
 __all__ = ["Comparison", "Row", "compare", "rows_of", "settled"]
 
 OURS = "this tree"
-HEAD = ("benchmark", "time of", "this tree / other", "90 %", "bar", "verdict")
+HEAD = ("benchmark", "measured", "this tree / other", "90 %", "bar", "verdict")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from embeddings.report.blocks import Block, Items, Section, Table, Text, number
 __all__ = ["judge", "performance"]
 
 Record = Mapping[str, Any]
-HEADER = ("benchmark", "time of", "ratio", "90 % interval", "at most", "verdict", "what that says")
+HEADER = ("benchmark", "measured", "ratio", "90 % interval", "at most", "verdict", "what that says")
 
 
 def judge(record: Record) -> list[Section]:
