@@ -100,10 +100,12 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
 
-report: $(READY)  ## gate, claims and measurements on one page: report/report.html
-	$(BIN)/python -m pytest -m "quality or claims" --report=report/quality
-	$(BIN)/python -m pytest --benchmark-only --report=report/speed
-	$(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json
+report: $(READY)  ## gate, claims and measurements on one page, red ones too: report/report.html
+	rm -rf report/quality report/speed
+	status=0; \
+	  $(BIN)/python -m pytest -m "quality or claims" --report=report/quality || status=1; \
+	  $(BIN)/python -m pytest --benchmark-only --report=report/speed || status=1; \
+	  $(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json && exit $$status
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \

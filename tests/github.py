@@ -176,7 +176,7 @@ def _judge(judge: Mapping[str, Any]) -> list[str]:
 def _plain(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
     line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\|*_`\[\]#@])", r"\\\1", line)
+    return re.sub(r"([\\|*_`\[\]#@~$])", r"\\\1", line)
 
 
 def _cut(text: str) -> str:

@@ -12,6 +12,7 @@ from embeddings.errors import EmbeddingsError
 from tests import harness
 
 COMPARED = pytest.StashKey[Comparison]()
+STOPPED = pytest.StashKey[str]()  # why there is nothing to compare
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,8 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse what a comparison would leave unread, and a revision that there is not."""
-    if not config.getoption("against"):
+    if (revision := config.getoption("against")) is None:
         return
+    if not revision:
+        raise pytest.UsageError("--against: names no revision, as in --against=main")
     if not config.getoption("benchmark_only"):
         raise pytest.UsageError("--against: it is for --benchmark-only; add it")
     unread = ("benchmark_compare", "benchmark_json", "benchmark_autosave", "benchmark_save", "keyword")
@@ -35,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if len(config.getoption("model")) > 1:
         raise pytest.UsageError("--against compares one model: leave out the other --model")
     try:
-        commit_of(config.getoption("against"))
+        commit_of(revision)
     except EmbeddingsError as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -57,6 +60,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     try:
         found = compare(revision, harness.source_of(model), options, harness.sets())
     except EmbeddingsError as error:
+        config.stash[STOPPED] = f"against {revision}: {error}"
         _report(session, f"against {revision}", str(error), 0.0)
         return True
     config.stash[COMPARED] = found
@@ -79,6 +83,8 @@ def _report(session: pytest.Session, name: str, why: str, seconds: float) -> Non
 
 def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
     """Give the report what was compared."""
+    if why := config.stash.get(STOPPED, ""):
+        return {"reasons": [why]}
     if not (found := config.stash.get(COMPARED, None)):
         return {}
     return {"against": found.as_data(), "reasons": [f"against {found.revision}: {row}" for row in found.red]}

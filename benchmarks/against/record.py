@@ -22,7 +22,7 @@ from benchmarks.against.trees import Tree
 from benchmarks.against.workers import open_arms
 from benchmarks.workers import ROOT
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.errors import EmbeddingsError
+from embeddings.errors import EmbeddingsError, InputError
 
 MAIN, OTHERS = (0.0, 0.15), (0.05, 0.10, 0.20)  # slowdowns of a session; 0.0 is the same tree once more
 SLOWED = """
@@ -111,6 +111,12 @@ def main() -> None:
     for number in range(options.others):  # spread among the others
         planned.insert((number + 1) * len(planned) // (options.others + 1), OTHERS)
     try:
+        if options.file.exists():
+            raise InputError(
+                options.file, "is there already", mend="name a new one: all against-*.json count"
+            )
+        if not options.file.absolute().parent.is_dir():
+            raise InputError(options.file, "is in no folder", mend="name one in a folder that exists")
         for number, slowdowns in enumerate(planned):
             content["series"] += session(slowdowns)
             write(options.file, content)
@@ -118,7 +124,11 @@ def main() -> None:
     except EmbeddingsError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit(f"record: stopped; {options.file} has the sessions that ended")
+        sys.exit(
+            f"record: stopped; {options.file} has the sessions that ended"
+            if content["series"]
+            else "record: stopped before a session had ended"
+        )
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def performance(record: Record) -> list[Section]:
     lead = (
         f"{found['model']}, this tree beside {found['revision']} ({found['commit'][:12]}), {found['rounds']} "
         "rounds in turns on the same new texts. Ratio: time of this tree over the other's, the median of the "
-        "rounds; below 1 is faster. Red only where the whole interval lies beyond the bar, twice. Control: "
-        "the other revision over itself, in another process."
+        "rounds; below 1 is faster. Red only where it was so twice: beyond the bar, or not to be "
+        "measured. Control: the other revision over itself, in another process."
     )
     rows = []
     for one in found["rows"]:
@@ -63,7 +63,7 @@ def _vectors(found: Mapping[str, Any]) -> list[Block]:
         )
     ]
     if not found["moved"]:
-        return [*blocks, Text("No metric moved surely.")]
+        return [*blocks, Text("No metric moved.")]
     header = ("metric", "before", "after", "interval of the change")
     moved = [
         (one["metric"], number(one["before"], 4), number(one["after"], 4), _interval(one))

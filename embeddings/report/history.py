@@ -59,14 +59,27 @@ def read_history(path: Path) -> list[dict[str, Any]]:
 def _run(where: str, line: str) -> dict[str, Any]:
     try:
         run = json.loads(line)
+        _see_types(run)
         return {
             **{key: run[key] for key in _RUN},
             "models": [{key: model[key] for key in _MODEL} for model in run["models"]],
             "speed": [{key: one[key] for key in _SPEED} for one in run["speed"]],
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         mend = "correct or remove the line; nothing was changed"
         raise FixtureError(where, f"no run ({error!r})", mend=mend) from error
+
+
+def _see_types(run: Mapping[str, Any]) -> None:
+    """Raise TypeError where a value is not what the pictures draw."""
+    words = [run[key] for key in _RUN if key != "revision"]
+    words += [model["name"] for model in run["models"]] + [one["model"] for one in run["speed"]]
+    numbers = [one["median"] for one in run["speed"]]
+    numbers += [one for model in run["models"] for one in model["figures"].values() if one is not None]
+    if not all(isinstance(one, str) for one in words):
+        raise TypeError("a word is none")
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers):
+        raise TypeError("a number is none")
 
 
 def append(path: Path, record: Record) -> None:

@@ -11,6 +11,10 @@ __all__ = ["markdown"]
 _MARKUP = re.compile(r"([\\`*_\[\]<#|~&$])")
 
 
+# Single backquotes alone: two or more in a row, which Markdown pairs otherwise, are letters of a text.
+_COMMAND = re.compile(r"((?<!`)`[^`]+`(?!`))")
+
+
 def markdown(sections: Sequence[Section], title: str) -> str:
     """Return the report. Pictures are on the page alone, and a line says so."""
     lines = [f"# {escape(title)}"]
@@ -23,7 +27,7 @@ def markdown(sections: Sequence[Section], title: str) -> str:
 
 def escape(text: str) -> str:
     """Return text so that Markdown shows it letter by letter, on one line; `commands` stay as they are."""
-    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    parts = _COMMAND.split(" ".join(text.split()))
     return "".join(part.replace("|", "\\|") if at % 2 else _escape(part) for at, part in enumerate(parts))
 
 

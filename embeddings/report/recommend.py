@@ -50,7 +50,8 @@ class Advice:
 def recommend(record: Record) -> list[Advice]:
     """Recommend a model for each use, of those that passed the gate and were measured.
 
-    A model with a red check, or whose measurements failed an audit, is recommended for nothing.
+    A model with a red check, or of a part of the gate, or whose measurements failed an audit, is recommended
+    for nothing.
     """
     found = {model["name"]: _figures(model, record["speed"]) for model in record["models"] if _green(model)}
     return [_advise(use, found) for use in USES]
@@ -58,7 +59,8 @@ def recommend(record: Record) -> list[Advice]:
 
 def _green(model: Mapping[str, Any]) -> bool:
     verdicts = model["verdicts"]
-    return bool(verdicts) and not any(verdict["red"] for verdict in verdicts)
+    whole = model["part"] is None
+    return whole and bool(verdicts) and not any(verdict["red"] for verdict in verdicts)
 
 
 def _figures(model: Mapping[str, Any], speed: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from embeddings.report.sections import sections
 
 __all__ = ["write_files", "write_report"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def write_report(folder: Path, record: Record) -> list[Path]:

@@ -1,7 +1,8 @@
 """Judges a work tree by a base revision: ``python -m tests.pull_request --base REV``.
 
-Nothing of the head is imported here. Run it from a checkout of the base with ``--head PATH``, and not even
-this file is the head's.
+Run from a checkout of the base with ``--head PATH``, as the workflow does, nothing of the head is imported
+here. Run in the head itself, this file and its list of what is the judge are the head's own: there it tells
+a person who means well what the workflow will say.
 """
 
 import argparse
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embeddings.errors import EmbeddingsError
+from embeddings.errors import EmbeddingsError, InputError
+from embeddings.projector import check_writable
 from embeddings.report.record import make_record
 from embeddings.report.write import write_files, write_report
 from tests.pull_request.changes import (
@@ -32,6 +34,9 @@ from tests.pull_request.trees import git, lay_over, read_commit, read_work_tree,
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = "embeddings/catalog.py"
+NAMED = 20  # files of the judge in the reason; the record has all
+ELSEWHERE = ("--history", "--projector")  # what they write would lie in the run's own folder
+PATHS = ("--model", "--recorded", "--topics", "--sts", "--retrieval", "--thresholds")
 REFUSED = 2  # the status where nothing could be judged
 
 
@@ -58,7 +63,8 @@ class Judgement:
         return [printable(reason) for reason in (*unapproved, *self.counts.reasons)]
 
     def _changed(self) -> str:
-        names = ", ".join(change.path for change in self.changes)
+        names = ", ".join(change.path for change in self.changes[:NAMED])
+        names += f" and {more} more" if (more := len(self.changes) - NAMED) > 0 else ""
         own = self.own.verdict if self.own else "none"
         return (
             f"the judge changed: {names}; verdict of the base's judge: {self.by_base.verdict}, of its own: "
@@ -99,7 +105,16 @@ def arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--python", default=sys.executable, metavar="FILE", help="the interpreter with the head's packages"
     )
-    return parser.parse_known_args(argv)
+    asked, options = parser.parse_known_args(argv)
+    if clash := [option for option in options if option.startswith(ELSEWHERE)]:
+        parser.error(f"{clash[0]}: not for a run that ends with its folder; give it to pytest -m quality")
+    return asked, [_whole(option) for option in options]
+
+
+def _whole(option: str) -> str:
+    """Return an option whose path is whole: the gate runs in a folder of its own."""
+    name, _, value = option.partition("=")
+    return f"{name}={Path(value).resolve()}" if name in PATHS and value and Path(value).exists() else option
 
 
 def judge(asked: argparse.Namespace, options: Sequence[str], root: Path) -> Judgement:
@@ -113,11 +128,12 @@ def judge(asked: argparse.Namespace, options: Sequence[str], root: Path) -> Judg
     base, head = read_commit(root, commit), read_work_tree(asked.head)
     changes = changes_of(base, head)
     laid = lay_over(base, head)
-    by_base, own = _gate("the base's judge", laid, asked, [*_named(base, options), *options]), None
+    named = {"head": _named(head, options) if changes else [], "base": _named(base, options)}
+    by_base, own = _gate("the base's judge", laid, asked, [*named["base"], *options]), None
     if changes:
         plain = {path: data for path, data in head.items() if data is not None}
-        own = _gate("the head's own judge", plain, asked, [*_named(head, options), *options])
-    digest = digest_of(changes, by_base.verdict)
+        own = _gate("the head's own judge", plain, asked, [*named["head"], *options])
+    digest = digest_of(changes, commit, by_base.verdict, head)
     return Judgement(commit, by_base, own, changes, approves(asked.approve, digest), digest)
 
 
@@ -127,21 +143,27 @@ def _gate(name: str, tree: Mapping[str, bytes], asked: argparse.Namespace, optio
 
 
 def _named(tree: Mapping[str, bytes | None], options: Sequence[str]) -> list[str]:
-    """Name the judge's default model and baseline where none is asked for: it stands in a judged file."""
-    if any(option.startswith("--recorded") for option in options):
+    """Name the judge's default model and baseline where none is asked for: it stands in a judged file.
+
+    Raises:
+        InputError: it does not say which in a line of its own, and the judged library would choose.
+
+    """
+    missing = [name for name in ("--model", "--baseline") if not any(one.startswith(name) for one in options)]
+    if not missing or any(option.startswith("--recorded") for option in options):
         return []
-    lines = ast.parse(tree.get(CATALOG) or b"").body
-    default = next(
-        (
-            str(line.value.value)
-            for line in lines
-            if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
-            if isinstance(line.targets[0], ast.Name) and line.targets[0].id == "DEFAULT_MODEL"
-        ),
-        "",
-    )
-    missing = ["--model", "--baseline"] if default else []
-    return [f"{name}={default}" for name in missing if not any(one.startswith(name) for one in options)]
+    mend = 'write DEFAULT_MODEL = "NAME" there'
+    try:
+        lines = ast.parse(tree.get(CATALOG) or b"").body
+    except (SyntaxError, ValueError) as error:
+        raise InputError(CATALOG, f"cannot be read ({error})", mend=mend) from error
+    for line in lines:
+        target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
+        if isinstance(target, ast.Name) and target.id == "DEFAULT_MODEL":
+            value = getattr(line, "value", None)
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                return [f"{name}={value.value}" for name in missing]
+    raise InputError(CATALOG, "no DEFAULT_MODEL is named there", mend=mend)
 
 
 def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> dict[str, Any]:
@@ -193,7 +215,10 @@ def main(argv: Sequence[str], root: Path = ROOT) -> int:
     asked, options = arguments(argv)
     try:
         with stoppable():
+            if asked.report:
+                check_writable(asked.report)
             judgement = judge(asked, options, root)
+            print("\n".join(lines_of(judgement)), flush=True)
             if asked.report:
                 command = shlex.join(["python", "-m", "tests.pull_request", *argv])
                 write(asked.report, judgement, record_of(judgement, asked, command))
@@ -203,7 +228,6 @@ def main(argv: Sequence[str], root: Path = ROOT) -> int:
     except Stopped as stopped:
         print(f"tests.pull_request: stopped by {stopped}, and cleared up", file=sys.stderr)
         return 128 + stopped.number
-    print("\n".join(lines_of(judgement)), flush=True)
     return 1 if judgement.reasons else 0
 
 

@@ -44,17 +44,21 @@ def _judging(path: str, data: bytes | None) -> object:
     if path == "pyproject.toml" and data is not None:
         try:
             return tomllib.loads(data.decode()).get("tool", {}).get("pytest")
-        except ValueError:
+        except (ValueError, AttributeError):
             return data
     return data
 
 
-def digest_of(changes: Iterable[Change], base_verdict: str) -> str:
-    """Return the SHA-256 of the changed files, old and new, and of the verdict that the base's judge gave.
+def digest_of(changes: Iterable[Change], base: str, base_verdict: str, head: Tree) -> str:
+    """Return the SHA-256 of what a person approves: the base's commit, its judge's verdict, what changed.
 
-    Whoever approves it has seen that verdict: a fault that comes afterwards makes it another digest.
+    Where that verdict is no pass, the head's judged files count too: the head's own judge is to decide on
+    those that the person saw, and on no fault that comes afterwards.
     """
-    lines = [base_verdict, *(f"{one.path}\0{_sha256(one.old)}\0{_sha256(one.new)}" for one in changes)]
+    lines = [base, base_verdict, *(f"{one.path}\0{_sha256(one.old)}\0{_sha256(one.new)}" for one in changes)]
+    if base_verdict != "pass":
+        judged = sorted((path, data) for path, data in head.items() if role(path) == "judged")
+        lines += [f"{path}\0{_sha256(data)}" for path, data in judged]
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
@@ -71,7 +75,7 @@ def approves(words: str, digest: str) -> bool:
 def moved_by(changes: Iterable[Change]) -> list[str]:
     """Say what moved, a line each: every bar from what to what, files with counts of lines or bytes."""
     lines: list[str] = []
-    for change in changes:
+    for change in sorted(changes, key=lambda one: one.path != BARS):  # many files do not bury the bars
         lines.append(f"{change.path}: {_extent(change)}")
         if change.path == BARS:
             lines += [f"{change.path}: {line}" for line in _bars_moved(change.old, change.new)]
@@ -80,7 +84,8 @@ def moved_by(changes: Iterable[Change]) -> list[str]:
 
 def printable(text: str) -> str:
     """Return text on one line: the name of a file or a bar cannot pass for a line of this program's."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return shown.replace("##[", "## [")  # GitHub's older commands count anywhere in a line
 
 
 def _extent(change: Change) -> str:
@@ -124,7 +129,9 @@ def _bars(data: bytes | None) -> dict[_Key, dict[str, Any]]:
 
 
 def _bound(bar: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {json.dumps(bar[name])}" for name in ("at_least", "at_most") if name in bar)
+    return ", ".join(
+        f"{name} {json.dumps(bar[name], default=str)}" for name in ("at_least", "at_most") if name in bar
+    )
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -138,4 +145,4 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _shown(bar: Mapping[str, Any], name: str) -> str:
-    return json.dumps(bar[name]) if name in bar else "none"
+    return json.dumps(bar[name], default=str) if name in bar else "none"

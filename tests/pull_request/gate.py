@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
+from embeddings.errors import InputError
 from embeddings.evaluation.gate import check_name
 from tests.pull_request.trees import altered, write_tree
 
@@ -23,8 +24,14 @@ PATIENCE = 10  # seconds that a run has to end when it is asked to
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Of the surroundings a run sees these and no others: no token, no file by which GitHub is told things, no
 # setting of pytest or Python.
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "USER", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+KEPT = ("PATH", "HOME", "LANG", "TZ", "USER", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
 KEPT_PREFIXES = ("LC_", "HF_", "MLX_", "OMP_", "OPENBLAS_", "EMBEDDING_GATE_", "CUDA_")
+DROPPED = "TOKEN"  # in whatever name: HF_TOKEN opens a person's models, and the gate needs none
+
+
+PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir=.")
+# What of the library the gate's own model does not use: decoders, quantized weights, other families.
+BESIDES = ("tests/unit/test_decoder.py", "tests/unit/test_families.py", "tests/unit/test_layers.py")
 
 
 class Stopped(BaseException):
@@ -75,35 +82,59 @@ def run_gate(tree: Mapping[str, bytes], python: str, options: Sequence[str]) -> 
         folder, report = Path(scratch) / "tree", Path(scratch) / "report"
         folder.mkdir()
         write_tree(tree, folder)
-        status = _run([python, *_command(report, options)], folder)
+        status = _run([python, *_command(report, options)], folder, Path(scratch))
         files = {
             file.name: file.read_text(encoding="utf-8", errors="replace")
             for file in sorted(report.glob("*"))
             if file.is_file() and not file.is_symlink()
         }
+        besides = [path for path in BESIDES if path in tree]
+        failed = besides if besides and _run([python, *PYTEST, *besides], folder, Path(scratch)) else []
         touched = altered(tree, folder)
     record = _record(files.get("report.json"))
     reasons = [f"{path}: was altered while the gate ran" for path in touched]
-    return Outcome(reasons + _red(status, record, _claims(tree, options)), record, files)
+    reasons += [f"{', '.join(failed)}: red, see the log"] if failed else []
+    try:
+        reasons += _red(status, record, _claims(tree, options))
+    except (SyntaxError, ValueError) as error:
+        reasons.append(f"the gate's tests cannot be read ({error})")
+    return Outcome(reasons, record, files)
 
 
 def _command(report: Path, options: Sequence[str]) -> list[str]:
     return [
-        *("-m", "pytest", "-m", "quality", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir=."),
+        *PYTEST,
+        *("-m", "quality"),
         f"--report={report}",
         f"--junitxml={report / 'junit.xml'}",
         *options,
     ]
 
 
-def _run(command: Sequence[str], folder: Path) -> int:
-    """Run a command in a session of its own, which ends with it, and return its status."""
+def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
+    """Run a command in a session of its own, which ends with it, and return its status.
+
+    Raises:
+        InputError: there is no such program.
+
+    """
     kept = {
-        name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)
+        name: value
+        for name, value in os.environ.items()
+        if (name in KEPT or name.startswith(KEPT_PREFIXES)) and DROPPED not in name
     }
-    surroundings = {**kept, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    # What a run leaves goes with scratch, also where it is killed; and no file of the tree passes for the
+    # translation of another, since Python looks for these elsewhere.
+    temporary = scratch / "tmp"
+    temporary.mkdir(exist_ok=True)
+    own = {"TMPDIR": str(temporary), "PYTHONPYCACHEPREFIX": str(scratch / "pyc")}
+    surroundings = {**kept, **own, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with _unheard():
-        process = subprocess.Popen(command, cwd=folder, env=surroundings, start_new_session=True)
+        try:
+            process = subprocess.Popen(command, cwd=folder, env=surroundings, start_new_session=True)
+        except OSError as error:
+            mend = "name an interpreter that has the head's packages"
+            raise InputError(command[0], f"cannot be run ({error.strerror})", mend=mend) from error
         try:
             return process.wait()
         finally:
@@ -118,7 +149,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # the latter is macOS's word for a group of the dead
         pass
     process.wait()
 

@@ -16,6 +16,7 @@ ROLES: dict[str, Role] = {
     "benchmarks/": "judge",  # conftest.py loads its plugin
     "benchmarks/README.md": "neither",
     "benchmarks/results/": "neither",
+    "benchmarks/results/peers.json": "judge",  # the report reads it
     "conftest.py": "judge",
     "pyproject.toml": "judge",  # its pytest section: see changes.py
     "requirements.lock": "judge",

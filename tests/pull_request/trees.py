@@ -1,5 +1,6 @@
 """The files of a revision and of a work tree, read as bytes: no checkout, no filter, no link is followed."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ __all__ = ["Tree", "altered", "lay_over", "read_commit", "read_work_tree", "reso
 Tree = Mapping[str, bytes | None]
 
 # What a run of pytest leaves behind in its folder.
-LEFT_BEHIND = {".hypothesis", ".pytest_cache", "__pycache__", ".benchmarks"}
+LEFT_BEHIND = {".hypothesis", ".pytest_cache", ".benchmarks"}
 
 
 def git(repository: Path, *words: str, given: bytes | None = None) -> bytes:
@@ -24,8 +25,10 @@ def git(repository: Path, *words: str, given: bytes | None = None) -> bytes:
 
     """
     command = ["git", "-C", str(repository), *words]
+    # Set by git where it runs a hook: they would send these commands to another repository.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(command, input=given, capture_output=True, check=False)
+        done = subprocess.run(command, input=given, capture_output=True, check=False, env=plain)
     except OSError as error:
         raise InputError("git", f"cannot be run ({error.strerror})", mend="install it") from error
     if done.returncode:
@@ -80,7 +83,8 @@ def lay_over(base: Tree, head: Tree) -> dict[str, bytes]:
     """Return the base's files with the judged ones of the head in place of the base's.
 
     Raises:
-        InputError: a judged file of the head is a link or the like, which could show another file later.
+        InputError: a judged file of the head is a link or the like, which could show another file later;
+            or Python's own translation of one, which it would run in place of what a person reads.
 
     """
     tree = {path: data for path, data in base.items() if role(path) != "judged" and data is not None}
@@ -89,16 +93,26 @@ def lay_over(base: Tree, head: Tree) -> dict[str, bytes]:
             continue
         if data is None:
             raise InputError(path, "is no plain file, and cannot be judged", mend="replace it by a plain one")
+        if path.endswith((".pyc", ".pyo")):
+            raise InputError(path, "is not what a person reads, and cannot be judged", mend="remove it")
         tree[path] = data
     return tree
 
 
 def write_tree(tree: Mapping[str, bytes], folder: Path) -> None:
-    """Write files into an empty folder."""
+    """Write files into an empty folder.
+
+    Raises:
+        InputError: a file is also a folder, as a file of the head can be where the base has a folder.
+
+    """
     for path, data in tree.items():
         place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+        except OSError as error:
+            raise InputError(path, f"cannot be written ({error.strerror})", mend="rename it") from error
 
 
 def altered(tree: Mapping[str, bytes], folder: Path) -> list[str]:

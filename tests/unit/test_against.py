@@ -1,5 +1,6 @@
 """A comparison as a user runs it, on a repository made here and a tiny model; and what pytest says of it."""
 
+import json
 import os
 import re
 import shutil
@@ -98,6 +99,7 @@ def test_a_tree_that_cannot_be_run(root: Path, model: str) -> None:
     ("options", "words"),
     [
         (["--against=HEAD"], "--against: it is for --benchmark-only; add it"),
+        ([ONLY, "--against="], "--against: names no revision, as in --against=main"),
         ([ONLY, "--against=no-such"], "--against no-such: Needed a single revision; name a commit of"),
         ([ONLY, "--against=HEAD", "-k", "cache"], "measures its own benchmarks: leave out -k"),
         ([ONLY, "--against=HEAD", "--benchmark-json=x"], "leave out --benchmark-json"),
@@ -170,7 +172,10 @@ def pytest_configure():
 
 
 def test_a_comparison_that_stops_is_red(tmp_path: Path) -> None:
-    done = run_with_plugin(tmp_path, BROKEN, ONLY, "--against=HEAD")
+    folder = tmp_path / "report"
+    done = run_with_plugin(tmp_path, BROKEN, ONLY, "--against=HEAD", f"--report={folder}")
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert record["reasons"] == ["against HEAD: HEAD: its process stopped; see why"]
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "HEAD: its process stopped; see why" in done.stdout
     assert "Traceback" not in done.stdout

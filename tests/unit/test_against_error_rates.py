@@ -151,4 +151,6 @@ def test_ctrl_c_keeps_the_sessions_that_ended(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(SystemExit, match=r"record: stopped; .*against-x.json has the sessions that ended"):
         record.main()
     assert len(read_series([file])) == 1
+    with pytest.raises(SystemExit, match="is there already; name a new one"):
+        record.main()
     assert [path.name for path in tmp_path.iterdir()] == [file.name]

@@ -13,8 +13,8 @@ import pytest
 
 from embeddings.errors import InputError
 from tests.pull_request import trees
-from tests.pull_request.__main__ import ROOT, main
-from tests.pull_request.changes import Change, approves, changes_of, digest_of, moved_by
+from tests.pull_request.__main__ import ROOT, arguments, main
+from tests.pull_request.changes import Change, approves, changes_of, digest_of, moved_by, printable
 from tests.pull_request.roles import ROLES, listed, role
 from tests.pull_request.trees import read_commit, read_work_tree, resolve
 from tests.unit.toy_gate import FILES, edit, git, make_toy
@@ -108,6 +108,17 @@ def test_a_person_approves_what_was_seen_and_nothing_else(toy: Path) -> None:
     assert judged(toy, "--approve", digest)["verdict"] == "fail"
 
 
+def test_an_approval_of_what_the_base_calls_red_is_of_that_library(toy: Path) -> None:
+    """Moved bars that a person approved let no other fault through, red for the base before and after."""
+    edit(toy, WORSE | WIDER)
+    digest = judged(toy)["judge"]["digest"]
+    assert judged(toy, "--approve", digest)["verdict"] == "pass"
+    edit(toy, {"embeddings/__init__.py": WORSE["embeddings/__init__.py"].replace("3.0", "8.0")})
+    record = judged(toy, "--approve", digest)
+    assert (record["judge"]["base_verdict"], record["judge"]["head_verdict"]) == ("fail", "pass")
+    assert record["verdict"] == "fail"
+
+
 def test_approved_words_are_whole_digests() -> None:
     digest = "ab" * 32
     assert approves(digest, digest)
@@ -116,6 +127,9 @@ def test_approved_words_are_whole_digests() -> None:
 
 SAYS = "import atexit, os\natexit.register(os.write, 1, b'::error::no\\n')\n"
 HARMLESS = "\ndef encode():\n    return 1.0\n"
+TRANSLATES = (
+    "import os\nos.makedirs('tests/__pycache__')\n" + "open('tests/__pycache__/a.pyc', 'w')" + HARMLESS
+)
 ALTERS = "open({!r}, 'a').write('# altered')" + HARMLESS
 
 
@@ -141,6 +155,7 @@ ALTERS = "open({!r}, 'a').write('# altered')" + HARMLESS
         ({"embeddings/__init__.py": "import pytest\n\ndef encode(): pytest.exit('', 0)\n"}, "no model"),
         ({"embeddings/__init__.py": ALTERS.format("tests/quality/test_toy.py")}, "test_toy.py: was altered"),
         ({"embeddings/__init__.py": ALTERS.format("tests/quality/conftest.py")}, "conftest.py: was altered"),
+        ({"embeddings/__init__.py": TRANSLATES}, "a.pyc: was altered"),
     ],
 )
 def test_tricks_stay_red(toy: Path, files: dict[str, str], reason: str) -> None:
@@ -155,8 +170,84 @@ def test_the_base_names_the_model(toy: Path) -> None:
     assert judged(toy)["models"][0]["asked_for"] == "toy"
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {"embeddings/catalog.py": "NAME = 'toy'\nDEFAULT_MODEL = NAME\n"},
+            "no DEFAULT_MODEL is named there",
+        ),
+        ({"embeddings/catalog.py": "DEFAULT_MODEL = (\n"}, "embeddings/catalog.py: cannot be read"),
+        ({"embeddings/__pycache__/other.cpython-312.pyc": "0"}, "is not what a person reads"),
+        ({"embeddings/evaluation": "a file"}, "embeddings/evaluation"),
+    ],
+)
+def test_what_cannot_be_judged_is_one_line(
+    toy: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], words: str
+) -> None:
+    (toy / "embeddings/evaluation/__init__.py").unlink()
+    (toy / "embeddings/evaluation").rmdir()
+    edit(toy, files)
+    assert main(["--base", "HEAD", "--head", str(toy)], toy) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_the_default_model_is_read_with_its_type_too(toy: Path) -> None:
+    edit(toy, {"embeddings/catalog.py": 'DEFAULT_MODEL: str = "toy"\n'})
+    git(toy, "commit", "-qam", "typed")
+    edit(toy, {"embeddings/catalog.py": 'DEFAULT_MODEL: str = "another"\n'})
+    assert judged(toy)["models"][0]["asked_for"] == "toy"
+
+
+def test_tests_that_cannot_be_read_are_red_and_no_traceback(toy: Path) -> None:
+    edit(toy, {"tests/quality/test_toy.py": "def test_norm(:\n"})
+    record = judged(toy)
+    assert (record["judge"]["base_verdict"], record["judge"]["head_verdict"]) == ("pass", "fail")
+
+
+def test_what_is_asked_wrongly_is_refused_before_a_run(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--base", "HEAD", "--head", str(toy)]
+    assert main([*asked, "--python", str(tmp_path / "none")], toy) == 2
+    assert "none: cannot be run" in capsys.readouterr().err
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert main([*asked, "--report", str(tmp_path / "file" / "below")], toy) == 2
+    assert "--- by" not in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main([*asked, "--history=h.jsonl"], toy)
+
+
+def test_paths_are_those_of_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    given = ["--base", "HEAD", "--model=mine", "--sts=none.tsv", "--device=cpu"]
+    assert arguments(given)[1] == [f"--model={tmp_path / 'mine'}", "--sts=none.tsv", "--device=cpu"]
+
+
+def test_many_files_do_not_bury_the_bars(toy: Path) -> None:
+    edit(toy, WIDER | {f"aside/{number}.py": "" for number in range(30)})
+    record = judged(toy)
+    assert "and 11 more; verdict" in record["reasons"][0]
+    assert len(record["judge"]["changed"]) == 31
+    assert record["judge"]["moved"][0].startswith("fixtures/thresholds.toml")
+
+
 def test_a_part_of_the_gate_is_no_verdict(toy: Path) -> None:
     assert judged(toy, "-k", "norm")["reasons"] == ["toy: no verdict on parity"]
+
+
+def test_what_the_gates_model_does_not_use_is_tested_too(toy: Path) -> None:
+    """The base's tests of the decoders: the model of the gate is none."""
+    test = "import embeddings\n\n\ndef test_mask():\n    assert embeddings.MASK\n"
+    edit(toy, {"embeddings/__init__.py": "MASK = True" + HARMLESS, "tests/unit/test_decoder.py": test})
+    git(toy, "add", "-A")
+    git(toy, "commit", "-qm", "decoder")
+    assert judged(toy)["verdict"] == "pass"
+    edit(toy, {"embeddings/__init__.py": "MASK = False" + HARMLESS})
+    assert judged(toy)["reasons"] == ["tests/unit/test_decoder.py: red, see the log"]
 
 
 def test_a_link_is_not_followed(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,6 +306,7 @@ def test_what_moved() -> None:
 
 
 def test_no_name_can_pass_for_a_line_of_the_log() -> None:
+    assert printable("a##[add-mask]FAIL") == "a## [add-mask]FAIL"
     bar = b'[[bar]]\ncheck = "a\\n::error::b"\nmodel = "m"\nat_most = 1\n'
     lines = moved_by([Change("fixtures/thresholds.toml", b"", bar), Change("tests/\udcff\n::x", None, b"")])
     assert [line for line in lines if not line.isprintable()] == []
@@ -227,12 +319,17 @@ def test_no_name_can_pass_for_a_line_of_the_log() -> None:
 def test_digest_is_of_files_and_verdict() -> None:
     one = Change("a", b"1", b"2")
     others = [Change("a", b"1", b"3"), Change("a", b"0", b"2"), Change("b", b"1", b"2")]
-    digests = {digest_of([change], "pass") for change in (one, *others)} | {digest_of([one], "fail")}
-    assert len(digests) == 5
+    library, tests = {"embeddings/a.py": b"1"}, {"tests/a.py": b"1"}
+    digests = {digest_of([change], "base", "pass", {}) for change in (one, *others)}
+    digests |= {digest_of([one], "base", "fail", tree) for tree in ({}, library)}
+    digests |= {digest_of([one], "another base", "pass", {})}
+    assert len(digests) == 7
+    assert digest_of([one], "base", "pass", library) in digests
+    assert digest_of([one], "base", "fail", library | tests) in digests
 
 
 def test_a_run_sees_no_token_and_no_settings(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GITHUB_TOKEN", "GITHUB_ENV", "PYTEST_ADDOPTS", "PYTHONPATH", "PYTEST_PLUGINS"):
+    for name in ("HF_TOKEN", "GITHUB_TOKEN", "GITHUB_ENV", "PYTEST_ADDOPTS", "PYTHONPATH", "PYTEST_PLUGINS"):
         monkeypatch.setenv(name, "-k nothing")
     record = judged(toy)
     assert record["verdict"] == "pass"
@@ -240,7 +337,9 @@ def test_a_run_sees_no_token_and_no_settings(toy: Path, monkeypatch: pytest.Monk
         record["models"]
         and json.loads((toy.parent / "report/base/report.json").read_text())["made"]["machine"].split()
     )
-    assert not [name for name in seen if name.startswith(("GITHUB_", "PYTEST_A", "PYTEST_PL", "PYTHONPATH"))]
+    assert not [
+        name for name in seen if name.startswith(("HF_T", "GITHUB_", "PYTEST_A", "PYTEST_PL", "PYTHONPATH"))
+    ]
 
 
 def test_github_obeys_nothing_that_a_run_prints(

@@ -11,7 +11,7 @@ import pytest
 
 from embeddings.report.blocks import Items, Section, Table, Text, number
 from embeddings.report.html import page
-from embeddings.report.markdown import markdown
+from embeddings.report.markdown import escape, markdown
 from embeddings.report.matrix import kill_matrix
 from embeddings.report.recommend import recommend
 from embeddings.report.record import plain
@@ -143,6 +143,20 @@ def test_a_table_of_hostile_texts_is_still_that_table_in_markdown() -> None:
     assert not re.search(r"[<*\[\]]", outside.replace("**", ""))
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run `make a|b` <now>", r"run `make a\|b` \<now\>"),
+        ("```<img src=x>`", r"\`\`\`\<img src=x>\`"),
+        ("`<h1>pass</h1>```", r"\`\<h1>pass\</h1>\`\`\`"),
+        ("a ``[b](c)`` d", r"a \`\`\[b\](c)\`\` d"),
+    ],
+)
+def test_only_single_backquotes_make_a_command(text: str, shown: str) -> None:
+    """Markdown pairs runs of backquotes by their length, and what has no pair begins no code."""
+    assert escape(text).replace("\\>", ">") == shown.replace("\\>", ">")
+
+
 def test_the_page_asks_no_host_for_anything() -> None:
     source = show(a_full_record())
     links = {value for name, value in Read(source).attributes if name in ("src", "href", "action")}
@@ -237,9 +251,10 @@ def test_a_model_is_recommended_by_what_was_measured() -> None:
     }
 
 
-@pytest.mark.parametrize("spoil", ["gate", "audit", "quality"])
+@pytest.mark.parametrize("spoil", ["gate", "audit", "quality", "part"])
 def test_nothing_is_recommended_by_what_is_red_or_was_not_measured(spoil: str) -> None:
     model = judged("m", None if spoil == "quality" else 0.8, red=spoil == "gate")
+    model["part"] = "1 of 54 checks" if spoil == "part" else None
     found = advised([model], [a_speed(audits_red=spoil == "audit")])
     assert found["large volumes"] == ""
     assert found["search"] == ("m" if spoil == "audit" else "")

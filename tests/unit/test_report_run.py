@@ -107,6 +107,9 @@ def test_the_history_is_drawn_from_two_runs_on() -> None:
     assert [line["y"] for line in seconds.data] == [[1.0, 1.5]]
 
 
+FULL = json.dumps(line_of(a_full_record())) + "\n"
+
+
 @pytest.mark.parametrize(
     ("damage", "where", "what"),
     [
@@ -114,6 +117,9 @@ def test_the_history_is_drawn_from_two_runs_on() -> None:
         ("{}\n", 2, "no run"),
         ("[1]\n", 2, "no run"),
         ("\n", 2, "no run"),
+        (json.dumps({**line_of(a_record()), "when": 1}) + "\n", 2, "no run"),
+        (FULL.replace('"figures": {', '"figures": null, "a": {'), 2, "no run"),
+        (FULL.replace('"median": ', '"median": null, "a": '), 2, "no run"),
         (json.dumps(line_of(a_record())), 2, "the last line was cut off"),
     ],
 )
