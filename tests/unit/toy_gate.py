@@ -60,6 +60,8 @@ def pytest_sessionfinish(session):
     record["reasons"] = [f"toy: {one['check']}: measured {one['measured']}" for one in VERDICTS if one["red"]]
     if not VERDICTS:
         record["models"] = []
+    if not session.config.getoption("report"):
+        return
     folder = Path(session.config.getoption("report"))
     folder.mkdir(exist_ok=True)
     (folder / "report.json").write_text(json.dumps(record))
