@@ -1,7 +1,6 @@
 """What one call leaves behind for another, and what differs from run to run."""
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from embeddings.blas import mx
 from embeddings.models import bert, decoder
+from tests.faults.overlap import Overlap
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     replace_encode,
@@ -62,12 +62,15 @@ def buffer_reused(patch: Patch) -> None:
     "a call's texts are kept on the object",
     kills=("threads",),
     source="ollama/ollama#8713",
-    random=True,
 )
 def shared_state(patch: Patch) -> None:
+    overlap = Overlap()
+
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        overlap.enter()
         self.pending = texts
-        time.sleep(0.002)  # let another thread in
+        overlap.interfered()
+        overlap.middle()
         return right(self, self.pending, **options)
 
     replace_encode(patch, encode)
@@ -99,16 +102,18 @@ def state_between_batches(patch: Patch) -> None:
     "a call clears the buffers of those that still read theirs: zeros in a vector",
     kills=("threads",),
     source="ml-explore/mlx-lm#1181",
-    random=True,
 )
 def buffer_cleared(patch: Patch) -> None:
     read: dict[int, NDArray[np.float32]] = {}
+    overlap = Overlap()
 
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        overlap.enter()
         for buffer in list(read.values()):
             buffer[:, buffer.shape[1] // 2 :] = 0
+        overlap.interfered()
         mine = read[threading.get_ident()] = right(self, texts, **options)
-        time.sleep(0.002)  # let another thread in
+        overlap.middle()
         del read[threading.get_ident()]
         return mine
 
@@ -120,17 +125,21 @@ def buffer_cleared(patch: Patch) -> None:
     "out",
     "a call for as many texts as one that is under way is given its result",
     kills=("threads",),
-    random=True,
 )
 def threads_share_a_result(patch: Patch) -> None:
     under_way: dict[int, NDArray[np.float32]] = {}
+    overlap = Overlap()
 
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
-        if len(texts) in under_way:
-            return under_way[len(texts)].copy()
-        under_way[len(texts)] = right(self, texts, **options)
-        time.sleep(0.002)  # let another thread in
-        return under_way.pop(len(texts))
+        overlap.enter()
+        found = under_way.get(len(texts))
+        overlap.interfered()
+        if found is not None:
+            return found.copy()
+        mine = under_way[len(texts)] = right(self, texts, **options)
+        overlap.middle()
+        under_way.pop(len(texts), None)
+        return mine
 
     replace_encode(patch, encode)
 
