@@ -108,6 +108,14 @@ class Subject:
         return self.encoder.encode(self.texts.texts)
 
     @cached_property
+    def _vector_of(self) -> dict[str, NDArray[np.float32]]:
+        return dict(zip(self.texts.texts, self.vectors, strict=True))
+
+    def vectors_of(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return the vectors (D,) of some of the fixture's texts, from the one call for all of them."""
+        return [self._vector_of[text] for text in texts]
+
+    @cached_property
     def topics(self) -> Embedded[Topics]:
         """The texts by topic, encoded."""
         return self._embedded(self.sets.topics)

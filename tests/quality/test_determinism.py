@@ -31,14 +31,13 @@ def test_repeated(subject: Subject, gate: Gate) -> None:
 def test_threads(subject: Subject, gate: Gate) -> None:
     """Eight threads that share the model, each with texts of its own, get the vectors that one alone gets."""
     pool_of_texts = subject.texts.of_kind("word", "sentence", "script", "format")
-    expected = dict(zip(subject.texts.texts, subject.vectors, strict=True))
 
     def worst_of(seed: int) -> float:
         random, worst = np.random.default_rng(seed), 0.0
         for _ in range(ROUNDS):
             texts = [pool_of_texts[index] for index in random.integers(len(pool_of_texts), size=TEXTS)]
             found = subject.encoder.encode(texts, batch_tokens=64)
-            worst = np.maximum(worst, differences(list(found), [expected[text] for text in texts]).max())
+            worst = np.maximum(worst, differences(list(found), subject.vectors_of(texts)).max())
         return float(worst)
 
     with ThreadPoolExecutor(8) as pool:

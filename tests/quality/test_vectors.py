@@ -10,6 +10,7 @@ from embeddings.evaluation.metrics import count_non_finite, norm_error, worst_ro
 from embeddings.evaluation.subject import Subject
 
 pytestmark = pytest.mark.quality
+POOLED_EACH = 3  # of so many texts with golden states, the pooled length of one is looked at
 
 
 def test_finite(subject: Subject, gate: Gate) -> None:
@@ -68,12 +69,12 @@ def test_pooled_length(subject: Subject, gate: Gate) -> None:
     """
     if subject.golden is None:
         return gate.uncalibrated("no goldens of this model from an independent implementation")
-    rows = subject.golden.hidden_rows
+    rows = subject.golden.hidden_rows[::POOLED_EACH]
     raw = subject.encoder.encode([subject.texts.texts[row] for row in rows], normalize=False)
     lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
     expected = [
         _pooled_length(states.astype(np.float64), subject.golden.vectors[row])
-        for row, states in zip(rows, subject.golden.hidden_states, strict=True)
+        for row, states in zip(rows, subject.golden.hidden_states[::POOLED_EACH], strict=True)
     ]
     return gate.require(np.abs(lengths / expected - 1).max())
 
