@@ -121,13 +121,12 @@ def _agreement(one: Red, other: Red) -> float:
     return (0.5 + 0.5 * how_far) * (0.75 + 0.25 * same_words)
 
 
-def likely(verdicts: Iterable[Verdict], signatures: Iterable[Signature]) -> list[Likely]:
+def likely(run: Pattern, signatures: Iterable[Signature]) -> list[Likely]:
     """Return the known faults that a run looks like, the likeliest first: at most three, one of a cause.
 
     None where nothing is red, and none that has nothing in common with the run. Of equals, those come first
     that were recorded with more of the run's checks.
     """
-    run = pattern_of(verdicts)
     judged = run.red.keys() | run.green
 
     def rank(signature: Signature) -> tuple[float, int, str]:
@@ -148,7 +147,7 @@ def looks_like(verdicts: Sequence[Verdict], signatures: Iterable[Signature]) -> 
     """Return the line that goes beneath a red table, none beneath a green one; it says where nothing fits."""
     if not any(verdict.red for verdict in verdicts):
         return []
-    found = likely(verdicts, signatures)
+    found = likely(pattern_of(verdicts), signatures)
     named = ", ".join(f"{one.name} ({one.cause})" for one in found)
     if found and found[0].alike >= LEAST:
         return [f"  looks like: {named}"]

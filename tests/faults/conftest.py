@@ -12,7 +12,7 @@ from tests import harness
 from tests.faults.catalogue import BENIGN, FAULTS, Fault
 from tests.faults.matrix import Outcome, Run, judged
 from tests.faults.power import GOLDENS, Row, all_checks, as_data, rows_of, without
-from tests.faults.signatures import named
+from tests.faults.signatures import named, signature_of
 from tests.faults.tables import gates_table, matrix_table
 
 OUTCOMES = pytest.StashKey[dict[Run, Outcome]]()
@@ -157,7 +157,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     sections = {"kill matrix: x red, . green": matrix_table(rows), "what kills what": gates_table(rows)}
     if {row.fault for row in rows} >= set(FAULTS):
         signatures = read_signatures(harness.SIGNATURES)
-        found = [named(outcomes, signatures, left_out=left_out) for left_out in (False, True)]
+        runs = [signature_of(outcome) for outcome in outcomes]
+        found = [named(runs, signatures, left_out=left_out) for left_out in (False, True)]
         sections["diagnosis: among the first three named"] = [line for one in found for line in one.lines]
     for title, lines in sections.items():
         terminalreporter.section(title)

@@ -4,8 +4,7 @@ import pytest
 
 from tests.faults.catalogue import Fault
 from tests.faults.matrix import Outcome
-from tests.faults.power import Row, all_checks, single_checks, spreads, strongest
-from tests.faults.tables import STANDS
+from tests.faults.power import Row, spreads, strongest
 
 pytestmark = pytest.mark.faults
 SURE = 5.0  # benign spreads beyond all that right implementations measured; the least was 7.6
@@ -29,14 +28,3 @@ def test_no_kill_is_luck(proof: list[Row]) -> None:
     spread = spreads(proof)
     sure = {row.fault.name: strongest(row, spread) for row in proof if not row.fault.benign}
     assert {name: found for name, found in sure.items() if found[1] < SURE} == {}
-
-
-def test_every_check_is_needed(proof: list[Row]) -> None:
-    """Without it a fault survives that no other check kills, or a line says why it stays."""
-    idle = {one.name for one in single_checks(proof) if not (one.alone or one.alone_without_goldens)}
-    assert idle == STANDS.keys()
-
-
-def test_every_check_kills(proof: list[Row]) -> None:
-    """A check that no fault turns red might as well not be there."""
-    assert set(all_checks()) == {check for row in proof for one in row.outcomes for check in one.checks}

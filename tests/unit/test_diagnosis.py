@@ -19,8 +19,7 @@ from embeddings.evaluation.diagnosis import (
 from embeddings.evaluation.gate import Gate
 from embeddings.evaluation.thresholds import Verdict
 from tests import harness
-from tests.faults.catalogue import FAULTS
-from tests.faults.matrix import Outcome
+from tests.faults.catalogue import BY_NAME, FAULTS
 from tests.faults.signatures import named, out_of_date
 from tests.faults.slices import slice_of
 
@@ -39,7 +38,7 @@ def signature(name: str, *verdicts: Verdict, cause: str = "") -> Signature:
 
 def alike(run: list[Verdict], *known: Verdict) -> float:
     """Return how alike a run and one known fault are."""
-    found = likely(run, [signature("a", *known)])
+    found = likely(pattern_of(run), [signature("a", *known)])
     return found[0].alike if found else 0.0
 
 
@@ -114,7 +113,7 @@ def test_three_are_named_one_of_a_cause() -> None:
         signature("two", red("a"), red("b"), green("c")),
         signature("no part of it", green("a"), red("e")),
     ]
-    found = likely(run, known)
+    found = likely(pattern_of(run), known)
     assert [one.name for one in found] == ["one", "two", "three"]
     assert [one.alike for one in found] == pytest.approx([1, 2 / 3, 1 / 3])
     assert looks_like(run, known) == ["  looks like: one (first), two (two), three (three)"]
@@ -122,7 +121,7 @@ def test_three_are_named_one_of_a_cause() -> None:
 
 def test_nothing_is_named_where_nothing_fits() -> None:
     known = [signature("a fault", *(red(f"check {number}") for number in range(9)))]
-    assert likely([green("check 1")], known) == []
+    assert likely(pattern_of([green("check 1")]), known) == []
     assert looks_like([green("check 1")], known) == []
     assert looks_like([red("another")], known) == ["  looks like no known fault"]
     assert looks_like([red("check 1")], []) == ["  looks like no known fault"]
@@ -196,8 +195,8 @@ def test_signatures_are_of_the_catalogue() -> None:
     ]
 
 
-def outcome(name: str, *verdicts: Verdict, seed: int = 0) -> Outcome:
-    return Outcome(name, seed, verdicts, bars={})
+def outcome(name: str, *verdicts: Verdict) -> Signature:
+    return signature(name, *verdicts, cause=BY_NAME[name].cause)
 
 
 def test_named_rightly() -> None:
@@ -216,7 +215,7 @@ def test_named_rightly() -> None:
         "  its cause, the fault itself left out: 2 of 3 (66.7%)",
         f"      {other.name} (weights) looks like nothing known",
     ]
-    lucky = [*outcomes, outcome(other.name, red("a"), red("b"), seed=1)]
+    lucky = [*outcomes, outcome(other.name, red("a"), red("b"))]
     assert named(lucky, signatures, left_out=False).faults == 3
     assert set(named(lucky, signatures, left_out=False).missed) == {f"{other.name} (weights)"}
     timed = next(fault for fault in FAULTS if fault.where == "time")

@@ -1,0 +1,47 @@
+"""Statistics of the catalogue, on the recorded proof: the same on every machine."""
+
+import pytest
+
+from embeddings.evaluation.diagnosis import Signature, read_signatures
+from tests import harness
+from tests.faults.catalogue import FAULTS, Fault
+from tests.faults.power import all_checks, rows_of, single_checks
+from tests.faults.signatures import PROOF, as_outcome, named, out_of_date
+from tests.faults.tables import STANDS
+
+SHARE = 0.8  # of the faults, among the first three named
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list[Signature]:
+    """What the gate said of every fault, on the texts that the proof judges."""
+    return read_signatures(PROOF)
+
+
+def test_it_has_every_fault(recorded: list[Signature]) -> None:
+    assert out_of_date(recorded) == []
+
+
+def test_every_check_is_named_for_a_fault() -> None:
+    """A check that no fault must turn red might as well not be there; the proof asks for each of these."""
+    assert set(all_checks()) == {check for fault in FAULTS for check in fault.killers}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_each_fault_was_killed(recorded: list[Signature], fault: Fault) -> None:
+    (found,) = (one for one in recorded if one.name == fault.name)
+    assert set(fault.killers) <= found.pattern.red.keys()
+
+
+def test_every_check_is_needed(recorded: list[Signature]) -> None:
+    """Without it a fault survives that no other check kills, or a line says why it stays."""
+    rows = rows_of(map(as_outcome, recorded))
+    idle = {one.name for one in single_checks(rows) if not (one.alone or one.alone_without_goldens)}
+    assert idle == STANDS.keys()
+
+
+@pytest.mark.parametrize("left_out", [False, True], ids=["the fault", "its cause, the fault left out"])
+def test_likely_faults_are_named(recorded: list[Signature], *, left_out: bool) -> None:
+    """The signatures were recorded on other texts than the faults were judged on."""
+    found = named(recorded, read_signatures(harness.SIGNATURES), left_out=left_out)
+    assert found.share >= SHARE, "\n".join(found.lines)
