@@ -1,8 +1,8 @@
 """Signatures of the catalogue's faults, and how many faults they name rightly.
 
 ``make signatures`` judges every fault on two slices of the texts. What was said on the one slice are the
-signatures, which the gate reads. What was said on the other is the recorded proof: statistics of the catalogue
-are tested on it, since a live run has a few verdicts at the very bar, and these depend on the processor.
+signatures, which the gate reads. What was said on the other is the recorded proof, on which statistics of the
+catalogue are tested: a live run has a few verdicts at the very bar, and these depend on the processor.
 """
 
 import math
