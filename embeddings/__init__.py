@@ -5,11 +5,14 @@
     >>> model.encode(["a text", "another"]).shape
     (2, 384)
 
-Names are imported when first used (PEP 562), so that the judge can be imported without MLX.
+Names are imported when first used (PEP 562), so that the judge can be imported without MLX. One module is
+imported at once: it loads a fast BLAS, which must be there before MLX is (:mod:`embeddings.openblas`).
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from embeddings import openblas as _openblas  # noqa: F401
 
 if TYPE_CHECKING:
     from embeddings.cache import CacheStats, VectorCache

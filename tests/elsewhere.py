@@ -4,8 +4,10 @@ import importlib
 import io
 import json
 import os
+import select
 import subprocess
 import sys
+import threading
 import warnings
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -91,8 +93,17 @@ def answer(asked: dict[str, Any], to: BinaryIO) -> None:
     to.flush()
 
 
+def end_with_stdin() -> None:
+    """End this process, whatever it is at, when nobody is left to ask: who did may have been killed."""
+    asker = select.poll()
+    asker.register(0, 0)  # that it hung up is told of always
+    asker.poll()
+    os._exit(0)
+
+
 def main() -> None:
     """Answer each line, until there is no more."""
+    threading.Thread(target=end_with_stdin, daemon=True).start()
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
     with os.fdopen(os.dup(1), "wb") as to:
         os.dup2(2, 1)  # what the library prints is no answer

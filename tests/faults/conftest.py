@@ -1,8 +1,8 @@
 """The pytest adapter of the proof: every selected fault is judged, side by side with others."""
 
 import json
+from collections.abc import Generator
 from concurrent.futures import Future
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,29 +11,16 @@ from embeddings.evaluation.diagnosis import read_signatures
 from tests import harness
 from tests.faults.catalogue import BENIGN, FAULTS, Fault
 from tests.faults.matrix import Outcome, Run, judged
-from tests.faults.power import GOLDENS, Row, all_checks, as_data, rows_of, without
+from tests.faults.power import GOLDENS, Row, as_data, rows_of, without
 from tests.faults.signatures import named, signature_of
 from tests.faults.tables import gates_table, matrix_table
 
 OUTCOMES = pytest.StashKey[dict[Run, Outcome]]()
 FUTURES = pytest.StashKey[dict[Run, Future[Outcome]]]()
-RUNNING = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[OUTCOMES] = {}
-    known = {*all_checks(), "goldens"}
-    if unknown := set(config.getoption("without")) - known:
-        raise pytest.UsageError(
-            f"--without: no check {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}"
-        )
-    if config.getoption("seeds") < 1:
-        raise pytest.UsageError("--seeds: must be at least 1")
-    file = config.getoption("kill_matrix")
-    if file and (file.is_dir() or not file.absolute().parent.is_dir()):
-        raise pytest.UsageError(
-            f"--kill-matrix={file}: cannot be written; name a file in a folder that exists"
-        )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -75,18 +62,18 @@ def run_of(item: pytest.Item) -> Run | None:
     return (fault.name, item.callspec.params["seed"]) if fault else None  # type: ignore[attr-defined]
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to judge every fault whose test was selected."""
-    ours = [item for item in session.items if item.get_closest_marker("faults")]
-    runs = [run for item in ours if (run := run_of(item))]
-    if runs and not session.config.option.collectonly:
-        running = session.config.stash[RUNNING] = ExitStack()
-        session.config.stash[FUTURES] = running.enter_context(judged(runs))
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the processes, whatever they are at."""
-    config.stash.get(RUNNING, ExitStack()).close()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Judge every fault whose test was selected, from the run's first test on; stop with its last."""
+    config = session.config
+    runs = [run for item in session.items if (run := run_of(item))]
+    idle = config.option.collectonly or (
+        session.testsfailed and not config.option.continue_on_collection_errors
+    )
+    if not runs or idle:
+        return (yield)
+    with judged(runs) as config.stash[FUTURES]:
+        return (yield)
 
 
 def checks_taken_out(config: pytest.Config) -> set[str]:

@@ -3,10 +3,10 @@
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import Phase, settings
@@ -19,6 +19,7 @@ from tests.faults import clean, simulated, usual_kind
 from tests.faults.catalogue import BY_NAME, Fault, injected
 from tests.faults.registry import TINY_DECODER
 from tests.faults.slices import slice_of
+from tests.faults.workers import begun
 from tests.quality import test_batching, test_determinism, test_edits, test_hostile
 
 __all__ = ["Outcome", "Run", "judge", "judged"]
@@ -99,13 +100,12 @@ def _gated(fault: Fault, seed: int, number: int) -> tuple[Gate, Usual]:
 
 @contextmanager
 def judged(runs: Iterable[Run], number: int = 0) -> Iterator[dict[Run, Future[Outcome]]]:
-    """Judge many faults on a slice of the texts, one process per core; leaving early cancels the rest."""
-    pool = ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"))
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
-            longest_first = sorted(runs, key=lambda run: BY_NAME[run[0]].where not in ("fwd", "load"))
-            futures = {run: pool.submit(judge, *run, number) for run in longest_first}
-        yield futures
-    finally:
-        pool.shutdown(cancel_futures=True)
+    """Judge many faults on a slice of the texts, one process per core; leaving early ends them at once."""
+    longest_first = sorted(runs, key=lambda run: BY_NAME[run[0]].where not in ("fwd", "load"))
+    calls = [(*run, number) for run in longest_first]
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", scratch)  # of processes that are killed, and so do not clean up
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
+        with begun(judge, calls, processes=usable_cores()) as futures:
+            patch.undo()  # they have begun with it
+            yield dict(zip(longest_first, futures, strict=True))

@@ -1,5 +1,6 @@
 """The options of the proof; pytest must know them before it looks into this folder."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help='what would be killed without that check, or without "goldens"; repeatable',
     )
     group.addoption("--kill-matrix", type=Path, metavar="FILE", help="write the kill matrix as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what the proof could not do, before anything is collected."""
+    if config.getoption("seeds") < 1:
+        raise pytest.UsageError("--seeds: must be at least 1")
+    file = config.getoption("kill_matrix")
+    if file and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise pytest.UsageError(
+            f"--kill-matrix={file}: cannot be written; name a file in a folder that exists"
+        )
+    if taken := config.getoption("without"):
+        _refuse_unknown(taken)
+
+
+def _refuse_unknown(taken: Collection[str]) -> None:
+    from tests.faults.power import all_checks  # noqa: PLC0415  (the gate itself does not import the faults)
+
+    known = {*all_checks(), "goldens"}
+    if unknown := set(taken) - known:
+        raise pytest.UsageError(f"--without: no check {min(unknown)!r}; there are {', '.join(sorted(known))}")

@@ -9,6 +9,11 @@ import pytest
 from embeddings import blas
 from tests import harness
 
+WITHOUT = (
+    "from importlib import metadata\n"
+    "def files(name): raise metadata.PackageNotFoundError(name)\n"
+    "metadata.files = files\n"
+)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other platforms have a fast BLAS of their own")
 
 
@@ -32,6 +37,21 @@ def test_openblas_is_in_use_and_says_nothing() -> None:
 
 
 @linux
+def test_embeddings_first_is_enough() -> None:
+    """MLX may be imported between the package and the first use of it."""
+    done = python("import embeddings, mlx.core; from embeddings import blas; print(blas.in_use())")
+    assert done.stdout.startswith("OpenBLAS")
+    assert not done.stderr
+
+
+def test_the_judge_alone_warns_of_nothing() -> None:
+    """It is used where there is no OpenBLAS, and MLX is not imported."""
+    done = python(WITHOUT + "import embeddings.evaluation.gate, sys; print('mlx.core' in sys.modules)")
+    assert done.stdout.strip() == "False"
+    assert not done.stderr
+
+
+@linux
 def test_stock_blas_on_request() -> None:
     done = python("from embeddings import blas; print(blas.in_use())", **{blas.CHOICE_VARIABLE: "stock"})
     assert done.stdout.startswith("reference BLAS")
@@ -41,18 +61,12 @@ def test_stock_blas_on_request() -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import mlx.core; from embeddings import blas", "mlx.core was imported before embeddings"),
-        (
-            "from importlib import metadata\n"
-            "def files(name): raise metadata.PackageNotFoundError(name)\n"
-            "metadata.files = files\n"
-            "from embeddings import blas",
-            "pip install ngsolve-openblas",
-        ),
+        ("import mlx.core\n", "mlx.core was imported before embeddings"),
+        (WITHOUT, "pip install ngsolve-openblas"),
     ],
 )
 def test_warning_where_it_could_not_be_had(code: str, words: str) -> None:
-    done = python(code + "; print(blas.in_use())" if "\n" not in code else code + "\nprint(blas.in_use())")
+    done = python(code + "from embeddings import blas; print(blas.in_use())")
     assert words in done.stderr
     assert "70 times slower" in done.stderr
     assert done.stdout.startswith("reference BLAS")

@@ -1,0 +1,86 @@
+"""A fast BLAS enters the process, for the MLX that is imported later. ``import embeddings`` does that.
+
+MLX's Linux wheel links reference BLAS: a 1024 x 1024 fp32 product runs at about 4 GFLOP/s, and at
+about 290 with OpenBLAS on the same two cores (``python -m embeddings doctor`` measures yours). MLX
+looks ``cblas_sgemm`` up in the process's global symbol scope, so an OpenBLAS that is loaded there
+before ``mlx.core`` takes over. Nothing is patched, and no other platform is touched: macOS has
+Accelerate and Metal.
+
+Loading a library is a change of global state at import, the only one in this package. This module imports
+no MLX, and says nothing: the judge is used without MLX, and on machines that have no such library.
+"""
+
+import ctypes
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+
+__all__ = ["CHOICE_VARIABLE", "why_not"]
+
+CHOICE_VARIABLE = "EMBEDDING_GATE_BLAS"  # "openblas" (the default) or "stock"
+_PACKAGE = "ngsolve-openblas"  # kernels for every x86-64 processor in one library, chosen at run time
+_FORTRAN = "libgfortran.so.5"
+_SLOW = "matrix products on the CPU will be about 70 times slower"
+
+
+def _installed(distribution: str, name: str) -> Path:
+    """Return the path of a distribution's file whose name starts with ``name``."""
+    for file in metadata.files(distribution) or []:
+        if file.name.startswith(name):
+            return Path(str(file.locate()))
+    raise FileNotFoundError(f"{distribution} has no {name}")
+
+
+def _load_fortran_runtime() -> None:
+    """Load the Fortran runtime that OpenBLAS names, from the copy inside MLX's own wheel.
+
+    A bare machine has no libgfortran.so.5. MLX's CPU wheel carries one, renamed by the tool that
+    packed it; the loader knows a library by the name written inside it, so a copy with the plain
+    name written back is loaded from memory. Nothing is stored.
+    """
+    if quadmath := [f for f in metadata.files("mlx-cpu") or [] if f.name.startswith("libquadmath")]:
+        ctypes.CDLL(str(quadmath[0].locate()))  # x86-64 only
+    path = _installed("mlx-cpu", "libgfortran")
+    packed, plain = path.name.encode() + b"\0", _FORTRAN.encode() + b"\0"
+    library = path.read_bytes().replace(packed, plain.ljust(len(packed), b"\0"))
+    handle = os.memfd_create(_FORTRAN)
+    try:
+        with os.fdopen(os.dup(handle), "wb") as file:
+            file.write(library)
+        ctypes.CDLL(f"/proc/self/fd/{handle}")
+    finally:
+        os.close(handle)
+
+
+def _load_openblas() -> None:
+    path = str(_installed(_PACKAGE, "libopenblas"))
+    try:
+        openblas = ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        if _FORTRAN not in str(error):
+            raise
+        _load_fortran_runtime()
+        openblas = ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+    if "OPENBLAS_NUM_THREADS" not in os.environ:
+        openblas.openblas_set_num_threads(1)  # the cores each have a batch of their own (embedder.py)
+
+
+def _load() -> list[str]:
+    """Load it where it is asked for, and return what the user of MLX must be warned of."""
+    found = []
+    choice = os.environ.get(CHOICE_VARIABLE, "openblas")
+    if choice not in ("openblas", "stock"):
+        found.append(f"{CHOICE_VARIABLE} must be 'openblas' or 'stock', got {choice!r}; taken as 'openblas'")
+    if sys.platform != "linux" or choice == "stock":
+        return found
+    if "mlx.core" in sys.modules:
+        return [*found, f"mlx.core was imported before embeddings: {_SLOW}; import embeddings first"]
+    try:
+        _load_openblas()
+    except (OSError, metadata.PackageNotFoundError) as error:
+        found.append(f"no OpenBLAS ({error}): {_SLOW}; pip install {_PACKAGE}")
+    return found
+
+
+why_not = tuple(_load())

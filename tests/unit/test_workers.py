@@ -1,0 +1,120 @@
+"""Processes of the proof end at once, however the run ends, and none is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests import harness
+
+PATIENCE = 300  # seconds: what is tested either ends at once or never does
+STUCK = """
+from tests.faults.workers import begun
+from tests.unit.stuck import stuck
+if __name__ == "__main__":
+    with begun(stuck, [(number,) for number in range(9)], processes=2) as futures:
+        input() if {leaves} else futures[0].result()
+    print("left")
+"""
+
+
+@contextmanager
+def running(*command: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run Python in a session of its own. All its processes hold the pipe that stdout is."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", *command],
+        cwd=harness.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear,  # noqa: PLW1509  (no other thread holds a lock that this needs)
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def hear() -> None:
+    """Hear Ctrl-C, to which a shell's background job is deaf."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def read_until(process: "subprocess.Popen[str]", words: str, times: int = 1) -> None:
+    """Read what a process says until it has said some words that often."""
+    assert process.stdout is not None
+    said = ""
+    while said.count(words) < times:
+        if not (character := process.stdout.read(1)):
+            pytest.fail(f"it never said {words!r}: {said}")
+        said += character
+
+
+def ended(process: "subprocess.Popen[str]", said: str | None = None) -> str:
+    """Return what was said until the last process that holds the pipe has ended."""
+    return process.communicate(said, timeout=PATIENCE)[0]
+
+
+@pytest.mark.parametrize("signals", [1, 2, 20])
+def test_ctrl_c_ends_them_at_once(signals: int) -> None:
+    """The whole foreground hears it, as from a terminal. What they are at never ends by itself."""
+    with running("-c", STUCK.format(leaves=False)) as process:
+        read_until(process, "at work", times=2)
+        for _ in range(signals):
+            os.killpg(process.pid, signal.SIGINT)
+        said = ended(process)
+    assert "KeyboardInterrupt" in said
+    assert "SpawnProcess" not in said
+    assert "left" not in said
+
+
+def test_leaving_the_block_ends_them() -> None:
+    with running("-c", STUCK.format(leaves=True)) as process:
+        read_until(process, "at work", times=2)
+        assert ended(process, "\n") == "left\n"
+    assert process.returncode == 0
+
+
+def test_they_end_with_a_parent_that_is_killed() -> None:
+    with running("-c", STUCK.format(leaves=False)) as process:
+        read_until(process, "at work", times=2)
+        process.kill()
+        assert "Traceback" not in ended(process)
+
+
+def test_the_new_process_ends_with_who_asks() -> None:
+    """Whatever it is at."""
+    code = (
+        "import io; from tests import elsewhere; from tests.unit.stuck import stuck\n"
+        "elsewhere.answer = lambda asked, to: stuck(asked)\n"
+        "elsewhere.main()\n"
+    )
+    with running("-c", code) as process:
+        assert process.stdin is not None
+        process.stdin.write("1\n")
+        process.stdin.flush()
+        read_until(process, "at work")
+        assert ended(process) == ""
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_ctrl_c_ends_the_proof(*, again: bool) -> None:
+    """The second comes while pytest ends the run. No run of the proof would end by itself."""
+    words = "-m pytest -p no:cacheprovider -p tests.unit.stuck -m faults -s"
+    with running(*words.split()) as process:
+        read_until(process, "at work", times=2)
+        os.killpg(process.pid, signal.SIGINT)
+        read_until(process, "KeyboardInterrupt !")
+        if again:
+            os.killpg(process.pid, signal.SIGINT)
+        said = ended(process)
+    assert "SpawnProcess" not in said
+    assert again or process.returncode == pytest.ExitCode.INTERRUPTED
