@@ -8,7 +8,7 @@ import inspect
 import json
 import pkgutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -391,9 +391,14 @@ def of_meaning(test: GateTest) -> bool:
     return test.__module__.rpartition("test_")[2] in ("topics", "pairs", "retrieval", "edits")
 
 
-def run_gate(subject: Subject, gate: Gate) -> None:
-    """Run each test of the gate that can judge the subject; the verdicts are in the gate afterwards."""
+def run_gate(subject: Subject, gate: Gate, only: Collection[str] = ()) -> None:
+    """Run each test of the gate that can judge the subject; the verdicts are in the gate afterwards.
+
+    only: names of checks; all others are left out. Empty for all checks.
+    """
     for name, test in live_tests().items():
+        if only and check_name(name) not in only:
+            continue
         if subject.random and of_meaning(test):
             continue
         try:

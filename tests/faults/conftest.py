@@ -72,7 +72,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     )
     if not runs or idle:
         return (yield)
-    with judged(runs) as config.stash[FUTURES]:
+    with judged(runs, named_only=config.getoption("named_only")) as config.stash[FUTURES]:
         return (yield)
 
 
@@ -129,7 +129,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
     """Give the report the kill matrix, without the verdicts of each run, which --kill-matrix writes."""
-    if not (rows := rows_of(config.stash[OUTCOMES].values())):
+    if config.getoption("named_only") or not (rows := rows_of(config.stash[OUTCOMES].values())):
         return {}
     found = as_data(rows)
     faults = [{key: value for key, value in fault.items() if key != "runs"} for fault in found["faults"]]
@@ -138,8 +138,16 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the kill matrix, what each check is good for, and how many faults a red run names."""
-    outcomes = list(terminalreporter.config.stash[OUTCOMES].values())
+    config = terminalreporter.config
+    outcomes = list(config.stash[OUTCOMES].values())
     if not (rows := rows_of(outcomes)):
+        return
+    if config.getoption("named_only"):
+        bad, good = ([row.red() for row in rows if row.fault.benign is benign] for benign in (False, True))
+        terminalreporter.section("proof of power: each fault by the checks named for it")
+        terminalreporter.line(
+            f"  {sum(bad)} of {len(bad)} faults killed, {sum(good)} of {len(good)} false alarms"
+        )
         return
     sections = {"kill matrix: x red, . green": matrix_table(rows), "what kills what": gates_table(rows)}
     if {row.fault for row in rows} >= set(FAULTS):

@@ -22,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CHECK",
         help='what would be killed without that check, or without "goldens"; repeatable',
     )
+    group.addoption(
+        "--named-only",
+        action="store_true",
+        help="judge a fault by the checks that are named for it, and by no other; no matrix is printed",
+    )
     group.addoption("--kill-matrix", type=Path, metavar="FILE", help="write the kill matrix as JSON")
 
 
@@ -29,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse what the proof could not do, before anything is collected."""
     if config.getoption("seeds") < 1:
         raise pytest.UsageError("--seeds: must be at least 1")
+    if config.getoption("named_only") and (config.getoption("kill_matrix") or config.getoption("without")):
+        raise pytest.UsageError("--named-only prints no matrix: leave out --kill-matrix and --without")
     file = config.getoption("kill_matrix")
     if file and (file.is_dir() or not file.absolute().parent.is_dir()):
         raise pytest.UsageError(
