@@ -25,7 +25,7 @@ from embeddings.evaluation.report import gate_table
 from embeddings.evaluation.subject import Subject
 from embeddings.projector import check_writable
 from embeddings.report.record import red_reasons
-from tests import gathered, harness
+from tests import gathered, harness, selection
 from tests.calibrate import calibrate
 
 # The measurements (pytest --benchmark-only), --against, options of the proof (pytest -m faults), --report.
@@ -37,6 +37,7 @@ OPTIONS = pytest.StashKey[harness.Options]()
 PARTIAL = pytest.StashKey[bool]()
 EXPORTED = pytest.StashKey[list[str]]()
 CALIBRATED = pytest.StashKey[list[str]]()
+QUALITY = Path(__file__).parent / "tests" / "quality"
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
@@ -89,8 +90,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     judged: dict[str, Subject | Recorded] = {}
     config.stash[GATES], config.stash[JUDGED] = {}, judged
-    named = config.args_source is pytest.Config.ArgsSource.ARGS
-    config.stash[PARTIAL] = named or bool(config.getoption("ignore") or config.getoption("ignore_glob"))
+    left_out = config.getoption("ignore") or config.getoption("ignore_glob")
+    config.stash[PARTIAL] = selection.named(config) or bool(left_out)
     own = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
     given = {name: config.getoption(option) for option, name in own.items() if config.getoption(option)}
     if not (baseline := config.getoption("baseline")):
@@ -105,13 +106,47 @@ def pytest_configure(config: pytest.Config) -> None:
     brought = ("model", "topics", "sts", "retrieval", "projector", "device", "precision", "calibrate")
     refuse_beside(config, "recorded", brought, "brings its own texts and vectors")
     refuse_beside(config, "calibrate", own, "is for the gate's own texts")
-    with one_error():
+    if len(set(names := config.getoption("model"))) < len(names):
+        raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+    with refusals():
         embeddings.use_device(options.device)
         if folder := config.getoption("recorded"):
             for name in recorded_names(folder):
                 judged[name] = harness.open_recorded(folder, name, options)
         if folder := config.getoption("projector"):
             check_writable(folder)
+
+
+def names_of(config: pytest.Config) -> list[str]:
+    """Name what the gate judges: recorded vectors, which are read by now, or live models."""
+    if config.getoption("recorded"):
+        return [*config.stash[JUDGED]]
+    models: list[str] = config.getoption("model")
+    return models or [DEFAULT_MODEL]
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest prints anything
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Open what the user named before tests are collected: a mistake shows at once, in one line."""
+    config = session.config
+    selection.refuse_unknown(config)
+    usual = config.stash[OPTIONS] == harness.OWN and not config.getoption("model")
+    judges = selection.can_match(config, QUALITY) and not config.getoption("benchmark_only", default=False)
+    if usual or not judges or config.option.collectonly:
+        return
+    with refusals():
+        try:
+            for name in names_of(config):
+                new_gate(opened(config, name), config.stash[OPTIONS])
+        except EmbeddingsError:
+            raise
+        except Exception:  # noqa: BLE001  (no mistake of the user's: the tests will show it)
+            return
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out each folder of tests that cannot match, but none that the user named."""
+    return None if selection.named(config) or selection.can_match(config, collection_path) else True
 
 
 def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why: str) -> None:
@@ -123,12 +158,7 @@ def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "judged" in metafunc.fixturenames:
-        names = metafunc.config.getoption("model") or [DEFAULT_MODEL]
-        if len(set(names)) < len(names):
-            raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
-        opened: dict[str, Subject | Recorded] = metafunc.config.stash[JUDGED]
-        recorded = list(opened)  # read by now; live models are not
-        metafunc.parametrize("judged", recorded or names, indirect=True, scope="session")
+        metafunc.parametrize("judged", names_of(metafunc.config), indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -156,11 +186,23 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def judged(request: pytest.FixtureRequest) -> Subject | Recorded:
     """What is judged, opened once: a live model, or recorded vectors."""
-    opened, name = request.config.stash[JUDGED], request.param
-    if name not in opened:
-        with one_error():
-            opened[name] = harness.open_subject(name, request.config.stash[OPTIONS])
-    return opened[name]
+    with one_error():
+        return opened(request.config, request.param)
+
+
+def opened(config: pytest.Config, name: str) -> Subject | Recorded:
+    """Return what is judged under a name."""
+    found = config.stash[JUDGED]
+    if name not in found:
+        found[name] = harness.open_subject(name, config.stash[OPTIONS])
+    return found[name]
+
+
+def new_gate(judged: Subject | Recorded, options: harness.Options) -> Gate:
+    """Make a gate with the bars of what is judged."""
+    if isinstance(judged, Recorded):
+        return harness.open_recorded_gate(judged, options)
+    return harness.open_gate(judged, options)
 
 
 @pytest.fixture
@@ -185,16 +227,20 @@ def topics(judged: Subject | Recorded) -> Embedded[Topics]:
 @pytest.fixture
 def gate(request: pytest.FixtureRequest, judged: Subject | Recorded) -> Gate:
     """The gate that collects the verdicts on what is judged."""
-    gates, options = request.config.stash[GATES], request.config.stash[OPTIONS]
-    name = request.node.callspec.params["judged"]
+    gates, name = request.config.stash[GATES], request.node.callspec.params["judged"]
     if name not in gates:
         with one_error():
-            gates[name] = (
-                harness.open_recorded_gate(judged, options)
-                if isinstance(judged, Recorded)
-                else harness.open_gate(judged, options)
-            )
+            gates[name] = new_gate(judged, request.config.stash[OPTIONS])
     return gates[name]
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Refuse in one line what the user asked for, before tests are collected."""
+    try:
+        yield
+    except EmbeddingsError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @contextmanager

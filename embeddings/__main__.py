@@ -13,7 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m embeddings", description="Helpers beside the pytest commands."
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     commands.add_parser("doctor", help="versions, device, BLAS and its measured speed, models found")
     cache = commands.add_parser("cache", help="what a cache's file holds")
     cache.add_argument("action", choices=("stats", "clear"), help="count its entries, or delete them all")
@@ -22,8 +22,10 @@ def main() -> None:
     try:
         if asked.command == "doctor":
             doctor()
-        else:
+        elif asked.command == "cache":
             see_to_cache(asked.file, asked.action)
+        else:
+            parser.print_help()
     except EmbeddingsError as error:
         sys.exit(str(error))
 

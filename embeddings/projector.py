@@ -2,7 +2,8 @@
 
 The format (https://www.tensorflow.org/tensorboard/tensorboard_projector_plugin): vectors have one row a
 text, tab between components, no header; metadata of more than one column has a header. Neither has any
-quoting, so tab, line feed, carriage return and backslash inside a text are written with a backslash.
+quoting, so tab, line feed, carriage return and backslash inside a text are written with a backslash. So is
+the first character of a text that looks as if it had been quoted, or a reader would undo that.
 """
 
 import json
@@ -16,21 +17,31 @@ from numpy.typing import NDArray
 
 from embeddings.errors import InputError
 
-__all__ = ["HEADER", "check_writable", "escape", "projector_name", "unescape", "write_projector"]
+__all__ = [
+    "HEADER",
+    "LOOKS_QUOTED",
+    "check_writable",
+    "escape",
+    "projector_name",
+    "unescape",
+    "write_projector",
+]
 
 HEADER = ("Label", "Category", "Text")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-_UNESCAPES = {written: character for character, written in _ESCAPES.items()}
+_UNESCAPES = {written: character for character, written in _ESCAPES.items()} | {'\\"': '"'}
+LOOKS_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)+"')  # as pandas writes a text with quotation marks
 
 
 def escape(text: str) -> str:
     """Write a text as one field of one line."""
-    return re.sub(r"[\\\t\n\r]", lambda found: _ESCAPES[found.group()], text)
+    written = re.sub(r"[\\\t\n\r]", lambda found: _ESCAPES[found.group()], text)
+    return "\\" + written if LOOKS_QUOTED.fullmatch(written) else written
 
 
 def unescape(field: str) -> str:
     """Read a field that ``escape`` wrote. A backslash before anything else stands for itself."""
-    return re.sub(r"\\[\\tnr]", lambda found: _UNESCAPES[found.group()], field)
+    return re.sub(r'\\[\\tnr]|\A\\"', lambda found: _UNESCAPES[found.group()], field)
 
 
 def projector_name(model: str) -> str:

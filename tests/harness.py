@@ -36,6 +36,7 @@ from embeddings.evaluation.recorded import Recorded, read_recorded
 from embeddings.evaluation.report import published_table
 from embeddings.evaluation.retrieval import read_retrieval
 from embeddings.evaluation.subject import ENCODERS, Sets, Subject
+from embeddings.evaluation.tables import tsv_dialect
 from embeddings.evaluation.thresholds import Fixtures, Threshold, read_own_thresholds, read_thresholds
 from embeddings.folder import find_folder
 from embeddings.models import Bert, Decoder
@@ -97,6 +98,11 @@ def slice_of_sets(number: int = 0) -> Sets:
     """
     pairs = sets().pairs.first(32, after=32 * number)
     return replace(sets(), pairs=pairs, retrieval=sets().retrieval.first(10, after=10 * number))
+
+
+def tsv_notes(*paths: Path) -> list[str]:
+    """Say of each TSV file how it was read, where it could have been read otherwise."""
+    return [f"  {path.name}: {said}" for path in paths if (said := tsv_dialect(path))]
 
 
 def name_of(model: str) -> str:
@@ -185,6 +191,7 @@ def open_subject(model: str, options: Options = OWN, *, variant: tuple[str, int]
         )
         if of.sha256 != usual.sha256
     ]
+    notes += tsv_notes(options.topics, options.pairs, options.retrieval / "qrels" / "test.tsv")
     return Subject(
         name,
         source,
@@ -249,7 +256,8 @@ def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
         _tokenizer(baseline),
     )
     remarks = [baseline.note] if baseline else []
-    return Recorded(name, embedded, tuple(found), (*remarks, f"  topics: SHA-256 {topics.sha256}"))
+    remarks += [f"  topics: SHA-256 {topics.sha256}", *tsv_notes(folder / f"metadata_{name}.tsv")]
+    return Recorded(name, embedded, tuple(found), tuple(remarks))
 
 
 def _tokenizer(baseline: Baseline | None) -> Callable[[Sequence[str]], Tokenized] | None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from embeddings.errors import FixtureError
-from embeddings.projector import unescape
+from embeddings.evaluation.tsv import dialect_of, lines_of, tsv_lines
 
-__all__ = ["Row", "content_hash", "read_rows", "unique"]
+__all__ = ["Row", "content_hash", "read_rows", "tsv_dialect", "unique"]
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Row:
 
 
 def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
-    r"""Yield the rows of a .jsonl, .tsv or .csv file; TSV and CSV have a header, its case does not matter.
+    """Yield the rows of a .jsonl, .tsv or .csv file; TSV and CSV have a header, its case does not matter.
 
-    TSV has no quoting: a tab or line feed inside a text is written as ``\t`` or ``\n``. Other columns
-    than the required ones are allowed. Empty lines are skipped.
+    TSV is read in the dialect that its signs tell (embeddings.evaluation.tsv). Other columns than the
+    required ones are allowed. Empty lines are skipped.
 
     Raises:
         FixtureError: the file cannot be read, is of another kind, lacks a required column, has a line
@@ -107,15 +107,8 @@ def _opened(path: Path) -> Iterator[TextIO]:
         raise FixtureError(path, f"is not UTF-8 ({error.reason})", mend="convert it to UTF-8") from error
 
 
-def _lines(path: Path, file: TextIO) -> Iterator[tuple[str, str]]:
-    """Yield each line that is not empty with its place; a line ends at a line feed and nowhere else."""
-    for number, line in enumerate(file, start=1):
-        if plain := line.removesuffix("\n").removesuffix("\r"):
-            yield f"{path}:{number}", plain
-
-
 def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
-    for where, line in _lines(path, file):
+    for where, line in lines_of(path, file):
         if line.isspace():
             continue
         try:
@@ -128,8 +121,20 @@ def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
 
 
 def _tsv(path: Path, file: TextIO) -> Iterator[Row]:
-    lines = ((where, [unescape(field) for field in line.split("\t")]) for where, line in _lines(path, file))
-    yield from _with_header(path, lines)
+    yield from _with_header(path, iter(tsv_lines(path, file.read())))
+
+
+def tsv_dialect(path: Path) -> str:
+    """Say how a .tsv file is read, where it could be read otherwise; "" of any other file.
+
+    Raises:
+        FixtureError: it cannot be read, or has signs of two dialects.
+
+    """
+    if path.suffix != ".tsv":
+        return ""
+    with _opened(path) as file:
+        return dialect_of(path, file.read())
 
 
 def _csv(path: Path, file: TextIO) -> Iterator[Row]:

@@ -200,25 +200,6 @@ def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:
     assert "  passages: 1 of 442 texts were cut at 256 tokens" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--topics=no/such.csv",), "no/such.csv: cannot be read (No such file or directory)"),
-        (("--thresholds=README.md",), "README.md: not readable as TOML"),
-        (("--baseline=nobody",), "nobody: neither a known model nor a folder"),
-        (("--recorded=tests",), "tests: holds no vectors_X.tsv"),
-        (("--projector=README.md",), "README.md: cannot be written"),
-        (("--baseline=",), "--baseline: must be a name, a folder, or none"),
-        (("--recorded=tests", "--model=m"), "--recorded brings its own texts and vectors: leave out --model"),
-    ],
-)
-def test_mistakes_are_one_line(options: tuple[str, ...], words: str) -> None:
-    done = pytest_run("tests/quality", *options)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
-    assert words in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-
-
 class Hashing:
     """An encoder that costs nothing: a vector seeded by the length of the text."""
 

@@ -1,0 +1,70 @@
+"""What ``-m`` selects: a misspelt marker is refused at once, and only folders that can match are read.
+
+Each marker of the project has a folder of its name under ``tests``, and a test proves that all its tests live
+there. So ``-m quality`` imports nothing of the other tests, and needs none of the packages that they need.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+__all__ = ["MARKERS", "can_match", "named", "refuse_unknown"]
+
+HERE = Path(__file__).parent
+MARKERS = ("quality", "faults", "claims")
+# A call is a marker with arguments, quality(some=1): whether that holds, pytest decides.
+_WORDS = (ast.Name, ast.Load, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not)
+_ALLOWED = (*_WORDS, ast.Call, ast.keyword, ast.Constant)
+
+
+def refuse_unknown(config: pytest.Config) -> None:
+    """Refuse a marker that there is not. Every plugin has registered its own by now.
+
+    Raises:
+        UsageError: there is none of that name, or the expression is none.
+
+    """
+    known = {line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")}
+    if unknown := sorted(_names(_parsed(config)) - known):
+        raise pytest.UsageError(f"-m: no marker {unknown[0]!r}; the project's own are {', '.join(MARKERS)}")
+
+
+def named(config: pytest.Config) -> bool:
+    """Tell whether the user named what to collect."""
+    return config.args_source is pytest.Config.ArgsSource.ARGS
+
+
+def can_match(config: pytest.Config, path: Path) -> bool:
+    """Tell whether the expression can hold for tests of a folder. Only whole folders of tests are judged."""
+    expression = _parsed(config)
+    ours = all(isinstance(node, _WORDS) for node in ast.walk(expression)) and _names(expression) <= {*MARKERS}
+    return _holds(expression, path.name) if ours and path.parent == HERE else True
+
+
+def _parsed(config: pytest.Config) -> ast.expr:
+    """Parse the expression. Python reads it as pytest does, where the markers are names of Python's."""
+    text = config.getoption("markexpr")
+    try:
+        found = ast.parse(text.strip() or "True", mode="eval").body
+    except SyntaxError:
+        found = ast.Tuple([])
+    if not all(isinstance(node, _ALLOWED) for node in ast.walk(found)):
+        raise pytest.UsageError(f"-m {text!r}: no expression of markers; combine them with and, or, not")
+    return found
+
+
+def _names(expression: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
+
+
+def _holds(node: ast.expr, marker: str) -> bool:
+    match node:
+        case ast.Name():
+            return node.id == marker
+        case ast.UnaryOp():
+            return not _holds(node.operand, marker)
+        case ast.BoolOp():
+            found = [_holds(one, marker) for one in node.values]
+            return all(found) if isinstance(node.op, ast.And) else any(found)
+    raise AssertionError(ast.dump(node))

@@ -1,0 +1,55 @@
+"""Usual mistakes on the command line end in one line, before any test is collected."""
+
+import pytest
+
+from embeddings.blas import mx
+from tests.unit.test_interface import pytest_run
+
+NO_GPU = [] if mx.is_available(mx.gpu) else [("--device=gpu", "device 'gpu': there is none here; leave it")]
+MISTAKES = [
+    *NO_GPU,
+    ("--model=no-such-model", "no-such-model: neither a known model nor a folder; known models are"),
+    ("--model=fixtures/retrieval", "fixtures/retrieval/config.json: no such file; copy"),
+    ("--model=owner/name", "owner/name: no such folder here; and of the hub only a pinned commit"),
+    ("--model=synthetic:qwen3-embedding-7b", "no such synthetic model; take one of synthetic:qwen3"),
+    ("--model=a --model=a", "--model: the same model twice: a, a; name each once"),
+    ("--recipe=reference-2025", "recipe reference-2025 is for decoders; leave it out"),
+    ("--baseline=", "--baseline: must be a name, a folder, or none"),
+    ("--baseline=nobody", "nobody: neither a known model nor a folder"),
+    ("--topics=no/such.csv", "no/such.csv: cannot be read (No such file or directory)"),
+    ("--sts=fixtures/topics.jsonl", "fixtures/topics.jsonl:1: lacks sentence1, sentence2, score; has"),
+    ("--retrieval=fixtures", "fixtures/qrels/test.tsv: cannot be read"),
+    ("--thresholds=README.md", "README.md: not readable as TOML"),
+    ("--recorded=tests", "tests: holds no vectors_X.tsv"),
+    ("--recorded=tests --model=m", "--recorded brings its own texts and vectors: leave out --model"),
+    ("--recorded=a --precision=float32", "brings its own texts and vectors: leave out --precision"),
+    ("--calibrate --topics=a.csv", "--calibrate is for the gate's own texts: leave out --topics"),
+    ("--calibrate --recorded=a", "brings its own texts and vectors: leave out --calibrate"),
+    ("--projector=README.md", "README.md: cannot be written"),
+    ("--report=README.md", "--report: README.md: cannot be written"),
+    ("--history=tests", "--history: tests: "),
+    ("--seeds=0", "--seeds: must be at least 1"),
+    ("--kill-matrix=tests", "--kill-matrix=tests: cannot be written; name a file"),
+    ("--without=nothing", "--without: no check 'nothing'; there are "),
+    ("-m quallity", "-m: no marker 'quallity'; the project's own are quality, faults, claims"),
+    ("-m quality-not", "-m 'quality-not': no expression of markers; combine them with and, or, not"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), MISTAKES, ids=[options for options, _ in MISTAKES])
+def test_a_mistake_is_one_line(options: str, words: str) -> None:
+    done = pytest_run("-m", "quality", *options.split())
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("ERROR: ")
+    assert words in line
+
+
+@pytest.mark.parametrize("option", ["--recipe=guess", "--precision=int4"])
+def test_a_choice_that_there_is_not(option: str) -> None:
+    """The parser of the command line says so, and how the command is used."""
+    done = pytest_run(option)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"argument {option.partition('=')[0]}: invalid choice: " in done.stderr
+    assert done.stdout == ""
