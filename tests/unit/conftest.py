@@ -1,8 +1,44 @@
-"""The project's own tests need packages that the gate does not: where one is missing, one line says so."""
+"""The unit tests run in the same surroundings everywhere: no setting of a user or a shell reaches them.
 
-from collections.abc import Generator
+They need packages that the gate does not need. Where one is missing, one line says so.
+"""
+
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
+
+# Hypothesis's own profile for this: the same examples in each run, and no limit of time.
+settings.load_profile("ci")
+
+_PREFIXES = ("GIT_", "GITHUB_", "HF_", "HUGGINGFACE_", "MAKE", "XDG_", "LC_")
+_NAMES = {
+    *("CI", "COLUMNS", "LANG", "LANGUAGE", "LINES", "MFLAGS"),
+    *("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTHONWARNINGS"),
+    *("PYTEST_ADDOPTS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS"),
+}
+# The tests run git in repositories of their own, and in this one, whoever owns it.
+_GITCONFIG = "[safe]\n\tdirectory = *\n"
+
+
+def is_a_setting(name: str) -> bool:
+    """Tell whether a variable changes what a command says or does, and is no part of what is tested."""
+    return name.startswith(_PREFIXES) or name in _NAMES or name.lower().endswith("_proxy")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take all settings out of the environment, speak English, and give git an empty home."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(_GITCONFIG, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in filter(is_a_setting, list(os.environ)):
+            patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        patch.setenv("LC_ALL", "C.UTF-8")
+        yield
+
 
 OURS = {"benchmarks", "embeddings", "tests"}
 

@@ -18,7 +18,7 @@ from benchmarks.against.trees import Tree
 from benchmarks.against.workers import open_arms
 from embeddings.errors import EmbeddingsError
 from tests import harness
-from tests.unit import tiny
+from tests.unit import HANG, tiny
 from tests.unit.test_against_trees import commit, worktrees
 from tests.unit.test_interface import pytest_run, run_with_plugin
 
@@ -205,12 +205,12 @@ def test_ctrl_c_of_a_run_leaves_nothing(tmp_path: Path, root: Path, model: str) 
         while process.poll() is None and not (workers := workers_of(process.pid)):
             pass
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=HANG)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, said
     assert "KeyboardInterrupt" in said
     assert worktrees(root) == 1
     assert workers
-    assert all_end(workers, within=60)
+    assert all_end(workers, within=HANG)
 
 
 def workers_of(parent: int) -> list[int]:
@@ -231,13 +231,12 @@ def all_end(pids: list[int], within: float) -> bool:
     while any(map(alive, pids)):
         if time.monotonic() > until:
             return False
+        time.sleep(0.1)
     return True
 
 
 def alive(pid: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Whether there is such a process, and not only what is left of it until somebody asks how it ended."""
+    command = ["ps", "-o", "stat=", "-p", str(pid)]
+    state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")

@@ -22,7 +22,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "always", "-c", code],
         cwd=harness.ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, blas.CHOICE_VARIABLE: "openblas", **environment},
         capture_output=True,
         text=True,
         check=True,

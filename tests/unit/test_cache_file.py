@@ -19,6 +19,7 @@ from tests import harness
 from tests.unit.cache_writer import ROWS, batch, entry_of
 
 PROCESSES, KILLS = 8, 50
+ENDLESS = 1_000_000  # batches, of which the first 64 KiB of words that nobody reads stop a writer
 KEYS = list(batch(1))
 
 
@@ -106,7 +107,7 @@ def test_a_missing_folder_and_a_folder_for_a_file(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_no_part_of_a_new_file(path: Path) -> None:
     """SQLite would play the old -wal into the new file: what was deleted is back, or the file is damaged."""
-    process = writer(path, 2, 1_000_000)
+    process = writer(path, 2, ENDLESS)
     assert process.stdout is not None
     for _ in ("begun", "committed"):
         process.stdout.readline()
@@ -244,7 +245,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
     """A writer is killed fifty times: what it said was committed is there, and nothing there is wrong."""
     path, choose, committed = tmp_path / "cache", random.Random(0), set[int]()  # noqa: S311
     for kill in range(KILLS):
-        with writer(path, 1000 * kill, 1000) as process:
+        with writer(path, ENDLESS * kill, ENDLESS) as process:
             assert process.stdout is not None
             told = [process.stdout.readline() for _ in range(choose.randint(1, 30))]
             sum(range(choose.randint(0, 100_000)))  # up to a millisecond on, in the middle of a batch
@@ -254,7 +255,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
         whole = (line for line in told if line.endswith("\n"))  # the kill may cut the last one short
         committed |= {int(line.split()[1]) for line in whole if line.startswith("committed")}
         with closing(CacheFile(path)) as file:
-            for number in {number for number in committed if number >= 1000 * kill}:
+            for number in {number for number in committed if number >= ENDLESS * kill}:
                 assert file.get(list(batch(number))) == batch(number)
     with closing(CacheFile(path)) as file:
         for number in committed:

@@ -178,10 +178,11 @@ def test_actions_are_pinned_and_inputs_are_no_code(path: Path) -> None:
     assert not re.search(r"secrets\.|pull_request_target|: write", text)
 
 
-def test_the_workflow_may_only_read() -> None:
-    text = (ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", WORKFLOWS[1:], ids=lambda path: path.name)
+def test_a_workflow_may_only_read(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
     assert re.search(r"^permissions:\n  contents: read\n\w", text, re.MULTILINE)
-    assert text.count("uses: actions/checkout") == text.count("persist-credentials: false") == 3
+    assert text.count("uses: actions/checkout") == text.count("persist-credentials: false") > 0
 
 
 @pytest.mark.parametrize(

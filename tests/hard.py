@@ -1,0 +1,142 @@
+"""The suite in hard surroundings, one run after the other: ``python -m tests.hard`` (make hard).
+
+No test may depend on the processor, the load, the number of cores, the version of Python, or the order. So
+the suite runs on OpenBLAS's kernels of other processors, on one core, beside busy processes, under other
+Pythons, in random orders, and on MLX's own BLAS. What a run prints is in build/hard/NAME.log. A red run does
+not stop the others.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from embeddings.blas import CHOICE_VARIABLE
+from tests.surroundings import (
+    KERNEL,
+    CannotRun,
+    look_for_kernel,
+    look_for_taskset,
+    make_environment,
+    make_plugin,
+)
+
+__all__ = ["Leg", "main", "plan"]
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build" / "hard"
+KERNELS = ("Nehalem", "Sandybridge", "Haswell", "Zen")  # SSE, AVX, and AVX2 of two makers
+PYTHONS = ("3.11", "3.12", "3.13")
+ORDERS, BUSY = 3, 4
+WHOLE, UNIT = ("--seeds=1",), ("tests/unit", "tests/claims")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One run of the suite.
+
+    ready: makes what the run needs, or raises CannotRun. before: words in front of the command.
+    options: of pytest. busy: how many processes compute beside it. unit: whether it is the unit tests alone.
+    """
+
+    name: str
+    ready: Callable[[], None] = lambda: None
+    python: str = sys.executable
+    before: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    busy: int = 0
+    unit: bool = False
+
+
+def plan() -> Iterator[Leg]:
+    """Yield the legs."""
+    yield Leg("own")
+    for kernel in KERNELS:
+        yield Leg(kernel, partial(look_for_kernel, kernel), environment={KERNEL: kernel})
+    yield Leg("one-core", look_for_taskset, before=("taskset", "-c", "0"))
+    yield Leg("busy", busy=BUSY)
+    for version in PYTHONS:
+        folder = ROOT / f".venv-hard-{version}"
+        if version != f"{sys.version_info.major}.{sys.version_info.minor}":
+            python = str(folder / "bin" / "python")
+            yield Leg(f"python-{version}", partial(make_environment, version, folder), python)
+    plugin = ROOT / ".venv-hard-order"
+    for seed in range(1, ORDERS + 1):
+        options = (f"--randomly-seed={seed}", "--randomly-dont-reset-seed")
+        environment = {"PYTHONPATH": str(plugin)}
+        yield Leg(f"order-{seed}", partial(make_plugin, plugin), options=options, environment=environment)
+    yield Leg("stock-blas", environment={CHOICE_VARIABLE: "stock"}, unit=True)
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Keep so many processes computing."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def run(leg: Leg, *, fast: bool) -> tuple[bool, str]:
+    """Run a leg, print its line, and return whether it is red, and that line."""
+    start, log = time.monotonic(), LOGS / f"{leg.name}.log"
+    try:
+        leg.ready()
+    except CannotRun as reason:
+        return False, f"{leg.name:<16} left out: {reason}"
+    part = UNIT if fast or leg.unit else WHOLE
+    command = [*leg.before, leg.python, "-m", "pytest", "-p", "no:cacheprovider", *part, *leg.options]
+    with busy(leg.busy), log.open("w", encoding="utf-8") as out:
+        environment = {**os.environ, **leg.environment}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=out, check=False)
+    counts = re.findall(r"\d+ (?:passed|failed|errors?)\b", last_line(log)) or [
+        f"ended with {done.returncode}"
+    ]
+    verdict = f"RED, see {log.relative_to(ROOT)}" if done.returncode else "green"
+    return bool(
+        done.returncode
+    ), f"{leg.name:<16} {', '.join(counts)}, {time.monotonic() - start:.0f} s: {verdict}"
+
+
+def last_line(log: Path) -> str:
+    """Return the line with the counts, which is pytest's last."""
+    return log.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the legs that are asked for; 1 where one is red."""
+    legs = {leg.name: leg for leg in plan()}
+    parser = argparse.ArgumentParser(prog="python -m tests.hard", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--list", action="store_true", help="name the legs and run none")
+    parser.add_argument("--only", action="append", choices=list(legs), metavar="NAME", help="repeatable")
+    parser.add_argument("--fast", action="store_true", help="the unit tests alone")
+    options = parser.parse_args(arguments)
+    chosen = options.only or list(legs)
+    if options.list:
+        print("\n".join(chosen))
+        return 0
+    LOGS.mkdir(parents=True, exist_ok=True)
+    found = []
+    for name in chosen:
+        found.append(run(legs[name], fast=options.fast))
+        print(found[-1][1], flush=True)
+    red = sum(one for one, _ in found)
+    print(
+        f"\n{red} of {len(found)} RED" if red else "\nnone is RED", *(line for _, line in found), sep="\n  "
+    )
+    return int(red > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
