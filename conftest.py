@@ -130,6 +130,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Open what the user named before tests are collected: a mistake shows at once, in one line."""
     config = session.config
     selection.refuse_unknown(config)
+    selection.refuse_parallel(config)
     usual = config.stash[OPTIONS] == harness.OWN and not config.getoption("model")
     judges = selection.can_match(config, QUALITY) and not config.getoption("benchmark_only", default=False)
     if usual or not judges or config.option.collectonly:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["MARKERS", "can_match", "named", "refuse_unknown"]
+__all__ = ["MARKERS", "can_match", "named", "refuse_parallel", "refuse_unknown"]
 
 HERE = Path(__file__).parent
 MARKERS = ("quality", "faults", "claims")
@@ -40,6 +40,24 @@ def can_match(config: pytest.Config, path: Path) -> bool:
     expression = _parsed(config)
     ours = all(isinstance(node, _WORDS) for node in ast.walk(expression)) and _names(expression) <= {*MARKERS}
     return _holds(expression, path.name) if ours and path.parent == HERE else True
+
+
+def refuse_parallel(config: pytest.Config) -> None:
+    """Refuse -n where it would share the gate or its proof out: their verdicts are collected in one process.
+
+    Raises:
+        UsageError: tests of the gate or of the proof may be selected.
+
+    """
+    if not config.getoption("numprocesses", default=None):
+        return
+    for folder in (HERE / "quality", HERE / "faults"):
+        asked = [Path(arg.partition("::")[0]).resolve() for arg in config.args] if named(config) else [HERE]
+        selected = any(folder.is_relative_to(one) or one.is_relative_to(folder) for one in asked)
+        if selected and can_match(config, folder):
+            raise pytest.UsageError(
+                "-n: the gate and its proof run in one process; add -m 'not quality and not faults'"
+            )
 
 
 def _parsed(config: pytest.Config) -> ast.expr:

@@ -31,6 +31,9 @@ MISTAKES = [
     ("--seeds=0", "--seeds: must be at least 1"),
     ("--kill-matrix=tests", "--kill-matrix=tests: cannot be written; name a file"),
     ("--without=nothing", "--without: no check 'nothing'; there are "),
+    ("--named-only --without=norm", "--named-only prints no matrix: leave out --kill-matrix and --without"),
+    ("-n 2", "-n: the gate and its proof run in one process; add -m 'not quality and not faults'"),
+    ("-n 2 tests/quality", "-n: the gate and its proof run in one process"),
     ("-m quallity", "-m: no marker 'quallity'; the project's own are quality, faults, claims"),
     ("-m quality-not", "-m 'quality-not': no expression of markers; combine them with and, or, not"),
 ]
