@@ -21,6 +21,7 @@ PASSES, FAILS = "print('3 passed in 1s')", "print('1 failed, 2 passed in 1s'); r
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(hard, "ROOT", tmp_path)
     monkeypatch.setattr(hard, "LOGS", tmp_path / "build" / "hard")
+    monkeypatch.setattr(hard, "WHOLE", (("all",),))
     return tmp_path / "build" / "hard"
 
 
@@ -64,13 +65,25 @@ def test_a_red_run_stops_nothing_and_is_told(
     assert main([]) == 1
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in said[:4]] == ["one", "two", "three", "four"]
-    assert re.search(r"1 failed, 2 passed, \d+ s: RED, see build/hard/one.log$", said[0])
+    assert re.search(r"1 failed, 2 passed; \d+ s: RED, see build/hard/one.log$", said[0])
     assert "left out: no such thing" in said[1]
-    assert re.search(r"3 passed, \d+ s: green$", said[2])
+    assert re.search(r"3 passed; \d+ s: green$", said[2])
     assert "ended with 9" in said[3]
     assert said[5:] == ["2 of 4 RED", *(f"  {line}" for line in said[:4])]
     assert (logs / "three.log").read_text(encoding="utf-8") == "3 passed in 1s\n"
     assert main(["--only=three", "--only=two"]) == 0
+
+
+def test_a_leg_is_red_where_one_of_its_parts_is(
+    tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the parts after it run all the same."""
+    monkeypatch.setattr(hard, "WHOLE", (("one",), ("two",), ("three",)))
+    logs.mkdir(parents=True)
+    code = "import sys; two = 'two' in sys.argv; print('2 failed' if two else '1 passed'); sys.exit(two)"
+    red, line = hard.run(Leg("a", python=stub(tmp_path, "python", code)), fast=False)
+    assert red
+    assert re.search(r"1 passed; 2 failed; 1 passed; \d+ s: RED, see build/hard/a.log$", line)
 
 
 SHOWS = "import os, sys; print(os.environ.get('A'), *sys.argv[1:])"
@@ -79,10 +92,10 @@ SHOWS = "import os, sys; print(os.environ.get('A'), *sys.argv[1:])"
 @pytest.mark.parametrize(
     ("leg", "fast", "expected"),
     [
-        (Leg("a"), False, "None -m pytest -p no:cacheprovider --seeds=1"),
-        (Leg("a"), True, "None -m pytest -p no:cacheprovider tests/unit tests/claims"),
-        (Leg("a", unit=True), False, "None -m pytest -p no:cacheprovider tests/unit tests/claims"),
-        (Leg("a", options=("-x",)), False, "None -m pytest -p no:cacheprovider --seeds=1 -x"),
+        (Leg("a"), False, "None -m pytest -p no:cacheprovider all"),
+        (Leg("a"), True, "None -m pytest -p no:cacheprovider tests/unit tests/claims -n"),
+        (Leg("a", unit=True), False, "None -m pytest -p no:cacheprovider tests/unit tests/claims -n"),
+        (Leg("a", options=("-x",)), False, "None -m pytest -p no:cacheprovider all -x"),
         (Leg("a", environment={"A": "b"}, before=("env",)), True, "b -m pytest"),
     ],
 )
