@@ -70,6 +70,22 @@ def test_pictures(opened: Opened) -> None:
     assert opened.page.locator(".plot", has_text="needs JavaScript").count() == 0
 
 
+HIDDEN = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+    const bar = plot.querySelector(".modebar-container .modebar").getBoundingClientRect();
+    const under = ({ left, right, top, bottom }) =>
+        left < bar.right && right > bar.left && top < bar.bottom && bottom > bar.top;
+    const words = [...plot.querySelectorAll(".legendtext, .cbtitle text, .xtick text, .ytick text")];
+    return words.filter((one) => under(one.getBoundingClientRect())).map((one) => one.textContent);
+})"""
+
+
+@pytest.mark.parametrize("width", [500, 1000, 1280])
+def test_no_word_lies_under_the_buttons(browser: Browser, file: Path, width: int) -> None:
+    opened = Opened(browser.new_page(viewport={"width": width, "height": 900}), file)
+    assert opened.page.evaluate(HIDDEN) == []
+    opened.page.close()
+
+
 def test_alone(opened: Opened, file: Path) -> None:
     """No error, no request but for the file itself and what it holds, and no text that breaks out."""
     opened.page.emulate_media(color_scheme="dark")

@@ -13,9 +13,11 @@ from embeddings.report.blocks import Items, Section, Table, Text, number
 from embeddings.report.html import page
 from embeddings.report.markdown import escape, markdown
 from embeddings.report.matrix import kill_matrix
+from embeddings.report.palette import marker_of
 from embeddings.report.recommend import recommend
 from embeddings.report.record import plain
 from embeddings.report.sections import sections
+from tests import harness
 from tests.unit.test_report_record import JUDGE, a_full_record, a_model, a_record, a_speed
 
 HOSTILE = "</script></td><b onload=1>`a|b`|b *c* [d](e)\n<img src=x>&amp;"
@@ -271,6 +273,14 @@ def test_the_style_is_the_pages_own() -> None:
     style = Path("embeddings/report/style.css").read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in style
     assert "@media print" in style
+
+
+def test_no_two_categories_of_the_gate_have_one_colour() -> None:
+    """A model's own texts may have more: then the marker tells what the colour does not."""
+    count = len(set(harness.sets().topics.categories))
+    markers = [(marker_of(number)["color"], marker_of(number)["symbol"]) for number in range(63)]
+    assert len({colour for colour, _ in markers[:count]}) == count == 9
+    assert len(set(markers)) == 63
 
 
 def test_the_kill_matrix_is_drawn_mark_by_mark() -> None:
