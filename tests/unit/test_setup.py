@@ -15,8 +15,8 @@ from tests.harness import ROOT
 from tests.unit.test_interface import pytest_run
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-SET_UP = ["check", "venv", "install requirements.lock"]
-ADD = ["download requirements-dev.lock", "install requirements-dev.lock"]
+SET_UP = ["check", "venv", "install requirements.lock", "compile"]
+ADD = ["download requirements-dev.lock", "install requirements-dev.lock", "compile"]
 RUN = "pytest"
 PLAIN = {"PATH": os.environ["PATH"]}  # nothing of a make that runs these tests
 # Stands for python3 and for .venv/bin/python. It notes each call. In the middle of call number $AT it sends
@@ -29,6 +29,7 @@ case "$*" in
   "-m venv "*) name=venv ;;
   "-m pip "*" download "*) name="download $lock" ;;
   "-m pip "*" install "*) name="install $lock" ;;
+  "-m compileall "*) name=compile ;;
   "-m pytest"*) name=pytest ;;
 esac
 echo "$name" >> log
