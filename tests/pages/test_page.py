@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from embeddings.report.pictures import PICTURES
 from embeddings.report.record import SCHEMA
 from tests.pages.made_up import EACH, HOSTILE
+from tests.unit import HANG
 
 LARGEST = 6_000_000  # bytes
 KINDS = ("error", "warning")
@@ -29,6 +30,7 @@ class Opened:
         self.page = page
         self.said: list[str] = []
         self.asked: list[str] = []
+        page.set_default_timeout(1000 * HANG)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))

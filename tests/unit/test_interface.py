@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import embeddings
+from embeddings import blas
 from embeddings.blas import mx
 from tests import harness
 from tests.unit import tiny
@@ -140,8 +141,11 @@ def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
     assert f"A PART: 1 of {len(harness.live_tests())} checks" in part.stdout
 
 
-def test_without_openblas_the_gate_runs_and_warns(model: Path, tmp_path: Path) -> None:
+def test_without_openblas_the_gate_runs_and_warns(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A plugin would come too late: pytest's own settings name a warning of the package, and so import it."""
+    monkeypatch.setenv(blas.CHOICE_VARIABLE, "openblas")
     (tmp_path / "sitecustomize.py").write_text(
         "from importlib import metadata\n"
         "right = metadata.files\n"
