@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from embeddings.report.matrix import kill_matrix
 from embeddings.report.recommend import recommend
 from embeddings.report.record import plain
 from embeddings.report.sections import sections
+from tests import harness
 from tests.unit.test_report_record import JUDGE, a_full_record, a_model, a_record, a_speed
 
 HOSTILE = "</script></td><b onload=1>`a|b`|b *c* [d](e)\n<img src=x>&amp;"
@@ -268,7 +268,7 @@ def test_numbers_are_written_to_be_read(value: float | None, shown: str) -> None
 
 
 def test_the_style_is_the_pages_own() -> None:
-    style = Path("embeddings/report/style.css").read_text(encoding="utf-8")
+    style = (harness.ROOT / "embeddings/report/style.css").read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in style
     assert "@media print" in style
 
