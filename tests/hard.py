@@ -135,9 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     LOGS.mkdir(parents=True, exist_ok=True)
     found = []
-    for name in chosen:
-        found.append(run(legs[name], fast=options.fast))
-        print(found[-1][1], flush=True)
+    try:
+        for name in chosen:
+            found.append(run(legs[name], fast=options.fast))
+            print(found[-1][1], flush=True)
+    except KeyboardInterrupt:
+        sys.exit(f"stopped while {name} ran; what it printed is in {LOGS}")
     red = sum(one for one, _ in found)
     print(
         f"\n{red} of {len(found)} RED" if red else "\nnone is RED", *(line for _, line in found), sep="\n  "

@@ -25,6 +25,7 @@ from embeddings import cache as cache_module
 from embeddings.blas import mx
 from embeddings.cache_file import Entry
 from embeddings.cache_key import Inputs, code_digest, keys_of, unambiguous, weights_digest
+from tests import harness
 from tests.unit import HANG, tiny
 
 TEXTS = ["abc", "d e f", "abc", "", "q: abc", "a longer text of letters"]
@@ -473,4 +474,4 @@ def _in_child(cache: VectorCache) -> None:
 def test_importing_the_cache_leaves_mlx_alone() -> None:
     """So that a file can be looked at, and a killed writer tested, in a process that starts at once."""
     code = "import sys; import embeddings.cache; sys.exit('mlx.core' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=harness.ROOT, check=False).returncode == 0

@@ -1,6 +1,7 @@
 """The suite in hard surroundings: what is planned, what is left out, and what becomes of a red run."""
 
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,7 +29,8 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stub(folder: Path, name: str, code: str) -> str:
     """Write a Python that runs that code, whatever it is asked for."""
     path = folder / name
-    path.write_text(f"#!{sys.executable}\n{code}\n", encoding="utf-8")
+    command = shlex.join([sys.executable, "-c", code])
+    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
     path.chmod(0o755)
     return str(path)
 
@@ -162,6 +164,15 @@ def reason_of(call: Callable[[], object], reason: str) -> bool:
     with pytest.raises(CannotRun, match=reason):
         call()
     return True
+
+
+def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hard, "plan", lambda: iter([Leg("one", interrupt)]))
+    with pytest.raises(SystemExit, match="stopped while one ran; what it printed is in "):
+        main([])
 
 
 def test_an_unknown_leg_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:

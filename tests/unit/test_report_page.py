@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,7 +269,7 @@ def test_numbers_are_written_to_be_read(value: float | None, shown: str) -> None
 
 
 def test_the_style_is_the_pages_own() -> None:
-    style = Path("embeddings/report/style.css").read_text(encoding="utf-8")
+    style = (harness.ROOT / "embeddings/report/style.css").read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in style
     assert "@media print" in style
 
