@@ -1,5 +1,6 @@
 """Work that says when it has begun and never ends; a pytest plugin (``-p``) by which the proof does it."""
 
+import signal
 import threading
 
 import pytest
@@ -8,6 +9,11 @@ import pytest
 def stuck(*call: object) -> None:
     print(f"at work: {call}", flush=True)
     threading.Event().wait()
+
+
+def deaf() -> bool:
+    """Whether this process never hears Ctrl-C."""
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 @pytest.hookimpl(tryfirst=True)
