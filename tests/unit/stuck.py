@@ -4,9 +4,11 @@ import signal
 import threading
 
 import pytest
+from tqdm import tqdm
 
 
 def stuck(*call: object) -> None:
+    tqdm.get_lock()  # type: ignore[no-untyped-call]  # as each progress bar does
     print(f"at work: {call}", flush=True)
     threading.Event().wait()
 

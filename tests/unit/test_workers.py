@@ -85,6 +85,7 @@ def test_ctrl_c_ends_them_at_once(signals: int) -> None:
         said = ended(process)
     assert "KeyboardInterrupt" in said
     assert "SpawnProcess" not in said
+    assert "leaked" not in said
     assert "left" not in said
 
 
@@ -145,4 +146,5 @@ def test_ctrl_c_ends_the_proof(*, again: bool) -> None:
             os.killpg(process.pid, signal.SIGINT)
         said = ended(process)
     assert "SpawnProcess" not in said
+    assert "leaked" not in said
     assert again or process.returncode == pytest.ExitCode.INTERRUPTED
