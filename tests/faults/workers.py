@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from tqdm import tqdm
+
 __all__ = ["begun"]
 
 T = TypeVar("T")
@@ -26,7 +28,7 @@ def begun(
     """
     others = multiprocessing.active_children()
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_prepare)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _CTRL_C)
     try:
         futures = [pool.submit(work, *call) for call in calls]
@@ -66,6 +68,12 @@ def _ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
 def _kill(processes: Iterable[BaseProcess]) -> None:
     for process in processes:
         process.kill()
+
+
+def _prepare() -> None:
+    """Make this process one that may be killed: it leaves nothing that others would have to clean up."""
+    _end_with_parent()
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system
 
 
 def _end_with_parent() -> None:

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests import harness
+from tests.faults.workers import begun
+from tests.unit.stuck import deaf
 
 PATIENCE = 300  # seconds: what is tested either ends at once or never does
 STUCK = """
@@ -19,6 +21,14 @@ if __name__ == "__main__":
     with begun(stuck, [(number,) for number in range(9)], processes=2) as futures:
         input() if {leaves} else futures[0].result()
     print("left")
+"""
+PATIENT = """
+import multiprocessing, signal
+def wait(*_):
+    for child in multiprocessing.active_children():
+        child.join()
+    raise KeyboardInterrupt("all are dead")
+signal.signal(signal.SIGINT, wait)
 """
 
 
@@ -38,7 +48,9 @@ def running(*command: str) -> Iterator["subprocess.Popen[str]"]:
     try:
         yield process
     finally:
-        if process.poll() is None:
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # the latter is macOS's word for a group of the dead
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
@@ -73,13 +85,30 @@ def test_ctrl_c_ends_them_at_once(signals: int) -> None:
         said = ended(process)
     assert "KeyboardInterrupt" in said
     assert "SpawnProcess" not in said
+    assert "leaked" not in said
     assert "left" not in said
+
+
+def test_they_are_deaf_to_it_and_this_process_is_not() -> None:
+    before = signal.getsignal(signal.SIGINT), deaf()
+    with begun(deaf, [()], processes=1) as futures:
+        assert futures[0].result()
+        assert deaf() == before[1]
+    assert (signal.getsignal(signal.SIGINT), deaf()) == before
+
+
+def test_they_are_dead_before_anything_else_hears_of_ctrl_c() -> None:
+    """So nothing can come between: here what hears of it waits for them."""
+    with running("-c", PATIENT + STUCK.format(leaves=False)) as process:
+        read_until(process, "at work", times=2)
+        os.killpg(process.pid, signal.SIGINT)
+        assert "all are dead" in ended(process)
 
 
 def test_leaving_the_block_ends_them() -> None:
     with running("-c", STUCK.format(leaves=True)) as process:
         read_until(process, "at work", times=2)
-        assert ended(process, "\n") == "left\n"
+        assert ended(process, "\n").split() == ["left"]
     assert process.returncode == 0
 
 
@@ -102,7 +131,7 @@ def test_the_new_process_ends_with_who_asks() -> None:
         process.stdin.write("1\n")
         process.stdin.flush()
         read_until(process, "at work")
-        assert ended(process) == ""
+        assert not ended(process).strip()
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -117,4 +146,5 @@ def test_ctrl_c_ends_the_proof(*, again: bool) -> None:
             os.killpg(process.pid, signal.SIGINT)
         said = ended(process)
     assert "SpawnProcess" not in said
+    assert "leaked" not in said
     assert again or process.returncode == pytest.ExitCode.INTERRUPTED
