@@ -19,6 +19,7 @@ STANDS: Mapping[str, str] = {
     "alike texts": "names keys that fold texts, outside a cache too",
     "permuted": "names results in another order",
     "multiple of 32": "the lengths at which tiled kernels go wrong on a GPU",
+    "generated mixtures": "looks for mixtures that nobody thought of, and shrinks the one that it finds",
     "repeated": "names what differs from run to run",
     "no side effects": "names what a call does to the caller's own data",
     "new process": "what only an import or a hash seed changes",
