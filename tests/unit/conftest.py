@@ -12,7 +12,7 @@ from hypothesis import settings
 # Hypothesis's own profile for this: the same examples in each run, and no limit of time.
 settings.load_profile("ci")
 
-_PREFIXES = ("GIT_", "GITHUB_", "HF_", "HUGGINGFACE_", "MAKE", "XDG_", "LC_")
+_PREFIXES = ("GIT_", "GITHUB_", "HF_", "HUGGINGFACE_", "MAKE", "PYTEST_XDIST_", "XDG_", "LC_")
 _NAMES = {
     *("CI", "COLUMNS", "LANG", "LANGUAGE", "LINES", "MFLAGS"),
     *("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTHONWARNINGS"),
