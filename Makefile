@@ -26,10 +26,10 @@ quality: $(READY)  ## the gate, on the embedded model
 
 pull-request: $(READY_DEV)  ## BASE=REV: this work tree, judged by that revision
 	@test -n "$(BASE)" || { echo "make: name the revision that judges, as in make pull-request BASE=main" >&2; exit 1; }
-	$(BIN)/python -m tests.pull_request --base "$(BASE)"
+	$(BIN)/python -m embedding_gate.pull_request --base "$(BASE)"
 
 pull-request-proof: $(READY_DEV)  ## what a harmless pull request, a faulty one, one that hides its fault, and a faster one get
-	$(BIN)/python -m tests.pull_request.proof build/pull-request
+	$(BIN)/python -m tests.end_to_end.four_pull_requests build/pull-request
 
 test: $(READY_DEV)  ## the gate, then the project's own tests, shared out among the cores
 	$(BIN)/python -m pytest -m quality
@@ -136,7 +136,7 @@ report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too
 	status=0; \
 	  $(BIN)/python -m pytest -m "quality or claims" --report=report/quality || status=1; \
 	  $(BIN)/python -m pytest --benchmark-only --report=report/speed || status=1; \
-	  $(BIN)/python -m embeddings.report report report/quality/report.json report/speed/report.json && exit $$status
+	  $(BIN)/python -m embedding_gate.report report report/quality/report.json report/speed/report.json && exit $$status
 
 lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, anew (needs uv)
 	$(RESOLVE) pyproject.toml -o requirements.lock

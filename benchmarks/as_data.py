@@ -1,4 +1,4 @@
-"""What was measured, as the report's plain data: embeddings/report/schema.json says what each key holds."""
+"""What was measured, as the report's plain data; report/schema.json of the gate says what each key holds."""
 
 from collections.abc import Iterable, Mapping
 from statistics import median
@@ -7,10 +7,10 @@ from typing import Any
 from benchmarks.bench import Bench
 from benchmarks.records import Record
 from benchmarks.summary import headline, steps
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.published import Published
-from embeddings.evaluation.scaling import published_step
-from embeddings.report.record import verdict_as_data
+from embedding_gate.claims.published import Published
+from embedding_gate.claims.scaling import published_step
+from embedding_gate.report.record import verdict_as_data
+from embedding_gate.verdicts.gate import Gate
 
 __all__ = ["measurements"]
 

@@ -11,9 +11,9 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.records import Probe, Record
-from embeddings.evaluation.gate import CheckFailed, Gate
-from embeddings.evaluation.roofline import Device, mfu
-from embeddings.evaluation.thresholds import ANY_MODEL, Threshold
+from embedding_gate.roofline import Device, mfu
+from embedding_gate.verdicts.gate import CheckFailed, Gate
+from embedding_gate.verdicts.thresholds import ANY_MODEL, Threshold
 
 __all__ = ["AUDITS", "Findings", "Reported", "judge", "median_interval"]
 

@@ -9,13 +9,13 @@ from typing import Any
 from benchmarks.audits import Findings, Reported
 from benchmarks.decoder_worker import matmul_rates
 from benchmarks.fresh import Seen
-from benchmarks.machine import in_tf32
 from benchmarks.meter import Engine, Meter, Timed
 from benchmarks.plan import Plan
 from benchmarks.records import Record
 from benchmarks.workers import Worker
+from embedding_gate.machine import in_tf32
+from embedding_gate.roofline import Device, flops_per_token
 from embeddings.cache import VectorCache
-from embeddings.evaluation.roofline import Device, flops_per_token
 
 __all__ = ["Bench", "Measure"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.figures import Measured, Target
-from embeddings.evaluation.roofline import flops_per_token, mfu
+from embedding_gate.roofline import flops_per_token, mfu
 
 # Least cosine of mlx-lm's vector of a text to the gate's, with the same weights. Measured with 36 layers of
 # width 256 on a CPU: 0.987 where mlx-lm computes in bfloat16; 0.21 at most to another text's vector.

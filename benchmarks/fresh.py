@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from benchmarks.workers import ROOT
-from embeddings.errors import InputError
+from embedding_gate.errors import InputError
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["FreshTexts", "Seen"]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.fresh import FreshTexts, Seen
 from benchmarks.records import Probe, Record, Spied
-from embeddings.errors import EmbeddingsError
+from embedding_gate.errors import GateError
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["Engine", "Meter", "by_clock", "check_vectors", "in_host_memory"]
@@ -60,16 +60,14 @@ def check_vectors(vectors: Any, shape: tuple[int, int]) -> None:
     """Look at what a round returned.
 
     Raises:
-        EmbeddingsError: it is not a unit vector (D,) in float32 for each of N texts, shape (N, D).
+        GateError: it is not a unit vector (D,) in float32 for each of N texts, shape (N, D).
 
     """
     if vectors.shape != shape or vectors.dtype != np.float32:
-        raise EmbeddingsError("encode", f"gave {vectors.dtype} {vectors.shape}", mend=f"float32 {shape}")
+        raise GateError("encode", f"gave {vectors.dtype} {vectors.shape}", mend=f"float32 {shape}")
     lengths = np.linalg.norm(vectors, axis=1)
     if not np.abs(lengths - 1).max() <= LENGTH:  # a NaN is red too
-        raise EmbeddingsError(
-            "encode", f"a vector has length {lengths.min():g}", mend="run pytest -m quality"
-        )
+        raise GateError("encode", f"a vector has length {lengths.min():g}", mend="run pytest -m quality")
 
 
 def by_clock(clock: Callable[[], float]) -> Timed:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.machine import on_cpu
+from embedding_gate.machine import on_cpu
+from embedding_gate.roofline import linear_flops_per_token
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.evaluation.roofline import linear_flops_per_token
 from embeddings.folder import find_folder
 from embeddings.synthetic import PREFIX, config_of
 

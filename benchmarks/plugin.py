@@ -13,17 +13,17 @@ from benchmarks.audits import judge
 from benchmarks.bench import Bench, Measure, open_bench
 from benchmarks.engine import EmbedderEngine
 from benchmarks.fresh import Seen
-from benchmarks.machine import chip, machine
 from benchmarks.plan import Plan, configuration, default_models, plan_of
 from benchmarks.summary import grid_table, summary_table
+from embedding_gate import adapter, own_files, session
+from embedding_gate.adapter import ERRORS
+from embedding_gate.claims.published import read_published
+from embedding_gate.machine import chip, machine
+from embedding_gate.report.record import red_reasons
+from embedding_gate.roofline import find_device, read_devices
+from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.table import gate_table
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.errors import EmbeddingsError
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.published import read_published
-from embeddings.evaluation.report import gate_table
-from embeddings.evaluation.roofline import find_device, read_devices
-from embeddings.report.record import red_reasons
-from tests import harness
 
 HERE = Path(__file__).parent
 PLANS = pytest.StashKey[dict[str, Plan]]()  # only of a run that measures
@@ -59,7 +59,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     try:
         config.stash[PLANS] = {name: plan_of(name) for name in _names(config)}
-    except EmbeddingsError as error:
+    except ERRORS as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[BASELINES] = _baselines(config)
 
@@ -168,7 +168,7 @@ def _open(config: pytest.Config, name: str) -> Bench:
     options = {key: config.getoption(key) for key in ("recipe", "precision")}
     try:
         embedder = embeddings.load(name, **options)
-    except EmbeddingsError as error:
+    except ERRORS as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
     given = {**options, "device": config.getoption("device")}
     child = [str(name), *(f"--{key}={value}" for key, value in given.items() if value)]
@@ -180,13 +180,13 @@ def _open(config: pytest.Config, name: str) -> Bench:
         configuration(name),
         limit=embedder.max_tokens,
         precision=_precision(config, name),
-        device=find_device(read_devices(harness.FIXTURES / "devices.toml"), chip()),
+        device=find_device(read_devices(own_files.FIXTURES / "devices.toml"), chip()),
         child=child,
     )
 
 
 def _precision(config: pytest.Config, name: str) -> str:
-    return harness.precision_of(name, harness.Options(precision=config.getoption("precision")))
+    return adapter.precision_of(name, own_files.Options(precision=config.getoption("precision")))
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
         return {}
     benches, audited = config.stash[BENCHES], config.stash[AUDITED]
     reasons = [line for model, gate in audited.items() for line in red_reasons(gate, model)]
-    published = read_published(harness.FIXTURES / "published.toml")
+    published = read_published(own_files.FIXTURES / "published.toml")
     found = measurements(benches.values(), audited, published)
     return {**found, "reasons": reasons + config.stash[FAILURES]}
 
@@ -276,12 +276,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if CHANGES not in config.stash:
         return
     benches = config.stash[BENCHES]
-    published = read_published(harness.FIXTURES / "published.toml")
+    published = read_published(own_files.FIXTURES / "published.toml")
     lines = summary_table(benches.values(), published)
     for bench in benches.values():
         lines += ["", *grid_table(bench)]
     for model, gate in config.stash[AUDITED].items():
-        lines += ["", *gate_table(gate, model, harness.diagnosis(gate))]
+        lines += ["", *gate_table(gate, model, session.diagnosis(gate))]
     terminalreporter.section("measurements")
     for line in [*lines, *config.stash[CHANGES], *(f"FAIL: {why}" for why in config.stash[FAILURES])]:
         terminalreporter.line(line)

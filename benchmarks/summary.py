@@ -7,9 +7,9 @@ from statistics import median
 from benchmarks.bench import Bench
 from benchmarks.plan import SHORT
 from benchmarks.records import Record
-from embeddings.evaluation.published import Published
-from embeddings.evaluation.report import aligned
-from embeddings.evaluation.scaling import Step, cross_size, scaling_table
+from embedding_gate.claims.published import Published
+from embedding_gate.claims.scaling import Step, cross_size, scaling_table
+from embedding_gate.text_table import aligned
 from embeddings.synthetic import PREFIX
 
 __all__ = ["grid_table", "headline", "steps", "summary_table"]

@@ -1,4 +1,4 @@
-"""A thin MLX library of text-embedding models, and (in ``embeddings.evaluation``) its judge.
+"""A thin MLX library of text-embedding models.
 
     >>> import embeddings
     >>> model = embeddings.load()                      # the embedded all-MiniLM-L6-v2
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         CacheWarning,
         DamagedModel,
         EmbeddingsError,
-        FixtureError,
         HashMismatch,
         InputError,
         MemoryWarning,
@@ -45,7 +44,6 @@ __all__ = [
     "DamagedModel",
     "Embedder",
     "EmbeddingsError",
-    "FixtureError",
     "HashMismatch",
     "InputError",
     "MemoryWarning",

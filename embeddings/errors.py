@@ -10,8 +10,7 @@ EmbeddingsError
 ├── OutOfMemory           a batch does not fit, not at half its size either
 ├── CacheError            a cache's file is not one, is damaged, or cannot be read
 │   └── CacheNotWritable      it can be read; what was to be kept in it is not
-├── InputError            a text or an option of a call is not acceptable (also a ValueError)
-└── FixtureError          a file of the gate (texts, goldens, thresholds) is missing or malformed
+└── InputError            a text or an option of a call is not acceptable (also a ValueError)
 
 and three warnings: TruncationWarning, texts were longer than the model reads, and were cut; MemoryWarning, a
 batch did not fit, and smaller ones are used; CacheWarning, vectors were computed, and could not be kept.
@@ -74,10 +73,6 @@ class CacheWarning(UserWarning):
 
 class InputError(EmbeddingsError, ValueError):
     """A text or an option of a call is not acceptable."""
-
-
-class FixtureError(EmbeddingsError):
-    """A file of the gate (texts, goldens, thresholds) is missing or malformed."""
 
 
 class TruncationWarning(UserWarning):

@@ -9,13 +9,25 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["MARKERS", "can_match", "named", "refuse_parallel", "refuse_unknown"]
+__all__ = ["MARKERS", "can_match", "named", "pytest_ignore_collect", "pytest_sessionstart"]
 
 HERE = Path(__file__).parent
 MARKERS = ("quality", "faults", "claims")
 # A call is a marker with arguments, quality(some=1): whether that holds, pytest decides.
 _WORDS = (ast.Name, ast.Load, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not)
 _ALLOWED = (*_WORDS, ast.Call, ast.keyword, ast.Constant)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest prints anything
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse what cannot be run, before tests are collected."""
+    refuse_unknown(session.config)
+    refuse_parallel(session.config)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out each folder of tests that cannot match, but none that the user named."""
+    return None if named(config) or can_match(config, collection_path) else True
 
 
 def refuse_unknown(config: pytest.Config) -> None:

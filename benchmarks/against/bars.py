@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Collection
 from pathlib import Path
 
-from embeddings.errors import FixtureError
+from embedding_gate.errors import FixtureError
 
 __all__ = ["FILE", "binding_bars", "read_bars"]
 

@@ -20,8 +20,8 @@ from benchmarks.against.trees import Tree, checked_out, commit_of
 from benchmarks.against.vectors import VectorChange, change, vectors_of
 from benchmarks.against.workers import open_arms
 from benchmarks.workers import ROOT
-from embeddings.evaluation.report import aligned
-from embeddings.evaluation.subject import Sets
+from embedding_gate.subjects.live import Sets
+from embedding_gate.text_table import aligned
 
 __all__ = ["Comparison", "Row", "compare", "rows_of", "settled"]
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from benchmarks.against.workers import unpack
 from benchmarks.audits import STRAY, median_interval
 from benchmarks.fresh import FreshTexts, Seen
-from benchmarks.machine import in_tf32
 from benchmarks.meter import check_vectors
-from embeddings.errors import EmbeddingsError
+from embedding_gate.adapter import ERRORS
+from embedding_gate.errors import GateError
+from embedding_gate.machine import in_tf32
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["Benchmark", "Generation", "Measured", "Timed"]
@@ -157,7 +158,7 @@ class Generation:
 
     def _counted(self, one: Measured, arm: Timed, tokens: int) -> None:
         if tokens != (wanted := len(one.texts) * self._length(one)):
-            raise EmbeddingsError(
+            raise GateError(
                 f"{arm.name}: real tokens", f"{tokens} in place of {wanted}", mend="the trees do other work"
             )
 
@@ -173,8 +174,8 @@ class Generation:
         try:
             vectors = unpack(answer)
             check_vectors(vectors, (batch, arm.dimension))
-        except EmbeddingsError as error:
-            raise EmbeddingsError(f"{arm.name}: {error.where}", error.what, mend=error.mend) from error
+        except ERRORS as error:
+            raise GateError(f"{arm.name}: {error.where}", error.what, mend=error.mend) from error
         row = number % batch
         text = one.texts[(call * batch + row) % len(one.texts)]  # a lookup's calls are all of the same texts
         one.sampled.setdefault(arm.name, {})[text] = vectors[row]

@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.against.comparison import Comparison, compare
 from benchmarks.against.trees import commit_of
+from embedding_gate import adapter, own_files
+from embedding_gate.adapter import ERRORS
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.errors import EmbeddingsError
-from tests import harness
 
 COMPARED = pytest.StashKey[Comparison]()
 STOPPED = pytest.StashKey[str]()  # why there is nothing to compare
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--against compares one model: leave out the other --model")
     try:
         commit_of(revision)
-    except EmbeddingsError as error:
+    except ERRORS as error:
         raise pytest.UsageError(str(error)) from error
 
 
@@ -58,8 +58,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     options = [f"--{key}={value}" for key, value in given.items() if value]
     begun = time.perf_counter()
     try:
-        found = compare(revision, harness.source_of(model), options, harness.sets())
-    except EmbeddingsError as error:
+        found = compare(revision, adapter.source_of(model), options, own_files.sets())
+    except ERRORS as error:
         config.stash[STOPPED] = f"against {revision}: {error}"
         _report(session, f"against {revision}", str(error), 0.0)
         return True

@@ -21,8 +21,9 @@ from benchmarks.against.rounds import measure
 from benchmarks.against.trees import Tree
 from benchmarks.against.workers import open_arms
 from benchmarks.workers import ROOT
+from embedding_gate.adapter import ERRORS
+from embedding_gate.errors import GateError, InputError
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.errors import EmbeddingsError, InputError
 
 MAIN, OTHERS = (0.0, 0.15), (0.05, 0.10, 0.20)  # slowdowns of a session; 0.0 is the same tree once more
 SLOWED = """
@@ -69,7 +70,7 @@ def session(slowdowns: Sequence[float]) -> list[dict[str, Any]]:
     """Measure one session; return the ratios of each benchmark at each slowdown.
 
     Raises:
-        EmbeddingsError: an audit is red.
+        GateError: an audit is red.
 
     """
     with tempfile.TemporaryDirectory(prefix="against-") as folder:
@@ -78,7 +79,7 @@ def session(slowdowns: Sequence[float]) -> list[dict[str, Any]]:
         start = partial(open_arms, list(arms.items()), [DEFAULT_MODEL])
         found = measure(start, seed=secrets.token_hex(8))
     if faults := [fault for one in found.values() for fault in one.faults]:
-        raise EmbeddingsError("record", faults[0], mend="mend the tree first")
+        raise GateError("record", faults[0], mend="mend the tree first")
     return [
         {
             "benchmark": name,
@@ -121,7 +122,7 @@ def main() -> None:
             content["series"] += session(slowdowns)
             write(options.file, content)
             print(f"{number + 1} of {len(planned)} sessions", file=sys.stderr)
-    except EmbeddingsError as error:
+    except ERRORS as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(

@@ -11,11 +11,12 @@ from functools import partial
 
 from benchmarks.against.generation import Benchmark, Generation, Measured, Timed
 from benchmarks.plan import SHORT
-from embeddings.errors import EmbeddingsError
+from embedding_gate.adapter import ERRORS
 
 __all__ = ["BENCHMARKS", "GENERATIONS", "ROUNDS", "measure"]
 
-# So that a tree as fast as the other is hardly ever red, and one 15 % slower nearly always is: README.md.
+# So that a tree as fast as the other is hardly ever red, and one 15 % slower nearly always is: see
+# benchmarks/README.md.
 GENERATIONS, ROUNDS = 5, 4
 CALL = 0.05  # seconds that one turn of a tree should last: as many calls as that takes
 
@@ -42,7 +43,7 @@ def measure(
     open_arms: starts the processes of one generation, the base first.
 
     Raises:
-        EmbeddingsError: a tree cannot be started.
+        GateError: a tree cannot be started.
 
     """
     found = [Measured(one) for one in benchmarks]
@@ -66,5 +67,5 @@ def _live(found: Iterable[Measured], steps: Iterable[Callable[[Measured], None]]
                 continue  # what it did was no measurement, and is not going to be
             try:
                 step(one)
-            except EmbeddingsError as error:
+            except ERRORS as error:
                 one.faults.append(str(error))

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.workers import ROOT
-from embeddings.errors import InputError
+from embedding_gate.errors import InputError
 
 __all__ = ["Tree", "checked_out", "commit_of"]
 

@@ -13,11 +13,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation import resampling
-from embeddings.evaluation.embed import embed_part
-from embeddings.evaluation.encoder import Encoder
-from embeddings.evaluation.ranking import ndcg, rank, spearman
-from embeddings.evaluation.similarity import (
+from embedding_gate.metrics import resampling
+from embedding_gate.metrics.ranking import ndcg, rank, spearman
+from embedding_gate.metrics.similarity import (
     anisotropy,
     cohesion,
     cosine_steps,
@@ -26,7 +24,9 @@ from embeddings.evaluation.similarity import (
     topic_auc,
     unit,
 )
-from embeddings.evaluation.subject import Sets
+from embedding_gate.subjects.embedded import embed_part
+from embedding_gate.subjects.live import Sets
+from embedding_gate.subjects.protocols import Encoder
 
 __all__ = ["Moved", "VectorChange", "change", "vectors_of"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.against.trees import Tree
 from benchmarks.workers import Worker
-from embeddings.errors import EmbeddingsError
+from embedding_gate.errors import GateError
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["Arm", "open_arms", "unpack"]
@@ -22,11 +22,11 @@ def unpack(answer: dict[str, Any]) -> NDArray[Any]:
     """Return the array of an answer.
 
     Raises:
-        EmbeddingsError: there are no floats in it.
+        GateError: there are no floats in it.
 
     """
     if not answer["type"].startswith("float"):
-        raise EmbeddingsError("encode", f"gave {answer['type']} {answer['shape']}", mend="return floats")
+        raise GateError("encode", f"gave {answer['type']} {answer['shape']}", mend="return floats")
     bits = base64.b64decode(answer["bits"])
     return np.frombuffer(bits, dtype=answer["type"]).reshape(answer["shape"])
 
@@ -41,7 +41,7 @@ class Arm:
         """Ask for what a method of ``tree_worker.Answers`` returns.
 
         Raises:
-            EmbeddingsError: the process ended.
+            GateError: the process ended.
 
         """
         try:
@@ -50,7 +50,7 @@ class Arm:
             self._errors.seek(0)
             said = self._errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
             mend = "see whether that tree runs by itself, and whether this harness can still measure it"
-            raise EmbeddingsError(self.name, f"its process stopped: {said[-1]}", mend=mend) from stopped
+            raise GateError(self.name, f"its process stopped: {said[-1]}", mend=mend) from stopped
 
     @cached_property
     def description(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def open_arms(trees: Iterable[tuple[str, Tree]], arguments: Sequence[str]) -> It
     trees: the name of an arm, and its tree. arguments: the model and its options, for ``tree_worker``.
 
     Raises:
-        EmbeddingsError: a tree cannot be loaded.
+        GateError: a tree cannot be loaded.
 
     """
     with ExitStack() as stack:

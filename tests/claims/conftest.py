@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from embeddings.evaluation.claim_evidence import Evidence
-from embeddings.evaluation.claims import Claim, judge_claims
-from embeddings.evaluation.report import claims_table
+from embedding_gate.claims.claims import Claim, judge_claims
+from embedding_gate.claims.evidence import Evidence
+from embedding_gate.claims.table import claims_table
 from tests.claims.evidence import evidence as gather
 
 JUDGED = pytest.StashKey[tuple[Evidence, Sequence[Claim]]]()

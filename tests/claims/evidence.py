@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from embedding_gate import own_files
+from embedding_gate.claims.claims import Claim, judge_claims
+from embedding_gate.claims.evidence import Evidence
+from embedding_gate.claims.published import read_published
+from embedding_gate.data.projector import write_projector
+from embedding_gate.roofline import read_devices
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.evaluation.claim_evidence import Evidence
-from embeddings.evaluation.claims import Claim, judge_claims
-from embeddings.evaluation.published import read_published
-from embeddings.evaluation.roofline import read_devices
-from embeddings.projector import write_projector
 from embeddings.synthetic import config_of
-from tests import harness
 
 __all__ = ["claims", "evidence"]
 
@@ -25,13 +25,13 @@ def evidence() -> Evidence:
         FixtureError: a file of the gate is missing or malformed.
 
     """
-    published = read_published(harness.FIXTURES / "published.toml")
+    published = read_published(own_files.FIXTURES / "published.toml")
     models = dict.fromkeys(published.names.values())
     return Evidence(
         published,
         configs={model: config_of(f"synthetic:{model.casefold()}-4bit") for model in models},
-        devices=read_devices(harness.FIXTURES / "devices.toml"),
-        texts=harness.sets().topics.sha256_of_texts,
+        devices=read_devices(own_files.FIXTURES / "devices.toml"),
+        texts=own_files.sets().topics.sha256_of_texts,
         sentence_tokens=_sentence_tokens(),
         documents=_documents(*(statement.source for statement in published.statements)),
         measured={("", "projector files"): _projector_files()},
@@ -45,7 +45,7 @@ def claims() -> list[Claim]:
 
 def _sentence_tokens() -> float:
     """Return the mean tokens of the gate's sentences, special tokens in, by the embedded model's goldens."""
-    texts, golden = harness.texts(), harness.golden(DEFAULT_MODEL)
+    texts, golden = own_files.texts(), own_files.golden(DEFAULT_MODEL)
     assert golden is not None
     pairs = zip(texts.kinds, golden.token_ids, strict=True)
     return float(np.mean([len(ids) for kind, ids in pairs if kind == "sentence"]))

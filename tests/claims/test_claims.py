@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from embeddings.evaluation.claim_evidence import Evidence
-from embeddings.evaluation.claims import Claim, idle_rules
+from embedding_gate.claims.claims import Claim, idle_rules
+from embedding_gate.claims.evidence import Evidence
 
 pytestmark = pytest.mark.claims
 

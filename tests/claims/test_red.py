@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from embeddings.errors import FixtureError
-from embeddings.evaluation.claim_evidence import Evidence
-from embeddings.evaluation.claims import idle_rules, judge_claims
-from embeddings.evaluation.published import Figure, Published
-from embeddings.evaluation.report import claims_table
+from embedding_gate.claims.claims import idle_rules, judge_claims
+from embedding_gate.claims.evidence import Evidence
+from embedding_gate.claims.published import Figure, Published
+from embedding_gate.claims.table import claims_table
+from embedding_gate.errors import FixtureError
 
 pytestmark = pytest.mark.claims
 SMALL, MEDIUM, LARGE = (f"Qwen3-Embedding-{size}" for size in ("0.6B", "4B", "8B"))

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import embeddings
+from embedding_gate import adapter
+from embedding_gate.metrics import resampling
+from embedding_gate.worker import Elsewhere
 from embeddings.blas import mx
 from embeddings.embedder import Embedder
-from embeddings.evaluation import resampling
 from embeddings.models import Bert, Decoder
-from tests import harness
-from tests.elsewhere import Elsewhere
 from tests.faults.registry import Fault, Patch
 
 __all__ = ["remember", "reuse", "reuse_within"]
@@ -55,12 +55,12 @@ _measuring: list[bool] = []  # memory, if there is anything in it
 def reuse(patch: Patch, fault: Fault) -> None:
     """Let the library and the judge use what was kept, as far as the fault leaves it right."""
     remember(patch)
-    patch.setattr(harness, "encode_elsewhere", _encode_elsewhere)
+    patch.setattr(adapter, "encode_elsewhere", _encode_elsewhere)
     forward_is_right = fault.where in ("tok", "out")
-    patch.setattr(harness, "peak_memory", _peak_memory(harness.peak_memory, keep=forward_is_right))
+    patch.setattr(adapter, "peak_memory", _peak_memory(adapter.peak_memory, keep=forward_is_right))
     if forward_is_right:
         patch.setattr(embeddings, "load", _load(embeddings.load))
-        patch.setattr(harness, "changed", _changed(harness.changed))
+        patch.setattr(adapter, "changed", _changed(adapter.changed))
         # Other ids than the right ones come once: not worth the memory.
         _reuse_hidden(patch, _hidden, _is_kept, keep=fault.where == "out")
 

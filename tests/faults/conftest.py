@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from embeddings.evaluation.diagnosis import read_signatures
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.verdicts.diagnosis import read_signatures
 from tests.faults.catalogue import BENIGN, FAULTS, Fault
 from tests.faults.matrix import Outcome, Run, judged
 from tests.faults.power import GOLDENS, Row, as_data, rows_of, without
@@ -151,7 +151,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     sections = {"kill matrix: x red, . green": matrix_table(rows), "what kills what": gates_table(rows)}
     if {row.fault for row in rows} >= set(FAULTS):
-        signatures = read_signatures(harness.SIGNATURES)
+        signatures = read_signatures(own_files.SIGNATURES)
         runs = [signature_of(outcome) for outcome in outcomes]
         found = [named(runs, signatures, left_out=left_out) for left_out in (False, True)]
         sections["diagnosis: among the first three named"] = [line for one in found for line in one.lines]

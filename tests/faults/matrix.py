@@ -12,16 +12,16 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import Phase, settings
 
+from embedding_gate import adapter, own_files, session
+from embedding_gate.checks import test_batching, test_determinism, test_edits, test_hostile
+from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.thresholds import Threshold, Verdict
 from embeddings.blas import usable_cores
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.thresholds import Threshold, Verdict
-from tests import harness
 from tests.faults import clean, simulated, usual_kind
 from tests.faults.catalogue import BY_NAME, Fault, injected
 from tests.faults.registry import TINY_DECODER
 from tests.faults.slices import slice_of
 from tests.faults.workers import begun
-from tests.quality import test_batching, test_determinism, test_edits, test_hostile
 
 __all__ = ["Outcome", "Run", "judge", "judged"]
 
@@ -93,13 +93,15 @@ def _gated(fault: Fault, seed: int, number: int, *, only: Sequence[str]) -> tupl
         patch.setattr(test_edits, "MOST", 6)
         patch.setattr(test_determinism, "ROUNDS", 1)
         patch.setattr(test_determinism, "TEXTS", 2)
-        options = harness.Options(precision=fault.precision)
+        options = own_files.Options(precision=fault.precision)
         with injected(fault.name, seed) as within:
             clean.reuse_within(within, fault)
-            opened = harness.open_subject(fault.model, options, variant=(fault.name, seed))
+            opened = adapter.open_subject(
+                fault.model, options, variant=("tests.faults.catalogue", fault.name, seed)
+            )
             subject = slice_of(opened, number)
-            gate = harness.open_gate(subject, options)
-            harness.run_gate(subject, gate, only)
+            gate = session.open_gate(subject, options)
+            session.run_gate(subject, gate, only)
             return gate, () if only else usual_kind.judge(subject)
 
 

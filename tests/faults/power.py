@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from benchmarks.audits import AUDITS
-from embeddings.evaluation.gate import check_name
-from embeddings.evaluation.thresholds import Verdict
-from tests import harness
+from embedding_gate import session
+from embedding_gate.verdicts.gate import check_name
+from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, Fault
 from tests.faults.matrix import Outcome
 from tests.faults.simulated import RULES
@@ -114,7 +114,7 @@ def check_of(verdict: Verdict) -> str:
 
 def all_checks() -> list[str]:
     """Name the checks of the gate and the audits of the measurements, in the order of their files."""
-    return [*(check_name(name) for name in harness.live_tests()), *AUDITS, RULES]
+    return [*(check_name(name) for name in session.live_tests()), *AUDITS, RULES]
 
 
 def checks_of(rows: Iterable[Row]) -> list[str]:

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embeddings.evaluation.diagnosis import Signature, as_json, likely, pattern_of
-from embeddings.evaluation.thresholds import Verdict
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.verdicts.diagnosis import Signature, as_json, likely, pattern_of
+from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, FAULTS
 from tests.faults.matrix import Outcome, judged
 
 __all__ = ["PROOF", "Named", "as_outcome", "named", "out_of_date", "signature_of"]
 
 PROOF = Path(__file__).with_name("proof.json")
-SLICES = {harness.SIGNATURES: 1, PROOF: 0}  # of the texts; the proof judges slice 0
-SEEDS = {harness.SIGNATURES: 1000, PROOF: 0}  # of faults that draw random numbers
+SLICES = {own_files.SIGNATURES: 1, PROOF: 0}  # of the texts; the proof judges slice 0
+SEEDS = {own_files.SIGNATURES: 1000, PROOF: 0}  # of faults that draw random numbers
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def main() -> None:
         with judged(runs, number) as futures:
             found = [signature_of(future.result()) for future in futures.values()]
         file.write_text(as_json(found), encoding="utf-8")
-        print(f"{file.relative_to(harness.ROOT)}: {len(found)} faults")
+        print(f"{file.relative_to(own_files.ROOT)}: {len(found)} faults")
 
 
 if __name__ == "__main__":

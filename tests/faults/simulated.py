@@ -21,12 +21,12 @@ from benchmarks.engine import EmbedderEngine
 from benchmarks.fresh import Seen
 from benchmarks.meter import Meter, by_clock
 from benchmarks.plan import Plan, configuration
+from embedding_gate.adapter import ERRORS
+from embedding_gate.roofline import Device, flops_per_token
+from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.thresholds import Verdict
 from embeddings.blas import mx
 from embeddings.embedder import Embedder
-from embeddings.errors import EmbeddingsError
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.roofline import Device, flops_per_token
-from embeddings.evaluation.thresholds import Verdict
 from embeddings.models import Decoder
 from embeddings.tokens import TextTokenizer, TokenizedTexts
 from tests.faults.registry import TINY_DECODER, Patch
@@ -187,6 +187,6 @@ def _broken(opened: Bench) -> list[Verdict]:
     for measure in benchmarks:
         try:
             measure()
-        except EmbeddingsError as error:
+        except ERRORS as error:
             found.append(Verdict(RULES, math.nan, "kept", 0.0, "ERROR", str(error)))
     return found

@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation.datasets import Golden, Prompted, Texts
-from embeddings.evaluation.embed import Baseline
-from embeddings.evaluation.subject import Sets, Subject
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.data.goldens import Golden, Prompted, Texts
+from embedding_gate.subjects.embedded import Baseline
+from embedding_gate.subjects.live import Sets, Subject
 
 __all__ = ["golden_of", "slice_of"]
 
@@ -20,7 +20,7 @@ def slice_of(subject: Subject, number: int = 0) -> Subject:
     number: 0, or 1 for a slice of other texts. Both have the topics, whose bars bind those very texts, and
     the pairs of texts that differ in their last word, and the hostile texts.
     """
-    golden, sets = golden_of(subject.name, number), harness.slice_of_sets(number)
+    golden, sets = golden_of(subject.name, number), own_files.slice_of_sets(number)
     baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)
     return replace(subject, texts=_texts(number), golden=golden, sets=sets, baseline=baseline)
 
@@ -31,7 +31,7 @@ _LENGTHS = (("length-64", "length-256", "length-257"), ("length-129", "length-25
 @cache
 def _rows(number: int) -> list[int]:
     """A slice: pairs, hostile texts, both sides of the limit, every ninth of the rest but the longest."""
-    texts = harness.texts()
+    texts = own_files.texts()
     return [
         row
         for row, (name, kind) in enumerate(zip(texts.ids, texts.kinds, strict=True))
@@ -43,7 +43,7 @@ def _rows(number: int) -> list[int]:
 
 @cache
 def _texts(number: int) -> Texts:
-    texts, rows = harness.texts(), _rows(number)
+    texts, rows = own_files.texts(), _rows(number)
     return Texts(
         ids=tuple(texts.ids[row] for row in rows),
         kinds=tuple(texts.kinds[row] for row in rows),
@@ -54,7 +54,7 @@ def _texts(number: int) -> Texts:
 
 @cache
 def golden_of(model: str, number: int = 0) -> Golden | None:
-    golden, rows = harness.golden(model), _rows(number)
+    golden, rows = own_files.golden(model), _rows(number)
     if golden is None:
         return None
     kept = [
@@ -69,7 +69,7 @@ def golden_of(model: str, number: int = 0) -> Golden | None:
         hidden_rows=np.array([row for row, _ in kept]),
         hidden_states=[states for _, states in kept],
         files=golden.files,
-        sets=_golden_sets(golden, harness.slice_of_sets(number), number),
+        sets=_golden_sets(golden, own_files.slice_of_sets(number), number),
         prompts={name: _first(prompted, rows) for name, prompted in golden.prompts.items()},
         long=golden.long,
         recipe=golden.recipe,
@@ -84,7 +84,7 @@ def _first(prompted: Prompted, rows: list[int]) -> Prompted:
 
 
 def _golden_sets(golden: Golden, few: Sets, number: int) -> dict[str, list[NDArray[np.float32]]]:
-    whole = harness.sets()
+    whole = own_files.sets()
     queries, passages = golden.sets[whole.retrieval.sha256]
     pairs, asked = (
         slice(number * count, (number + 1) * count)

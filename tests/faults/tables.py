@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from embeddings.evaluation.report import aligned
+from embedding_gate.text_table import aligned
 from tests.faults.power import Gate, Kind, Row, Spread, checks_of, gates, single_checks, spreads, strongest
 
 __all__ = ["STANDS", "gates_table", "matrix_table"]

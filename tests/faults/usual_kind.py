@@ -11,14 +11,14 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation import resampling
-from embeddings.evaluation import similarity as sim
-from embeddings.evaluation.embed import embed
-from embeddings.evaluation.labelled import Topics
-from embeddings.evaluation.subject import Subject
-from embeddings.evaluation.thresholds import Threshold, Verdict
-from tests import harness
-from tests.calibrate import of_topics
+from embedding_gate import own_files
+from embedding_gate.calibrate import of_topics
+from embedding_gate.data.labelled import Topics
+from embedding_gate.metrics import resampling
+from embedding_gate.metrics import similarity as sim
+from embedding_gate.subjects.embedded import embed
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.thresholds import Threshold, Verdict
 
 __all__ = ["judge"]
 
@@ -42,7 +42,7 @@ def judge(subject: Subject) -> tuple[Verdict, ...]:
 @cache
 def bars_of(model: str) -> dict[str, Threshold]:
     """Return its bars for a model that has goldens: check -> bar."""
-    golden, topics = harness.golden(model), harness.sets().topics
+    golden, topics = own_files.golden(model), own_files.sets().topics
     assert golden is not None
     bars = {"norm": Threshold("norm", model, NORM, "published", at_most=NORM)}
     for check, measured, draws, *_ in of_topics(golden.sets[topics.sha256][0], topics):

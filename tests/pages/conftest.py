@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from embeddings.report.write import write_report
+from embedding_gate.report.write import write_report
 from tests.pages.made_up import made_up
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from embeddings.report.history import line_of
-from embeddings.report.record import make_record
+from embedding_gate.report.history import line_of
+from embedding_gate.report.record import make_record
 
 __all__ = ["CATEGORIES", "HOSTILE", "MODELS", "made_up"]
 

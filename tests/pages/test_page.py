@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from embeddings.report.pictures import PICTURES
-from embeddings.report.record import SCHEMA
+from embedding_gate.report.pictures import PICTURES
+from embedding_gate.report.record import SCHEMA
 from tests.pages.made_up import EACH, HOSTILE
 from tests.unit import HANG
 

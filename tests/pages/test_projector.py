@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import json_format, text_format
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from embeddings.projector import HEADER, unescape, write_projector
+from embedding_gate.data.projector import HEADER, unescape, write_projector
 
 MODEL = "org/model"
 VECTORS = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)

@@ -8,24 +8,24 @@ import sys
 from collections.abc import Iterator
 
 import embeddings
+from embedding_gate import own_files
+from embedding_gate.calibrate import Bar, Floats, as_toml, of_pairs, of_retrieval, of_sets
+from embedding_gate.checks.test_pairs import cosines
+from embedding_gate.checks.test_retrieval import ndcg_of
+from embedding_gate.metrics import resampling
+from embedding_gate.subjects.embedded import embed
 from embeddings.blas import mx
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.evaluation import resampling
-from embeddings.evaluation.embed import embed
 from embeddings.models import Bert
-from tests import harness
-from tests.calibrate import Bar, Floats, as_toml, of_pairs, of_retrieval, of_sets
 from tests.faults.slices import golden_of
-from tests.quality.test_pairs import cosines
-from tests.quality.test_retrieval import ndcg_of
 
 
 def all_bars(model: str) -> Iterator[Bar]:
     """Yield every semantic bar of a model that has goldens: on the gate's texts, and on the slice of them."""
-    golden, few = golden_of(model), harness.slice_of_sets()
+    golden, few = golden_of(model), own_files.slice_of_sets()
     if golden is None:
         sys.exit(f"{model} has no goldens: make golden")
-    yield from of_sets(golden.sets, harness.sets())
+    yield from of_sets(golden.sets, own_files.sets())
     yield from of_pairs(golden.sets[few.pairs.sha256], few.pairs)
     yield from of_retrieval(golden.sets[few.retrieval.sha256], few.retrieval)
 
@@ -42,7 +42,7 @@ def in_bits(weight: mx.array, bits: int) -> mx.array:
 
 def print_precisions() -> None:
     """Print by how much each precision is surely worse than float32, and on what."""
-    sets = harness.sets()
+    sets = own_files.sets()
     right: dict[str, Floats] = {}
     print("# surely worse than float32:")
     for bits in (32, 16, 8, 6, 4, 3, 2):

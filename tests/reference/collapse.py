@@ -8,8 +8,8 @@ texts of a category.
 import numpy as np
 
 import embeddings
-from embeddings.evaluation.similarity import cohesion, of_topics
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.metrics.similarity import cohesion, of_topics
 from tests.faults.catalogue import injected
 
 POOLED = {
@@ -22,7 +22,7 @@ POOLED = {
 
 def main() -> None:
     """Print the table."""
-    topics = harness.sets().topics
+    topics = own_files.sets().topics
     chosen = of_topics(topics.categories)
     texts = [text for text, of in zip(topics.texts, chosen, strict=True) if of]
     categories = [category for category, of in zip(topics.categories, chosen, strict=True) if of]

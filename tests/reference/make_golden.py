@@ -21,9 +21,9 @@ import numpy as np
 from safetensors.numpy import save
 from sentence_transformers import SentenceTransformer
 
-from embeddings.evaluation.datasets import LONG_TOKENS
-from embeddings.evaluation.labelled import read_pairs, read_topics
-from embeddings.evaluation.retrieval import read_retrieval
+from embedding_gate.data.goldens import LONG_TOKENS
+from embedding_gate.data.labelled import read_pairs, read_topics
+from embedding_gate.data.retrieval import read_retrieval
 from tests.reference import plain_folder
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import warnings
 
+from embedding_gate import adapter, session
 from embeddings.catalog import DEFAULT_MODEL
-from tests import harness
 from tests.faults.slices import slice_of
 
 VARIANTS = {
@@ -30,9 +30,9 @@ VARIANTS = {
 def measure() -> None:
     """Run the gate in this process, on the matrix's slice of texts, and print what it measured."""
     warnings.simplefilter("ignore")
-    subject = slice_of(harness.open_subject(DEFAULT_MODEL))
-    gate = harness.open_gate(subject)
-    harness.run_gate(subject, gate)
+    subject = slice_of(adapter.open_subject(DEFAULT_MODEL))
+    gate = session.open_gate(subject)
+    session.run_gate(subject, gate)
     print(json.dumps({verdict.check: verdict.measured for verdict in gate.verdicts}))
 
 

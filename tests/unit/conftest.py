@@ -40,7 +40,7 @@ def plain_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
-OURS = {"benchmarks", "embeddings", "tests"}
+OURS = {"benchmarks", "embedding_gate", "embeddings", "tests"}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ import pytest
 from tqdm import tqdm
 
 
-def stuck(*call: object) -> None:
+def stuck(*call: object, **options: object) -> None:  # noqa: ARG001  (as those of what it stands for)
     tqdm.get_lock()  # type: ignore[no-untyped-call]  # as each progress bar does
     print(f"at work: {call}", flush=True)
     threading.Event().wait()

@@ -16,8 +16,8 @@ from benchmarks.against.comparison import OURS, compare
 from benchmarks.against.rounds import BENCHMARKS
 from benchmarks.against.trees import Tree
 from benchmarks.against.workers import open_arms
-from embeddings.errors import EmbeddingsError
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.errors import GateError
 from tests.unit import HANG, tiny
 from tests.unit.test_against_trees import commit, worktrees
 from tests.unit.test_interface import pytest_run, run_with_plugin
@@ -31,8 +31,8 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)  # noqa: S607
     (root / "fixtures").mkdir()
-    shutil.copytree(harness.ROOT / "embeddings", root / "embeddings", ignore=lambda *_: {"__pycache__"})
-    shutil.copy(harness.FIXTURES / "against.toml", root / "fixtures")
+    shutil.copytree(own_files.ROOT / "embeddings", root / "embeddings", ignore=lambda *_: {"__pycache__"})
+    shutil.copy(own_files.FIXTURES / "against.toml", root / "fixtures")
     commit(root, requirements__lock="")
     return root
 
@@ -50,7 +50,7 @@ def add(root: Path, code: str) -> None:
 
 def test_a_tree_beside_its_own_commit(root: Path, model: str) -> None:
     """Real processes, real texts: each benchmark has a ratio and a control, and all bits are the same."""
-    found = compare("HEAD", model, [], harness.slice_of_sets(), root=root, generations=1)
+    found = compare("HEAD", model, [], own_files.slice_of_sets(), root=root, generations=1)
     data = found.as_data()
     assert all(row["control"]["ratio"] > 0 for row in data["rows"])
     assert all(row["low"] <= row["ratio"] <= row["high"] for row in data["rows"])
@@ -68,7 +68,7 @@ Embedder.encode = lambda self, texts, **given: _right(self, [text[:9] for text i
 def test_a_tree_that_cuts_its_texts_is_an_error(root: Path, model: str) -> None:
     """It would be the fastest of all. Both measurements see it; the vectors are not the same."""
     add(root, CUT)
-    some, sets = BENCHMARKS[-2:], harness.slice_of_sets()
+    some, sets = BENCHMARKS[-2:], own_files.slice_of_sets()
     found = compare("HEAD", model, [], sets, root=root, benchmarks=some, generations=1)
     for row in found.red:
         assert (row.outcome, row.confirmed) == ("ERROR", True)
@@ -81,17 +81,17 @@ def test_a_tree_that_cannot_be_run(root: Path, model: str) -> None:
     """One line, of what it said last; no worktree is left."""
     add(root, "raise SystemError('out of order')\n")
     words = rf"{OURS}: its process stopped: SystemError: out of order; see whether that tree runs"
-    with pytest.raises(EmbeddingsError, match=words):
-        compare("HEAD", model, [], harness.slice_of_sets(), root=root, generations=1)
+    with pytest.raises(GateError, match=words):
+        compare("HEAD", model, [], own_files.slice_of_sets(), root=root, generations=1)
     assert worktrees(root) == 1
     trees = [("b", Tree("b", root / "fixtures"))]
     nothing = r"b: its process stopped: .*has no package embeddings"
-    with pytest.raises(EmbeddingsError, match=nothing), open_arms(trees, [model]):
+    with pytest.raises(GateError, match=nothing), open_arms(trees, [model]):
         pass
     shutil.rmtree(model)
     subprocess.run(["git", "-C", str(root), "checkout", "--quiet", "."], check=True)  # noqa: S607
     unknown = r"b: its process stopped: \S+: neither a known model"
-    with pytest.raises(EmbeddingsError, match=unknown), open_arms([("b", Tree("b", root))], [model]):
+    with pytest.raises(GateError, match=unknown), open_arms([("b", Tree("b", root))], [model]):
         pass
 
 
@@ -121,7 +121,7 @@ def pytest_configure():
     from benchmarks.against.comparison import Comparison, Row
     from benchmarks.against.paired import Ratio
     from benchmarks.against.vectors import VectorChange
-    from embeddings.errors import EmbeddingsError
+    from embedding_gate.errors import GateError
 
     def compare(revision, model, options, sets):
         same = VectorChange(True, 9, 1.0, "", (), 0)
@@ -162,10 +162,10 @@ def test_a_slower_tree_is_red(tmp_path: Path) -> None:
 BROKEN = """
 def pytest_configure():
     from benchmarks.against import plugin
-    from embeddings.errors import EmbeddingsError
+    from embedding_gate.errors import GateError
 
     def compare(*given):
-        raise EmbeddingsError("HEAD", "its process stopped", mend="see why")
+        raise GateError("HEAD", "its process stopped", mend="see why")
 
     plugin.compare = compare
 """
@@ -196,7 +196,7 @@ def test_ctrl_c_of_a_run_leaves_nothing(tmp_path: Path, root: Path, model: str) 
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "a_plugin", ONLY]
     with subprocess.Popen(
         [*command, "--against=HEAD", f"--model={model}"],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -22,7 +22,7 @@ from benchmarks.against.error_rates import (
 )
 from benchmarks.against.rounds import BENCHMARKS
 from benchmarks.workers import ROOT
-from embeddings.errors import FixtureError
+from embedding_gate.errors import FixtureError
 
 R = 5
 SLOW, FINE, FAST = ([value] * R for value in (0.2, 0.0, -0.2))

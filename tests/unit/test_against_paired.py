@@ -17,8 +17,8 @@ from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.paired import paired
 from benchmarks.against.rounds import BENCHMARKS
 from benchmarks.against.vectors import VectorChange
-from embeddings.errors import FixtureError
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.errors import FixtureError
 
 SHORT = Benchmark("short", 4, 8)
 SAME = VectorChange(identical=True, texts=9, least_cosine=1.0, worst="", moved=(), neighbours_changed=0)
@@ -159,7 +159,7 @@ def test_bars_of_a_file(tmp_path: Path) -> None:
     path.write_text("default = 0.1\n[bars]\nlong = 0.2\n", encoding="utf-8")
     assert read_bars(path, NAMES) == {"short": 0.1, "long": 0.2}
     names = [one.name for one in BENCHMARKS]
-    assert set(read_bars(harness.ROOT / FILE, names)) == set(names)
+    assert set(read_bars(own_files.ROOT / FILE, names)) == set(names)
 
 
 @pytest.mark.parametrize(

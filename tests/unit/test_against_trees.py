@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.against.trees import checked_out, commit_of
-from embeddings.errors import InputError
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.errors import InputError
 from tests.unit import HANG
 
 IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
@@ -122,7 +122,7 @@ def test_a_signal_leaves_nothing(root: Path, number: int) -> None:
     """No worktree and no process, where the comparison waits for its worker."""
     with subprocess.Popen(
         [sys.executable, "-c", WAITS, str(root)],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -163,7 +163,7 @@ def test_ctrl_c_while_git_writes(root: Path, tmp_path: Path, struck: str, said: 
     hook.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-c", ADDS, str(root)],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -7,23 +7,23 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.against.vectors import VectorChange, change, vectors_of
-from embeddings.evaluation.subject import Sets
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.subjects.live import Sets
 
 Vectors = list[NDArray[np.float32]]
 
 
 @pytest.fixture(scope="module")
 def sets() -> Sets:
-    return harness.slice_of_sets()
+    return own_files.slice_of_sets()
 
 
 @pytest.fixture(scope="module")
 def vectors(sets: Sets) -> Vectors:
     """Goldens of the gate's model; of pairs and retrieval as many as the slice has."""
-    golden = harness.golden("all-MiniLM-L6-v2")
+    golden = own_files.golden("all-MiniLM-L6-v2")
     assert golden is not None
-    whole = harness.sets()
+    whole = own_files.sets()
     queries, passages = golden.sets[whole.retrieval.sha256]
     assert sets.retrieval.only is not None
     of_pairs = [of[: len(sets.pairs.grades)] for of in golden.sets[whole.pairs.sha256]]

@@ -16,8 +16,8 @@ from benchmarks.audits import AUDITS, Findings, Reported, bars, judge, median_in
 from benchmarks.fresh import FreshTexts, Seen
 from benchmarks.meter import Meter, by_clock
 from benchmarks.records import PERCENTILES, Probe, Record, Spied
-from embeddings.errors import EmbeddingsError, InputError
-from embeddings.evaluation.roofline import Device
+from embedding_gate.errors import GateError, InputError
+from embedding_gate.roofline import Device
 from embeddings.tokens import TokenizedTexts
 from tests.faults.catalogue import FAULTS
 from tests.faults.simulated import RULES
@@ -222,7 +222,7 @@ def test_what_a_round_returned_is_looked_at(vectors: NDArray[Any], words: str) -
     model = Model(Clock())
     measuring = Meter(model, Seen(), clock=model.clock)
     model.run = lambda texts: vectors  # type: ignore[method-assign]  # noqa: ARG005
-    with pytest.raises(EmbeddingsError, match=words.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(GateError, match=words.replace("(", r"\(").replace(")", r"\)")):
         measuring.warm_up(*SHAPE)
 
 

@@ -5,15 +5,15 @@ import tomllib
 import numpy as np
 import pytest
 
+from embedding_gate import own_files
+from embedding_gate.metrics.resampling import band
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.evaluation.resampling import band
-from tests import harness
 from tests.reference.bars import all_bars
 
 
 def test_bars_come_from_the_goldens() -> None:
     """Every bar with a band, worked out anew: the value, the band, and the ends that bind."""
-    entries = tomllib.loads((harness.FIXTURES / "thresholds.toml").read_text("utf-8"))["bar"]
+    entries = tomllib.loads((own_files.FIXTURES / "thresholds.toml").read_text("utf-8"))["bar"]
     stored = {(entry["check"], entry["fixture"]): entry for entry in entries if "band" in entry}
     for check, measured, draws, more_is_better, fixture in all_bars(DEFAULT_MODEL):
         entry = stored.pop((check, fixture))

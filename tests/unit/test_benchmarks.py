@@ -21,10 +21,10 @@ from benchmarks.plan import SMALL_ON_CPU, default_models, plan_of
 from benchmarks.records import Record
 from benchmarks.summary import grid_table, summary_table
 from benchmarks.workers import Worker
+from embedding_gate import own_files
+from embedding_gate.claims.published import read_published
 from embeddings.embedder import Embedder
-from embeddings.evaluation.published import read_published
 from embeddings.recipe import DECLARED
-from tests import harness
 from tests.unit import tiny
 from tests.unit.test_interface import pytest_run, run_with_plugin
 
@@ -169,7 +169,7 @@ def test_no_baseline_is_red(tmp_path: Path) -> None:
 
 def test_memory_of_no_model_is_one_error() -> None:
     command = [sys.executable, "-m", "benchmarks.memory", "no-such-model", "16"]
-    done = subprocess.run(command, cwd=harness.ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch("no-such-model: neither a known model nor a folder;[^\n]*\n", done.stderr)
 
@@ -276,7 +276,7 @@ def test_tables() -> None:
         [kind, f"{batch}", "x", f"{length}"] for kind, batch, length in (shapes[n] for n in (2, 1, 0, 3))
     ]
     assert " 11,420 " in grid_table(bench)[4]
-    published = read_published(harness.FIXTURES / "published.toml")
+    published = read_published(own_files.FIXTURES / "published.toml")
     assert max(map(len, [*summary_table([bench], published), *grid_table(bench)])) <= 120
 
 

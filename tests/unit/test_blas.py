@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from embedding_gate import own_files
 from embeddings import blas
-from tests import harness
 
 WITHOUT = (
     "from importlib import metadata\n"
@@ -21,7 +21,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code in a new process, where nothing is loaded yet."""
     return subprocess.run(
         [sys.executable, "-W", "always", "-c", code],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         env={**os.environ, blas.CHOICE_VARIABLE: "openblas", **environment},
         capture_output=True,
         text=True,
@@ -46,7 +46,7 @@ def test_embeddings_first_is_enough() -> None:
 
 def test_the_judge_alone_warns_of_nothing() -> None:
     """It is used where there is no OpenBLAS, and MLX is not imported."""
-    done = python(WITHOUT + "import embeddings.evaluation.gate, sys; print('mlx.core' in sys.modules)")
+    done = python(WITHOUT + "import embedding_gate.verdicts.gate, sys; print('mlx.core' in sys.modules)")
     assert done.stdout.strip() == "False"
     assert not done.stderr
 

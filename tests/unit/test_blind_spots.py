@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embeddings.evaluation.similarity import unit
-from tests import harness
+from embedding_gate import own_files, session
+from embedding_gate.metrics.similarity import unit
 from tests.faults import blind_spots
 from tests.faults.blind import by_text, smooth
 from tests.faults.blind.bench import COLUMNS, HELD
@@ -18,7 +18,7 @@ from tests.faults.blind.world import Family, World, key
 @pytest.fixture(scope="module")
 def world() -> World:
     """The goldens' vectors: no model is loaded."""
-    golden, sets = harness.golden("all-MiniLM-L6-v2"), harness.sets()
+    golden, sets = own_files.golden("all-MiniLM-L6-v2"), own_files.sets()
     assert golden is not None
     texts: dict[str, list[str]] = {}
     vectors: dict[str, NDArray[np.float64]] = {}
@@ -29,7 +29,7 @@ def world() -> World:
 
 
 def test_what_is_left_out_are_tests_of_the_gate() -> None:
-    names = {name.removeprefix("test_") for name in harness.live_tests()}
+    names = {name.removeprefix("test_") for name in session.live_tests()}
     assert names >= HELD
     looked = names - HELD
     assert {"parity", "pairs_parity", "retrieval_parity", "retrieval", "edited_texts", "norm"} <= looked

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from embedding_gate import own_files
 from embeddings import CacheError, cache_file
 from embeddings.cache_file import LEAST_BYTES, CacheFile
 from embeddings.errors import CacheNotWritable
-from tests import harness
 from tests.unit.cache_writer import ROWS, batch, entry_of
 
 PROCESSES, KILLS = 8, 50
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 def writer(path: Path, first: int, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.unit.cache_writer", str(path), str(first), str(count)],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -273,7 +273,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "embeddings", "cache", *arguments],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from embeddings.errors import FixtureError
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.subject import Subject
-from embeddings.evaluation.thresholds import Verdict
-from tests import harness
-from tests.calibrate import CALIBRATED, calibrate
+from embedding_gate import adapter, own_files, session
+from embedding_gate.calibrate import CALIBRATED, calibrate
+from embedding_gate.errors import FixtureError
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.slices import slice_of
 
 
 @pytest.fixture(scope="module")
 def whole_run() -> tuple[Subject, list[Verdict]]:
     """The embedded model and the verdicts of a whole run, on the slice of texts that faults are judged on."""
-    subject = slice_of(harness.open_subject("all-MiniLM-L6-v2"))
-    gate = harness.open_gate(subject)
-    harness.run_gate(subject, gate)
+    subject = slice_of(adapter.open_subject("all-MiniLM-L6-v2"))
+    gate = session.open_gate(subject)
+    session.run_gate(subject, gate)
     return subject, gate.verdicts
 
 
@@ -28,7 +28,7 @@ def whole_run() -> tuple[Subject, list[Verdict]]:
 def run(whole_run: tuple[Subject, list[Verdict]]) -> tuple[Subject, Gate]:
     """A gate of its own with those verdicts."""
     subject, verdicts = whole_run
-    gate = harness.open_gate(subject)
+    gate = session.open_gate(subject)
     gate.verdicts = list(verdicts)
     return subject, gate
 
@@ -43,14 +43,14 @@ def bars(path: Path) -> dict[tuple[str, str, str], object]:
 def test_bars_are_written_anew(run: tuple[Subject, Gate], tmp_path: Path) -> None:
     """What is there is what comes out; a bar that somebody moved is put back, and the diff says so."""
     path = tmp_path / "thresholds.toml"
-    shutil.copy(harness.THRESHOLDS, path)
+    shutil.copy(own_files.THRESHOLDS, path)
     moved = path.read_text().replace("at_least = 0.7225", "at_least = 0.7125")
     assert moved != path.read_text()
     path.write_text(moved)
     diff = calibrate(*run, path)
     assert "-at_least = 0.7125" in diff
     assert "+at_least = 0.7225" in diff
-    assert bars(path) == bars(harness.THRESHOLDS)
+    assert bars(path) == bars(own_files.THRESHOLDS)
     assert [file.name for file in tmp_path.iterdir()] == ["thresholds.toml"]
 
 
@@ -71,22 +71,22 @@ def test_a_model_that_was_not_shown_to_be_right_gets_none(
     """It failed, was not held against goldens, or the check did not run at all."""
     subject, gate = run
     path = tmp_path / "thresholds.toml"
-    shutil.copy(harness.THRESHOLDS, path)
+    shutil.copy(own_files.THRESHOLDS, path)
     gate.verdicts = [verdict for verdict in gate.verdicts if verdict.check != check]
     if outcome:
         gate.verdicts.append(Verdict(check, 1.0, "", 0.0, outcome))  # type: ignore[arg-type]
     with pytest.raises(FixtureError, match=f"was not shown to be right in this run: {check}; run make"):
         calibrate(subject, gate, path)
-    assert path.read_text() == harness.THRESHOLDS.read_text()
+    assert path.read_text() == own_files.THRESHOLDS.read_text()
 
 
 def test_a_semantic_bar_that_is_missed_does_not_stop_it(run: tuple[Subject, Gate], tmp_path: Path) -> None:
     subject, gate = run
     path = tmp_path / "thresholds.toml"
-    shutil.copy(harness.THRESHOLDS, path)
+    shutil.copy(own_files.THRESHOLDS, path)
     gate.verdicts += [Verdict(check, 0.0, "", 0.0, "FAIL") for check in CALIBRATED]
     calibrate(subject, gate, path)
-    assert bars(path) == bars(harness.THRESHOLDS)
+    assert bars(path) == bars(own_files.THRESHOLDS)
 
 
 def test_a_file_that_cannot_be_written(
@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_written(
 ) -> None:
     """One line, and what was there stays."""
     path = tmp_path / "thresholds.toml"
-    shutil.copy(harness.THRESHOLDS, path)
+    shutil.copy(own_files.THRESHOLDS, path)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -103,4 +103,4 @@ def test_a_file_that_cannot_be_written(
     with pytest.raises(FixtureError, match=r"cannot be written .No space left"):
         calibrate(*run, path)
     assert [file.name for file in tmp_path.iterdir()] == ["thresholds.toml"]
-    assert path.read_text() == harness.THRESHOLDS.read_text()
+    assert path.read_text() == own_files.THRESHOLDS.read_text()

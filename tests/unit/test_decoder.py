@@ -10,12 +10,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import embeddings
+from embedding_gate import adapter, own_files
 from embeddings.blas import mx
 from embeddings.models.decoder import Decoder
 from embeddings.models.quantized import unpacked
-from tests import harness
 
-FLOAT, FOUR_BITS = harness.FIXTURES / "tiny-qwen3", harness.FIXTURES / "tiny-qwen3-4bit"
+FLOAT, FOUR_BITS = own_files.FIXTURES / "tiny-qwen3", own_files.FIXTURES / "tiny-qwen3-4bit"
 LENGTHS = (1, 2, 17, 64, 300, 4096)
 
 
@@ -263,8 +263,8 @@ def test_errors_are_one_line(tmp_path: Path, damage: Callable[[Path], object], w
 
 def test_the_gate_cuts_texts_at_a_limit_of_its_own() -> None:
     """A model of 4,096 tokens is judged on 512, and the table says so."""
-    subject = harness.open_subject(str(FLOAT))
-    assert subject.encoder.max_tokens == harness.LONGEST == 512
+    subject = adapter.open_subject(str(FLOAT))
+    assert subject.encoder.max_tokens == adapter.LONGEST == 512
     assert subject.notes[0] == "  judged on texts of at most 512 tokens; the model reads 4,096"
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from embeddings.errors import FixtureError
-from embeddings.evaluation.diagnosis import (
+from embedding_gate import adapter, own_files, session
+from embedding_gate.errors import FixtureError
+from embedding_gate.verdicts.diagnosis import (
     Pattern,
     Red,
     Signature,
@@ -16,9 +17,8 @@ from embeddings.evaluation.diagnosis import (
     pattern_of,
     read_signatures,
 )
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.thresholds import Verdict
-from tests import harness
+from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, FAULTS
 from tests.faults.signatures import named, out_of_date
 from tests.faults.slices import slice_of
@@ -177,16 +177,16 @@ def test_malformed_signatures(tmp_path: Path, text: str) -> None:
 def test_a_table_without_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdicts stand; the line says why nothing is named."""
     gate = Gate("m", {})
-    monkeypatch.setattr(harness, "SIGNATURES", tmp_path / "none.json")
-    assert harness.diagnosis(gate) == []
+    monkeypatch.setattr(session, "SIGNATURES", tmp_path / "none.json")
+    assert session.diagnosis(gate) == []
     gate.verdicts = [red("parity")]
-    (line,) = harness.diagnosis(gate)
+    (line,) = session.diagnosis(gate)
     assert line.startswith(f"  looks like: {tmp_path / 'none.json'}: cannot be read")
 
 
 def test_signatures_are_of_the_catalogue() -> None:
     """A fault that came, went, or moved to another file: make signatures."""
-    signatures = read_signatures(harness.SIGNATURES)
+    signatures = read_signatures(own_files.SIGNATURES)
     assert out_of_date(signatures) == [], "fixtures/signatures.json is out of date: make signatures"
     (first, *rest), gone = signatures, signature("gone", cause="order")
     assert out_of_date([*rest, gone]) == [
@@ -227,7 +227,7 @@ def test_named_rightly() -> None:
 
 def test_signatures_are_recorded_on_other_texts() -> None:
     """Two slices share the topics, pairs that differ in their last word, hostile texts, and nothing else."""
-    subject = harness.open_subject("all-MiniLM-L6-v2")
+    subject = adapter.open_subject("all-MiniLM-L6-v2")
     one, other = slice_of(subject), slice_of(subject, 1)
     shared = set(one.texts.texts) & set(other.texts.texts)
     assert shared == set(one.texts.of_kind("prefix", "hostile"))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.quality import test_edits
-from tests.quality.test_edits import edited, farthest, moved, strangers
+from embedding_gate.checks import test_edits
+from embedding_gate.checks.test_edits import edited, farthest, moved, strangers
 
 
 def test_an_edited_text() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.elsewhere import Elsewhere
+from embedding_gate.worker import Elsewhere
 from tests.faults.registry import TINY_DECODER
 
 ASKED: dict[str, Any] = {
@@ -31,7 +31,9 @@ def test_answers_again_and_again(unbuffered: str, monkeypatch: pytest.MonkeyPatc
 def test_a_fault_is_injected_for_one_answer_only() -> None:
     with Elsewhere() as process:
         first = process.encode(ASKED)
-        broken = process.encode({**ASKED, "variant": ("mean on a last-token model", 0)})
+        broken = process.encode(
+            {**ASKED, "variant": ("tests.faults.catalogue", "mean on a last-token model", 0)}
+        )
         again = process.encode(ASKED)
     assert np.abs(broken - first).max() > 0.01
     np.testing.assert_array_equal(again, first)

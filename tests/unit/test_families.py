@@ -13,12 +13,12 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import embeddings
+from embedding_gate import own_files
 from embeddings.blas import mx
 from embeddings.models import FAMILIES, REFUSED, Decoder
-from tests import harness
 from tests.unit.tiny import edit_json, write_json
 
-FAMILY_FILES = harness.FIXTURES / "families"
+FAMILY_FILES = own_files.FIXTURES / "families"
 LENGTHS = (1, 2, 17, 64, 300, 4096)
 
 
@@ -38,7 +38,7 @@ def read(name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, 
 def build(folder: Path, name: str, **changes: Any) -> Path:
     """Write a family's checkpoint as an ordinary model folder; None takes a key of config.json out."""
     config, _, weights = read(name)
-    shutil.copytree(harness.FIXTURES / "tiny-qwen3", folder)
+    shutil.copytree(own_files.FIXTURES / "tiny-qwen3", folder)
     write_json(folder / "config.json", config)
     edit_json(folder / "config.json", **changes)
     edit_json(folder / "1_Pooling" / "config.json", word_embedding_dimension=config["hidden_size"])

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from embeddings.evaluation.labelled import OUTLIER
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.data.labelled import OUTLIER
 
 FUNCTION_WORDS = frozenset(
     "a an the of to in on at by for from with without and or but nor so as if than then that this these "
@@ -20,7 +20,7 @@ FUNCTION_WORDS = frozenset(
     "all any some most more much many few both one two own same other another such because since whether "
     "though although".split()
 )
-SETS = harness.sets()
+SETS = own_files.sets()
 Texts = list[tuple[str, str]]  # whose text it is, and the text; the two sentences of a pair are one's
 
 
@@ -117,7 +117,7 @@ def test_topics_are_balanced() -> None:
 
 def test_pairs_are_balanced() -> None:
     """At least 120, of all grades, of all the kinds that fool a model."""
-    rows = [json.loads(line) for line in (harness.FIXTURES / "pairs.jsonl").read_text("utf-8").splitlines()]
+    rows = [json.loads(line) for line in (own_files.FIXTURES / "pairs.jsonl").read_text("utf-8").splitlines()]
     assert len(rows) == len(SETS.pairs.grades) >= 120
     kinds = Counter(row["kind"] for row in rows)
     assert kinds.keys() == {"paraphrase", "close", "negation", "roles", "number", "related", "unrelated"}
@@ -130,7 +130,7 @@ def test_pairs_are_balanced() -> None:
 
 def test_retrieval_is_balanced() -> None:
     """60 queries and 400 passages or more; each query has one best passage, others, and hard negatives."""
-    rows = (harness.FIXTURES / "retrieval" / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]
+    rows = (own_files.FIXTURES / "retrieval" / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]
     grades = defaultdict(list)
     for query, _, grade in (row.split("\t") for row in rows):
         grades[query].append(int(grade))

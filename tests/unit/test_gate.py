@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embeddings.errors import FixtureError
-from embeddings.evaluation.datasets import Texts, read_golden, read_texts
-from embeddings.evaluation.gate import CheckFailed, Gate
-from embeddings.evaluation.metrics import (
+from embedding_gate import own_files
+from embedding_gate.data.goldens import Texts, read_golden, read_texts
+from embedding_gate.errors import FixtureError
+from embedding_gate.metrics.differences import (
     count_non_finite,
     differences,
     norm_error,
     relative_change,
     worst_rows,
 )
-from embeddings.evaluation.report import gate_table
-from embeddings.evaluation.thresholds import ANY_MODEL, Fixtures, Threshold, read_thresholds
-from tests import harness
+from embedding_gate.verdicts.gate import CheckFailed, Gate
+from embedding_gate.verdicts.table import gate_table
+from embedding_gate.verdicts.thresholds import ANY_MODEL, Fixtures, Threshold, read_thresholds
 
 
 def bar(
@@ -41,13 +41,13 @@ def bar(
 def test_judge_does_not_import_mlx() -> None:
     """In a new process, importing every module of the judge leaves MLX and the tokenizers out."""
     code = (
-        "import sys, pkgutil, importlib, embeddings.evaluation as judge\n"
+        "import sys, pkgutil, importlib, embedding_gate.verdicts as judge\n"
         "for module in pkgutil.iter_modules(judge.__path__, judge.__name__ + '.'):\n"
         "    importlib.import_module(module.name)\n"
         "print([name for name in ('mlx', 'mlx.core', 'tokenizers') if name in sys.modules])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=harness.ROOT, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=own_files.ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
 
@@ -324,8 +324,8 @@ def test_malformed_texts(tmp_path: Path, lines: str, words: str) -> None:
 
 def golden_copy(folder: Path) -> tuple[Path, Texts]:
     for name in ("all-MiniLM-L6-v2.json", "all-MiniLM-L6-v2.safetensors"):
-        (folder / name).write_bytes((harness.FIXTURES / "golden" / name).read_bytes())
-    return folder, harness.texts()
+        (folder / name).write_bytes((own_files.FIXTURES / "golden" / name).read_bytes())
+    return folder, own_files.texts()
 
 
 def test_golden_of_other_texts(tmp_path: Path) -> None:
@@ -356,4 +356,4 @@ def test_malformed_golden_origin(tmp_path: Path) -> None:
 
 
 def test_model_without_goldens() -> None:
-    assert read_golden(harness.FIXTURES / "golden", "no-such-model", harness.texts()) is None
+    assert read_golden(own_files.FIXTURES / "golden", "no-such-model", own_files.texts()) is None

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from embeddings.report.record import make_record
-from tests import github
+from embedding_gate.pull_request import github
+from embedding_gate.report.record import make_record
 from tests.unit.test_report_record import a_comparison
 from tests.unit.toy_gate import MADE
 
@@ -134,7 +134,7 @@ def test_summary_is_cut_below_its_limit(letter: str) -> None:
 def run(path: Path, folder: Path) -> tuple[int, str]:
     variables = {"GITHUB_STEP_SUMMARY": str(folder / "summary"), "GITHUB_OUTPUT": str(folder / "output")}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.github", str(path)],
+        [sys.executable, "-m", "embedding_gate.pull_request.github", str(path)],
         cwd=ROOT,
         env={**variables, "GITHUB_ACTIONS": "true", "PATH": "/usr/bin"},
         capture_output=True,
@@ -198,7 +198,8 @@ def test_a_workflow_may_only_read(path: Path) -> None:
         ),
         (
             {"BASE": "HEAD", "HEAD": "head", "APPROVE": "bug judge:ab"},
-            "7 -m tests.pull_request --base=HEAD --head=W/head --python=P --approve=bug judge:ab --report=R",
+            "7 -m embedding_gate.pull_request --base=HEAD --head=W/head --python=P "
+            "--approve=bug judge:ab --report=R",
         ),
     ],
 )
@@ -210,7 +211,9 @@ def test_the_step_that_runs_the_gate(tmp_path: Path, inputs: dict[str, str], exp
     python.chmod(0o755)
     (tmp_path / "models" / "mine").mkdir(parents=True)
     text = (ROOT / "action.yml").read_text(encoding="utf-8")
-    script = next(one for one in re.findall(r"run: \|\n((?: {8}.*\n)+)", text) if "tests.pull_request" in one)
+    script = next(
+        one for one in re.findall(r"run: \|\n((?: {8}.*\n)+)", text) if "embedding_gate.pull_request" in one
+    )
     empty = dict.fromkeys(("MODEL", "BASE", "HEAD", "ARGUMENTS", "APPROVE"), "")
     given = {
         "GITHUB_WORKSPACE": str(tmp_path),

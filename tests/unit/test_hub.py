@@ -17,10 +17,10 @@ import pytest
 from huggingface_hub import constants
 
 import embeddings
+from embedding_gate import adapter
 from embeddings import doctor, hub
 from embeddings.catalog import CatalogEntry
 from embeddings.folder import find_folder
-from tests import harness
 from tests.unit.fake_hub import (
     CODE,
     COMMIT,
@@ -308,7 +308,7 @@ def catalogued(monkeypatch: pytest.MonkeyPatch) -> CatalogEntry:
     entry = CatalogEntry(
         name="known", repository=NAME, revision=COMMIT, sha256=hashes, licence="MIT", source="here"
     )
-    for module in ("embeddings.folder", "embeddings.doctor", "tests.harness"):
+    for module in ("embeddings.folder", "embeddings.doctor", "embedding_gate.adapter"):
         monkeypatch.setattr(f"{module}.CATALOG", {entry.name: entry})
     return entry
 
@@ -351,9 +351,9 @@ def test_names_of_the_judge(cache: Path) -> None:
     """A model of the hub is judged under its repository's name; a new process finds it by the same words."""
     fill(cache, FILES)
     asked = f"{NAME}@{COMMIT}"
-    assert harness.name_of(asked) == "tiny-qwen3"
-    assert harness.source_of(asked) == asked
-    assert harness.source_of(str(TINY)) == str(TINY)
+    assert adapter.name_of(asked) == "tiny-qwen3"
+    assert adapter.source_of(asked) == asked
+    assert adapter.source_of(str(TINY)) == str(TINY)
 
 
 PROGRAM = """

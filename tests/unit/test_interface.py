@@ -13,9 +13,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import embeddings
+from embedding_gate import own_files, session
 from embeddings import blas
 from embeddings.blas import mx
-from tests import harness
 from tests.unit import tiny
 
 
@@ -23,7 +23,7 @@ def pytest_run(*arguments: str, path: Path | None = None) -> subprocess.Complete
     """Run pytest in a new process."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         env={**os.environ, "PYTHONPATH": str(path or "")},
         capture_output=True,
         text=True,
@@ -61,7 +61,7 @@ def test_a_broken_model_is_red(model: Path) -> None:
     weights = load_file(model / "model.safetensors")
     weights["embeddings.LayerNorm.bias"][3] = np.nan
     save_file(weights, model / "model.safetensors")
-    done = pytest_run("tests/quality", "-k", "vectors", f"--model={model}")
+    done = pytest_run("embedding_gate/checks/test_vectors.py", f"--model={model}")
     assert done.returncode == 1
     assert re.search(r"my-model \(.*\): \d+ of \d+ checks red", done.stdout)
     assert re.search(r"norm +nan +<= \S+ +0x +FAIL\n +worst: \S+", done.stdout)
@@ -70,7 +70,7 @@ def test_a_broken_model_is_red(model: Path) -> None:
 
 
 def test_a_part_of_the_gate_calibrates_nothing() -> None:
-    done = pytest_run("tests/quality/test_vectors.py", "--calibrate")
+    done = pytest_run("embedding_gate/checks/test_vectors.py", "--calibrate")
     assert done.returncode == 1
     assert (
         "FAIL: --calibrate: all-MiniLM-L6-v2: was not shown to be right in this run: token ids" in done.stdout
@@ -81,7 +81,7 @@ def test_a_synthetic_model() -> None:
     """Invariances are judged, meaning is refused; every line that names the model says what it is."""
     some = "test_equal_lengths or test_weights or test_cohesion or test_pairs_by_chance"
     done = pytest_run(
-        "tests/quality", "-k", some, f"--model={harness.FIXTURES / 'tiny-qwen3'}", "--recipe=reference-2025"
+        "tests/quality", "-k", some, f"--model={own_files.FIXTURES / 'tiny-qwen3'}", "--recipe=reference-2025"
     )
     assert done.returncode == 1
     assert "2 of 4 checks red" in done.stdout
@@ -92,7 +92,7 @@ def test_a_synthetic_model() -> None:
 
 def test_no_command_shows_the_help() -> None:
     command = [sys.executable, "-m", "embeddings"]
-    done = subprocess.run(command, cwd=harness.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=True)
     assert "doctor" in done.stdout
     assert "cache" in done.stdout
 
@@ -100,7 +100,7 @@ def test_no_command_shows_the_help() -> None:
 def test_doctor() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "embeddings", "doctor"],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -138,7 +138,7 @@ def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
     assert re.findall("FAIL: a bar that no check read: (.*)", whole.stdout) == ["my-model: finite"]
     part = run_with_plugin(tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}")
     assert part.returncode == 0
-    assert f"A PART: 1 of {len(harness.live_tests())} checks" in part.stdout
+    assert f"A PART: 1 of {len(session.live_tests())} checks" in part.stdout
 
 
 def test_without_openblas_the_gate_runs_and_warns(
@@ -171,7 +171,7 @@ def test_two_models_of_one_name(tmp_path: Path) -> None:
 
 def test_figures_of_red_checks_are_in_junit(model: Path, tmp_path: Path) -> None:
     plugin = (
-        "from embeddings.evaluation.gate import Gate\n"
+        "from embedding_gate.verdicts.gate import Gate\n"
         "right = Gate.require\n"
         "Gate.require = lambda self, measured, evidence='': right(self, measured + 1, evidence=evidence)\n"
     )

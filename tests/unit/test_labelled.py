@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from embeddings.errors import FixtureError
-from embeddings.evaluation.labelled import read_pairs, read_topics
-from embeddings.evaluation.recorded import read_recorded, recorded_names
-from embeddings.evaluation.retrieval import read_retrieval
+from embedding_gate.data.labelled import read_pairs, read_topics
+from embedding_gate.data.retrieval import read_retrieval
+from embedding_gate.errors import FixtureError
+from embedding_gate.subjects.recorded import read_recorded, recorded_names
 
 ROWS = [
     ("a", "tea\tand\nmilk"),

@@ -12,22 +12,22 @@ import pytest
 from numpy.typing import NDArray
 
 import embeddings
-from embeddings.errors import FixtureError
-from embeddings.evaluation.embed import Embedded, embed
-from embeddings.evaluation.gate import CheckFailed
-from embeddings.evaluation.labelled import Part, Topics
-from embeddings.evaluation.published import compare, measure, read_published
-from embeddings.evaluation.ranking import ndcg, rank
-from embeddings.evaluation.retrieval import read_retrieval
-from embeddings.projector import write_projector
+from embedding_gate import adapter, own_files, session
+from embedding_gate.checks import test_published, test_topics
+from embedding_gate.claims.published import compare, measure, read_published
+from embedding_gate.data.labelled import Part, Topics
+from embedding_gate.data.projector import write_projector
+from embedding_gate.data.retrieval import read_retrieval
+from embedding_gate.errors import FixtureError
+from embedding_gate.metrics.ranking import ndcg, rank
+from embedding_gate.subjects.embedded import Embedded, embed
+from embedding_gate.verdicts.gate import CheckFailed
 from embeddings.tokens import TokenizedTexts
-from tests import harness
 from tests.faults.catalogue import injected
-from tests.quality import test_published, test_topics
 from tests.unit import tiny
 from tests.unit.test_interface import pytest_run
 
-TOPICS = harness.sets().topics
+TOPICS = own_files.sets().topics
 
 
 def record(folder: Path, vectors: NDArray[np.floating], name: str = "mystery", upper: bool = False) -> Path:
@@ -38,7 +38,7 @@ def record(folder: Path, vectors: NDArray[np.floating], name: str = "mystery", u
 
 
 def right() -> NDArray[np.float32]:
-    golden = harness.golden("all-MiniLM-L6-v2")
+    golden = own_files.golden("all-MiniLM-L6-v2")
     assert golden is not None
     return golden.sets[TOPICS.sha256][0]
 
@@ -48,7 +48,9 @@ def test_recorded_vectors(tmp_path: Path) -> None:
 
     All have norm 1. Published figures stand beside those of a published model's name.
     """
-    exported = pytest_run("tests/quality/test_topics.py", "-k", "mean_norm", f"--projector={tmp_path}")
+    exported = pytest_run(
+        "embedding_gate/checks/test_topics.py", "-k", "mean_norm", f"--projector={tmp_path}"
+    )
     assert exported.returncode == 0, exported.stdout
     assert "projector: vectors_all-MiniLM-L6-v2.tsv, metadata_all-MiniLM-L6-v2.tsv" in exported.stdout
     count = len(TOPICS.texts)
@@ -94,8 +96,8 @@ def test_recorded_vectors(tmp_path: Path) -> None:
 def test_texts_without_goldens(tmp_path: Path, baseline: str | None, outcome: str, words: str) -> None:
     """The baseline encodes them; without one the table says so."""
     folder = record(tmp_path, right(), upper=True)
-    recorded = harness.open_recorded(folder, "mystery", harness.Options(baseline=baseline))
-    gate = harness.open_recorded_gate(recorded)
+    recorded = session.open_recorded(folder, "mystery", own_files.Options(baseline=baseline))
+    gate = session.open_recorded_gate(recorded)
     with gate.claim("test_topics_beside_baseline"):
         test_topics.test_topics_beside_baseline(recorded.topics, gate)
     assert gate.verdicts[0].outcome == outcome
@@ -107,7 +109,7 @@ def test_a_text_that_a_tokenizer_takes_for_another() -> None:
     texts = ("my pet is a 🐶", "my pet is a 🐱", "word " * 300 + "one", "word " * 300 + "two", "tea", "milk")
     topics = Topics(tuple("abcdef"), tuple("xxyyzz"), texts, "")
     model = embeddings.load()
-    gate = harness.open_gate(harness.open_subject("all-MiniLM-L6-v2"))
+    gate = session.open_gate(adapter.open_subject("all-MiniLM-L6-v2"))
     embedded = Embedded(topics, lambda: [model.encode(texts)], None, tokenize=model.tokenize)
     with gate.claim("test_distinctness"):
         test_topics.test_distinctness(embedded, gate)
@@ -120,33 +122,33 @@ def test_a_baseline_is_the_model_only_where_it_is_the_same_folder(tmp_path: Path
     """Old against new is what a pull request asks, and both are often called alike."""
     old, new = (tiny.build(tmp_path / side / "model", max_tokens=140) for side in ("old", "new"))
     for source, compared in ((str(old), True), (str(new), False)):
-        subject = harness.open_subject(str(new), harness.Options(baseline=source))
+        subject = adapter.open_subject(str(new), own_files.Options(baseline=source))
         assert (subject.topics.baseline is not None) is compared
         assert subject.notes[0] == f"  baseline: {source}, has no goldens: taken on trust"
 
 
 def test_a_baseline_that_is_chance_measures_nothing(tmp_path: Path) -> None:
     own = record(tmp_path, right(), upper=True)
-    recorded = harness.open_recorded(own, "mystery")
+    recorded = session.open_recorded(own, "mystery")
     recorded.topics.baseline_vectors = [np.random.default_rng(0).normal(size=(104, 8)).astype(np.float32)]
-    gate = harness.open_recorded_gate(recorded)
+    gate = session.open_recorded_gate(recorded)
     with pytest.raises(CheckFailed, match="no better than chance"), gate.claim("test_topics_beside_baseline"):
         test_topics.test_topics_beside_baseline(recorded.topics, gate)
 
 
 def test_a_published_figure_that_is_not_reproduced_is_red(tmp_path: Path) -> None:
     """On the published texts every figure binds; here these texts are said to be the published ones."""
-    recorded = harness.open_recorded(record(tmp_path, right(), "medium"), "medium")
-    published = replace(read_published(harness.FIXTURES / "published.toml"), texts=TOPICS.sha256_of_texts)
+    recorded = session.open_recorded(record(tmp_path, right(), "medium"), "medium")
+    published = replace(read_published(own_files.FIXTURES / "published.toml"), texts=TOPICS.sha256_of_texts)
     found = compare(published, "medium", measure(right(), TOPICS), TOPICS.sha256_of_texts)
-    gate = harness.open_recorded_gate(recorded)
+    gate = session.open_recorded_gate(recorded)
     with pytest.raises(CheckFailed, match="not reproduced: dimension"), gate.claim("test_published_figures"):
         test_published.test_published_figures(found, gate)
 
 
 def test_a_broken_library_is_no_baseline() -> None:
     """Were its vectors taken, whatever is as broken would not be worse."""
-    baseline = harness.open_baseline("all-MiniLM-L6-v2")
+    baseline = adapter.open_baseline("all-MiniLM-L6-v2")
     assert baseline is not None
     with injected("first-token pooling"), pytest.raises(FixtureError, match="strays from its goldens by"):
         _ = baseline.encoder
@@ -162,18 +164,18 @@ def own(tmp_path: Path) -> dict[str, Path]:
         if "," not in text
     ]
     (tmp_path / "topics.csv").write_text("\n".join(["category,text", *topics]))
-    pairs = harness.sets().pairs
+    pairs = own_files.sets().pairs
     rows = zip(pairs.one, pairs.other, pairs.grades, strict=True)
     lines = [f"{one.upper()}\t{other}\t{grade}" for one, other, grade in rows]
     (tmp_path / "pairs.tsv").write_text("\n".join(["sentence1\tsentence2\tscore", *lines]))
     for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
-        (tmp_path / name).write_bytes((harness.FIXTURES / "retrieval" / name).read_bytes())
+        (tmp_path / name).write_bytes((own_files.FIXTURES / "retrieval" / name).read_bytes())
     with (tmp_path / "corpus.jsonl").open("a") as corpus:
         corpus.write(json.dumps({"_id": "long", "text": "a long passage " * 200}) + "\n")
     return {"topics": tmp_path / "topics.csv", "sts": tmp_path / "pairs.tsv", "retrieval": tmp_path}
 
 
-PART = tuple(f"tests/quality/test_{name}.py" for name in ("topics", "pairs", "retrieval"))
+PART = tuple(f"embedding_gate/checks/test_{name}.py" for name in ("topics", "pairs", "retrieval"))
 
 
 def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:

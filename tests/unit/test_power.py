@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from embeddings.evaluation.thresholds import Threshold
+from embedding_gate.verdicts.thresholds import Threshold
 from tests.faults import power
 from tests.faults.catalogue import BENIGN, FAULTS
 from tests.faults.matrix import Outcome

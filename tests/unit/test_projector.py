@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embeddings.errors import InputError
-from embeddings.evaluation.recorded import read_recorded
-from embeddings.projector import escape, projector_name, unescape, write_projector
+from embedding_gate.data.projector import escape, projector_name, unescape, write_projector
+from embedding_gate.errors import InputError
+from embedding_gate.subjects.recorded import read_recorded
 
 TEXTS = (
     "a\ttab",
@@ -77,7 +77,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     def full(_: str) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("embeddings.projector.escape", full)
+    monkeypatch.setattr("embedding_gate.data.projector.escape", full)
     with pytest.raises(InputError, match="No space left on device"):
         write(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

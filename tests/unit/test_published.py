@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embeddings.errors import FixtureError
-from embeddings.evaluation.gate import CheckFailed
-from embeddings.evaluation.labelled import Topics
-from embeddings.evaluation.published import Figure, Published, compare, measure, read_published
-from embeddings.evaluation.report import published_table
-from tests import harness
-from tests.quality import test_published
+from embedding_gate import adapter, own_files, session
+from embedding_gate.checks import test_published
+from embedding_gate.claims.published import Figure, Published, compare, measure, read_published
+from embedding_gate.claims.table import published_table
+from embedding_gate.data.labelled import Topics
+from embedding_gate.errors import FixtureError
+from embedding_gate.verdicts.gate import CheckFailed
 
-PUBLISHED = read_published(harness.FIXTURES / "published.toml")
+PUBLISHED = read_published(own_files.FIXTURES / "published.toml")
 TOPICS = Topics(("1", "2", "3", "4"), ("art", "art", "food", "food"), ("p", "q", "r", "s"), "")
 PLANE = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [0.8, 0.6]])  # cosines: art 0.6, food 0.6
 
@@ -136,11 +136,11 @@ def test_malformed(tmp_path: Path, text: str) -> None:
 def test_a_live_model_by_the_published_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged beside the published figures, a little looser than recorded vectors; by no other recipe."""
     folder = tmp_path / "Qwen3-Embedding-0.6B"
-    shutil.copytree(harness.FIXTURES / "tiny-qwen3", folder)
+    shutil.copytree(own_files.FIXTURES / "tiny-qwen3", folder)
     config = folder / "config.json"
     config.write_text(config.read_text() + "\n")  # other bytes: not the model whose goldens say it is random
-    subject = harness.open_subject(str(folder), harness.Options(recipe=harness.REFERENCE))
-    topics = harness.sets().topics
+    subject = adapter.open_subject(str(folder), own_files.Options(recipe=session.REFERENCE))
+    topics = own_files.sets().topics
     measured = measure(subject.topics.vectors[0], topics)
     right = Published(
         topics.sha256_of_texts,
@@ -153,12 +153,12 @@ def test_a_live_model_by_the_published_recipe(tmp_path: Path, monkeypatch: pytes
     for off, outcome in ((0.0, "reproduced"), (0.0002, "NOT REPRODUCED")):
         moved = tuple(replace(figure, low=figure.low + off) for figure in right.figures)
         published = replace(right, figures=moved)
-        monkeypatch.setattr(harness, "read_published", lambda _, published=published: published)
-        found = harness.published_of(subject)
+        monkeypatch.setattr(session, "read_published", lambda _, published=published: published)
+        found = session.published_of(subject)
         assert {one.outcome for one in found} == {outcome}
-        gate = harness.open_gate(subject, harness.Options(recipe=harness.REFERENCE))
+        gate = session.open_gate(subject, own_files.Options(recipe=session.REFERENCE))
         with gate.claim("test_published_figures"), nullcontext() if not off else pytest.raises(CheckFailed):
             test_published.test_published_figures(found, gate)
         assert bool(gate.red) is bool(off)
-    assert "test_published_figures" in harness.live_tests(harness.REFERENCE)
-    assert "test_published_figures" not in harness.live_tests()
+    assert "test_published_figures" in session.live_tests(session.REFERENCE)
+    assert "test_published_figures" not in session.live_tests()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from embeddings.errors import InputError
-from tests.pull_request import trees
-from tests.pull_request.__main__ import ROOT, arguments, main
-from tests.pull_request.changes import Change, approves, changes_of, digest_of, moved_by, printable
-from tests.pull_request.roles import ROLES, listed, role
-from tests.pull_request.trees import read_commit, read_work_tree, resolve
+from embedding_gate.errors import InputError
+from embedding_gate.pull_request import trees
+from embedding_gate.pull_request.__main__ import ROOT, arguments, main
+from embedding_gate.pull_request.changes import Change, approves, changes_of, digest_of, moved_by, printable
+from embedding_gate.pull_request.roles import ROLES, listed, role
+from embedding_gate.pull_request.trees import read_commit, read_work_tree, resolve
 from tests.unit.toy_gate import FILES, edit, git, make_toy
 
 WORSE = {"embeddings/__init__.py": "def encode():\n    return 3.0\n"}
@@ -51,9 +52,9 @@ def test_every_file_is_judged_or_judge_or_neither() -> None:
     ("path", "expected"),
     [
         ("embeddings/pooling.py", "judged"),
-        ("embeddings/evaluation/gate.py", "judge"),
-        ("embeddings/Evaluation/gate.py", "judge"),  # the same folder on macOS
-        ("Embeddings/report/html.py", "judge"),
+        ("embedding_gate/verdicts/gate.py", "judge"),
+        ("Embedding_gate/verdicts/gate.py", "judge"),  # the same folder on macOS
+        ("EMBEDDINGS/conftest.py", "judge"),
         ("embeddings/\u0435valuation/gate.py", "judge"),  # a letter of another script
         ("embeddings_evil.py", "judge"),
         ("embeddings/conftest.py", "judge"),
@@ -141,7 +142,7 @@ ALTERS = "open({!r}, 'a').write('# altered')" + HARMLESS
         ({"pytest.ini": "[pytest]\naddopts = -k norm\n"}, "the judge changed"),
         ({"sitecustomize.py": "import os\nos._exit(0)\n"}, "the judge changed"),
         ({"json.py": "loads = None\n"}, "the judge changed"),
-        ({"embeddings/evaluation/gate.py": "red = False\n"}, "the judge changed"),
+        ({"embedding_gate/verdicts/gate.py": "red = False\n"}, "the judge changed"),
         (
             {"pyproject.toml": FILES["pyproject.toml"] + 'addopts = ["-p", "embeddings.plugin"]\n'},
             "the judge changed",
@@ -179,18 +180,40 @@ def test_the_base_names_the_model(toy: Path) -> None:
         ),
         ({"embeddings/catalog.py": "DEFAULT_MODEL = (\n"}, "embeddings/catalog.py: cannot be read"),
         ({"embeddings/__pycache__/other.cpython-312.pyc": "0"}, "is not what a person reads"),
-        ({"embeddings/evaluation": "a file"}, "embeddings/evaluation"),
     ],
 )
 def test_what_cannot_be_judged_is_one_line(
     toy: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], words: str
 ) -> None:
-    (toy / "embeddings/evaluation/__init__.py").unlink()
-    (toy / "embeddings/evaluation").rmdir()
+    (toy / "embedding_gate/verdicts/__init__.py").unlink()  # the judge changed: both trees are read
     edit(toy, files)
     assert main(["--base", "HEAD", "--head", str(toy)], toy) == 2
     error = capsys.readouterr().err
     assert words in error
+    assert error.count("\n") == 1
+
+
+def test_a_file_where_the_base_has_a_folder_is_one_line(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(toy, {"embeddings/more/conftest.py": ""})
+    git(toy, "add", "-A")
+    git(toy, "commit", "-qm", "a folder")
+    shutil.rmtree(toy / "embeddings/more")
+    edit(toy, {"embeddings/more": "a file"})
+    assert main(["--base", "HEAD", "--head", str(toy)], toy) == 2
+    error = capsys.readouterr().err
+    assert "embeddings/more" in error
+    assert error.count("\n") == 1
+
+
+def test_a_base_from_before_the_package_is_refused(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its gate lay inside the library: it cannot judge this tree."""
+    shutil.rmtree(toy / "embedding_gate")
+    git(toy, "commit", "-qam", "as it was")
+    assert main(["--base", "HEAD", "--head", str(toy)], toy) == 2
+    error = capsys.readouterr().err
+    assert "has no package embedding_gate, so its gate cannot judge this tree" in error
     assert error.count("\n") == 1
 
 
@@ -376,7 +399,7 @@ def test_a_signal_leaves_nothing(toy: Path, number: signal.Signals) -> None:
     )
     edit(toy, {"embeddings/__init__.py": holds})
     code = (
-        "import sys; from pathlib import Path; from tests.pull_request.__main__ import main; "
+        "import sys; from pathlib import Path; from embedding_gate.pull_request.__main__ import main; "
         f"toy = {str(toy)!r}; report = {str(toy.parent / 'report')!r}; "
         "sys.exit(main(['--base', 'HEAD', '--head', toy, '--report', report], Path(toy)))"
     )

@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import label_ranking_average_precision_score, ndcg_score
 
-from embeddings.evaluation.ranking import (
+from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.metrics.ranking import (
     Ranks,
     look_up,
     midranks,
@@ -19,7 +20,6 @@ from embeddings.evaluation.ranking import (
     reciprocal_ranks,
     spearman,
 )
-from embeddings.evaluation.retrieval import Retrieval
 
 
 def retrieval(gains: np.ndarray) -> Retrieval:

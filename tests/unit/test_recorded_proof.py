@@ -2,8 +2,8 @@
 
 import pytest
 
-from embeddings.evaluation.diagnosis import Signature, read_signatures
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.verdicts.diagnosis import Signature, read_signatures
 from tests.faults.catalogue import FAULTS, Fault
 from tests.faults.power import all_checks, rows_of, single_checks
 from tests.faults.signatures import PROOF, as_outcome, named, out_of_date
@@ -43,5 +43,5 @@ def test_every_check_is_needed(recorded: list[Signature]) -> None:
 @pytest.mark.parametrize("left_out", [False, True], ids=["the fault", "its cause, the fault left out"])
 def test_likely_faults_are_named(recorded: list[Signature], *, left_out: bool) -> None:
     """The signatures were recorded on other texts than the faults were judged on."""
-    found = named(recorded, read_signatures(harness.SIGNATURES), left_out=left_out)
+    found = named(recorded, read_signatures(own_files.SIGNATURES), left_out=left_out)
     assert found.share >= SHARE, "\n".join(found.lines)

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from embeddings.report.blocks import Items, Section, Table, Text, number
-from embeddings.report.html import page
-from embeddings.report.markdown import escape, markdown
-from embeddings.report.matrix import kill_matrix
-from embeddings.report.palette import marker_of
-from embeddings.report.recommend import recommend
-from embeddings.report.record import plain
-from embeddings.report.sections import sections
-from tests import harness
+from embedding_gate import own_files
+from embedding_gate.report.blocks import Items, Section, Table, Text, number
+from embedding_gate.report.html import page
+from embedding_gate.report.markdown import escape, markdown
+from embedding_gate.report.matrix import kill_matrix
+from embedding_gate.report.palette import marker_of
+from embedding_gate.report.recommend import recommend
+from embedding_gate.report.record import plain
+from embedding_gate.report.sections import sections
 from tests.unit.test_report_record import JUDGE, a_full_record, a_model, a_record, a_speed
 
 HOSTILE = "</script></td><b onload=1>`a|b`|b *c* [d](e)\n<img src=x>&amp;"
@@ -269,14 +269,14 @@ def test_numbers_are_written_to_be_read(value: float | None, shown: str) -> None
 
 
 def test_the_style_is_the_pages_own() -> None:
-    style = (harness.ROOT / "embeddings/report/style.css").read_text(encoding="utf-8")
+    style = (own_files.ROOT / "embedding_gate/report/style.css").read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in style
     assert "@media print" in style
 
 
 def test_no_two_categories_of_the_gate_have_one_colour() -> None:
     """A model's own texts may have more: then the marker tells what the colour does not."""
-    count = len(set(harness.sets().topics.categories))
+    count = len(set(own_files.sets().topics.categories))
     markers = [(marker_of(number)["color"], marker_of(number)["symbol"]) for number in range(63)]
     assert len({colour for colour, _ in markers[:count]}) == count == 9
     assert len(set(markers)) == 63

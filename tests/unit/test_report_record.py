@@ -13,12 +13,11 @@ import pytest
 from benchmarks.against.comparison import Comparison, Row
 from benchmarks.against.paired import Ratio
 from benchmarks.against.vectors import Moved, VectorChange
-from embeddings.errors import InputError
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.labelled import OUTLIER, Topics
-from embeddings.evaluation.thresholds import Fixtures, Threshold, Verdict, read_thresholds
-from embeddings.report.bars import bars_at
-from embeddings.report.record import (
+from embedding_gate.data.labelled import OUTLIER, Topics
+from embedding_gate.errors import InputError
+from embedding_gate.report import collect
+from embedding_gate.report.bars import bars_at
+from embedding_gate.report.record import (
     SCHEMA,
     Record,
     make_record,
@@ -28,8 +27,9 @@ from embeddings.report.record import (
     read_record,
     red_reasons,
 )
-from embeddings.report.vectors import measured_of, principal_components, shown_rows
-from tests import gathered
+from embedding_gate.report.vectors import measured_of, principal_components, shown_rows
+from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.thresholds import Fixtures, Threshold, Verdict, read_thresholds
 
 MADE = {
     "when": "2026-01-01T00:00:00Z",
@@ -160,8 +160,8 @@ def a_full_record() -> Record:
             "speed": [a_speed(), a_speed(kind="latency", batch=1, headline=False, median=0.02)],
             "audits": {"m": [plain(vars(Verdict("roofline", 0.5, "<= 1", 2.0, "pass"))) | {"red": False}]},
             "steps": [{"smaller": "s", "larger": "l", "measured": 4.0, "predicted": 8.0, "published": "2.4"}],
-            "peers": gathered.peers(),
-            "published": gathered.published_elsewhere(),
+            "peers": collect.peers(),
+            "published": collect.published_elsewhere(),
             "against": a_comparison(),
             "judge": JUDGE,
             "kill_matrix": {

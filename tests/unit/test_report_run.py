@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from embeddings.errors import FixtureError, InputError
-from embeddings.report.history import append, line_of, read_history
-from embeddings.report.over_time import history
-from embeddings.report.write import title_of, write_files, write_report
+from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.report.history import append, line_of, read_history
+from embedding_gate.report.history_plot import history
+from embedding_gate.report.write import title_of, write_files, write_report
 from tests.unit import tiny
 from tests.unit.test_interface import pytest_run
 from tests.unit.test_report_record import a_full_record, a_record, errors
@@ -169,7 +169,12 @@ def test_a_red_run_writes_report_and_history(tmp_path: Path) -> None:
     model = tiny.build(tmp_path / "my-model", max_tokens=140)
     folder, file = tmp_path / "report", tmp_path / "history.jsonl"
     append(file, a_record())
-    run = ("tests/quality/test_topics.py", "--baseline=none", f"--report={folder}", f"--history={file}")
+    run = (
+        "embedding_gate/checks/test_topics.py",
+        "--baseline=none",
+        f"--report={folder}",
+        f"--history={file}",
+    )
     done = pytest_run(*run, f"--model={model}")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "report: report.json, report.md, report.html" in done.stdout

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embeddings.evaluation import resampling as re
-from embeddings.evaluation import similarity as sim
-from embeddings.evaluation.labelled import Pairs
-from embeddings.evaluation.ranking import cosines_by_query, spearman
-from embeddings.evaluation.retrieval import Retrieval
+from embedding_gate.data.labelled import Pairs
+from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.metrics import resampling as re
+from embedding_gate.metrics import similarity as sim
+from embedding_gate.metrics.ranking import cosines_by_query, spearman
 from tests.unit.test_similarity import drawn
 
 NOISE = [np.random.default_rng(seed).normal(size=(60, 12)) for seed in range(10)]

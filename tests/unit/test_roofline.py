@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import embeddings
-from embeddings.errors import FixtureError, InputError
-from embeddings.evaluation.roofline import (
+from embedding_gate import own_files
+from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.roofline import (
     Device,
     find_device,
     flops_per_token,
@@ -18,9 +19,8 @@ from embeddings.evaluation.roofline import (
     read_devices,
 )
 from embeddings.synthetic import config_of
-from tests import harness
 
-DEVICES = read_devices(harness.FIXTURES / "devices.toml")
+DEVICES = read_devices(own_files.FIXTURES / "devices.toml")
 TOY = {
     "hidden_size": 2,
     "num_hidden_layers": 3,

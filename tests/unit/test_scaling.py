@@ -2,14 +2,14 @@
 
 import pytest
 
-from embeddings.errors import InputError
-from embeddings.evaluation.published import read_published
-from embeddings.evaluation.scaling import cross_size, scaling_table
+from embedding_gate import own_files
+from embedding_gate.claims.published import read_published
+from embedding_gate.claims.scaling import cross_size, scaling_table
+from embedding_gate.errors import InputError
 from embeddings.synthetic import config_of
-from tests import harness
 
 CONFIGS = {size: config_of(f"synthetic:qwen3-embedding-{size.lower()}") for size in ("0.6B", "4B", "8B")}
-PUBLISHED = read_published(harness.FIXTURES / "published.toml")
+PUBLISHED = read_published(own_files.FIXTURES / "published.toml")
 
 
 def test_published_rates() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests import harness, selection
+from embedding_gate import own_files, session
+from tests import selection
 from tests.unit.test_interface import run_with_plugin
 
 FOLDERS = ("quality", "faults", "claims", "unit")
@@ -29,23 +30,26 @@ FOLDERS = ("quality", "faults", "claims", "unit")
 )
 def test_folders_that_can_match(expression: str, folders: tuple[str, ...]) -> None:
     config: Any = SimpleNamespace(getoption={"markexpr": expression}.get)
-    tests = harness.ROOT / "tests"
+    tests = own_files.ROOT / "tests"
     assert tuple(name for name in FOLDERS if selection.can_match(config, tests / name)) == folders
     assert all(
-        selection.can_match(config, path) for path in (harness.ROOT, tests, tests / "unit" / "test_a.py")
+        selection.can_match(config, path) for path in (own_files.ROOT, tests, tests / "unit" / "test_a.py")
     )
 
 
 def markers_of(file: Path) -> set[str]:
-    """Name the project's markers that a file gives to tests."""
-    found = re.findall(r"\bmark\.(\w+)", ast.unparse(ast.parse(file.read_text(encoding="utf-8"))))
-    return set(found) & set(selection.MARKERS)
+    """Name the project's markers that a file gives to tests, or takes over from the suite."""
+    module = ast.parse(file.read_text(encoding="utf-8"))
+    found = re.findall(r"\bmark\.(\w+)", ast.unparse(module))
+    imported = {node.module for node in module.body if isinstance(node, ast.ImportFrom)}
+    taken_over = {"quality"} if "embedding_gate.suite" in imported else set()
+    return (set(found) | taken_over) & set(selection.MARKERS)
 
 
 def test_a_marker_is_its_folder() -> None:
     """Each file of tests has the marker that its folder is named by, and no other of the project's."""
-    files = sorted((harness.ROOT / "tests").glob("*/**/test_*.py"))
-    expected = {file: {file.relative_to(harness.ROOT).parts[1]} & set(selection.MARKERS) for file in files}
+    files = sorted((own_files.ROOT / "tests").glob("*/**/test_*.py"))
+    expected = {file: {file.relative_to(own_files.ROOT).parts[1]} & set(selection.MARKERS) for file in files}
     assert {file: markers_of(file) for file in files} == expected
 
 
@@ -53,4 +57,4 @@ def test_the_gate_alone_needs_none_of_the_other_tests_packages(tmp_path: Path) -
     plugin = "import sys\nsys.modules |= dict.fromkeys(('sklearn', 'scipy', 'jsonschema', 'regex'))\n"
     done = run_with_plugin(tmp_path, plugin, "-m", "quality", "--collect-only", "-q")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("tests/quality/") == len(harness.live_tests())
+    assert done.stdout.count("tests/quality/") == len(session.live_tests())

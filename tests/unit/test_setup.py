@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT
+from embedding_gate.own_files import ROOT
 from tests.unit.test_interface import pytest_run
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import pairwise_distances, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from embeddings.evaluation import similarity as sim
+from embedding_gate.metrics import similarity as sim
 
 # Two categories of two, and an outlier, in the plane:  a: 0 and 60 degrees;  b: 90 and 180;  outlier: 270.
 ANGLES = np.radians([0, 60, 90, 180, 270])

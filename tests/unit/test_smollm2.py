@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 import embeddings
+from embedding_gate import own_files
 from embeddings.blas import mx
-from tests import harness, smollm2
+from tests import smollm2
 
-GOLDEN = load_file(harness.FIXTURES / "golden-smollm2.safetensors")
-LINES = (harness.FIXTURES / "texts.jsonl").read_text(encoding="utf-8").splitlines()
+GOLDEN = load_file(own_files.FIXTURES / "golden-smollm2.safetensors")
+LINES = (own_files.FIXTURES / "texts.jsonl").read_text(encoding="utf-8").splitlines()
 TEXTS = {row["id"]: row["text"] for row in map(json.loads, LINES)}
 NAMES = [name.removeprefix("hidden.") for name in GOLDEN if name.startswith("hidden.")]
 BAR = 4e-4  # measured 2.6e-5 to 1.1e-4 by text; states reach 46

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import harness
+from embedding_gate import own_files
 from tests.unit import tiny
 
 SOME = ("-m", "quality", "-k", "test_norm or generated_mixtures")
 
 
-def gate(*options: str, root: Path = harness.ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
+def gate(
+    *options: str, root: Path = own_files.ROOT, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     return gate_in(os.environ | environment, *options, root=root)
 
 
@@ -45,10 +47,10 @@ def test_nothing_can_be_written(tmp_path: Path) -> None:
 def test_no_git_and_no_home(home: Mapping[str, str], tmp_path: Path) -> None:
     """In a copy that no git knows, whose path has blanks and letters that are not ASCII."""
     root = tmp_path / "a cöpy of it"
-    for name in ("benchmarks", "embeddings", "fixtures", "tests"):
-        shutil.copytree(harness.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("benchmarks", "embedding_gate", "embeddings", "fixtures", "tests"):
+        shutil.copytree(own_files.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("conftest.py", "pyproject.toml"):
-        shutil.copy(harness.ROOT / name, root)
+        shutil.copy(own_files.ROOT / name, root)
     model = tiny.build(tmp_path / "a möˈdel", max_tokens=140)
     report = tmp_path / "the repört"
     done = gate_in({"PATH": "", **home}, f"--model={model}", f"--report={report}", root=root)

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
 import embeddings
+from embedding_gate import adapter, own_files
 from embeddings import synthetic
 from embeddings.blas import mx
 from embeddings.folder import ModelFolder
@@ -25,7 +26,6 @@ from embeddings.models import Decoder, DecoderConfig
 from embeddings.models.quantized import Quantization
 from embeddings.qwen_tokenizer import byte_alphabet, find_ranks, make_tokenizer, merge_of, read_ranks
 from embeddings.synthetic import config_of, random_weights
-from tests import harness
 
 END = 151_643
 
@@ -111,8 +111,8 @@ def merged(text: str, ranks: Mapping[bytes, int]) -> list[int]:
 
 def test_the_conversion_of_ranks_to_merges(ranks: dict[bytes, int], tokenizer: Tokenizer) -> None:
     """Ids equal those of the ranks' own algorithm; one end token behind each text and nowhere else."""
-    texts = [text[:3000] for text in harness.texts().texts]
-    texts += harness.sets().topics.texts
+    texts = [text[:3000] for text in own_files.texts().texts]
+    texts += own_files.sets().topics.texts
     texts += [
         "e\u0301\u0323 ﬁ",
         " \t\n\r\n  x \n",
@@ -280,14 +280,14 @@ def test_the_folder_goes_with_the_model(patched: pytest.MonkeyPatch) -> None:
 def test_a_real_folder_of_such_a_name_is_read(tmp_path: Path) -> None:
     """Random weights stand in for nobody's own."""
     folder = tmp_path / "synthetic:qwen3-embedding-0.6b"
-    shutil.copytree(harness.FIXTURES / "tiny-qwen3", folder)
-    own = embeddings.load(harness.FIXTURES / "tiny-qwen3").encode(["a"])
+    shutil.copytree(own_files.FIXTURES / "tiny-qwen3", folder)
+    own = embeddings.load(own_files.FIXTURES / "tiny-qwen3").encode(["a"])
     np.testing.assert_array_equal(embeddings.load(folder).encode(["a"]), own)
 
 
 def test_another_process_finds_it() -> None:
-    assert harness.source_of("synthetic:qwen3-embedding-8b") == "synthetic:qwen3-embedding-8b"
-    assert harness.name_of("synthetic:qwen3-embedding-8b") == "synthetic:qwen3-embedding-8b"
+    assert adapter.source_of("synthetic:qwen3-embedding-8b") == "synthetic:qwen3-embedding-8b"
+    assert adapter.name_of("synthetic:qwen3-embedding-8b") == "synthetic:qwen3-embedding-8b"
 
 
 @pytest.mark.parametrize("name", ["9b", "8b-3bit", "", "8B"])

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from embeddings.errors import FixtureError
-from embeddings.evaluation.tables import read_rows, tsv_dialect
-from embeddings.evaluation.tsv import dialect_of, tsv_lines
-from embeddings.projector import escape
-from tests import harness
+from embedding_gate.data.projector import escape
+from embedding_gate.data.rows import read_rows, tsv_dialect, tsv_notes
+from embedding_gate.data.tsv import dialect_of, tsv_lines
+from embedding_gate.errors import FixtureError
 
 HEADER = ["category", "text"]
 ESCAPES = r"\t, \n, \r and \\ were read as escapes; where they are text, write JSONL"
@@ -47,7 +46,7 @@ def test_dialects(lines: Sequence[str], texts: Sequence[str], said: str, end: st
     file.write_bytes(end.join(["Category\tText", *lines, ""]).encode())
     assert texts_of(file) == [text.replace("\n", end) if said == QUOTES else text for text in texts]
     assert tsv_dialect(file) == said
-    assert harness.tsv_notes(file) == ([f"  texts.tsv: {said}"] if said else [])
+    assert tsv_notes(file) == ([f"  texts.tsv: {said}"] if said else [])
 
 
 def test_a_quoted_header_is_a_sign(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests import harness
+from embedding_gate import own_files
 from tests.faults.workers import begun
 from tests.unit.stuck import deaf
 
@@ -37,7 +37,7 @@ def running(*command: str) -> Iterator["subprocess.Popen[str]"]:
     """Run Python in a session of its own. All its processes hold the pipe that stdout is."""
     process = subprocess.Popen(
         [sys.executable, "-u", *command],
-        cwd=harness.ROOT,
+        cwd=own_files.ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -122,9 +122,9 @@ def test_they_end_with_a_parent_that_is_killed() -> None:
 def test_the_new_process_ends_with_who_asks() -> None:
     """Whatever it is at."""
     code = (
-        "import io; from tests import elsewhere; from tests.unit.stuck import stuck\n"
-        "elsewhere.answer = lambda asked, to: stuck(asked)\n"
-        "elsewhere.main()\n"
+        "from embedding_gate import worker; from tests.unit.stuck import stuck\n"
+        "worker.answer = lambda asked, to: stuck(asked)\n"
+        "worker.main()\n"
     )
     with running("-c", code) as process:
         assert process.stdin is not None

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from embeddings.evaluation.gate import Gate
-from embeddings.report.record import make_record, model_as_data
-from embeddings.report.vectors import NOTHING
-from tests.pull_request import trees
+from embedding_gate.pull_request import trees
+from embedding_gate.report.record import make_record, model_as_data
+from embedding_gate.report.vectors import NOTHING
+from embedding_gate.verdicts.gate import Gate
 
 MADE = {
     "when": "2026-01-01T00:00:00Z",
@@ -70,7 +70,8 @@ def pytest_sessionfinish(session):
 FILES = {
     "embeddings/__init__.py": "def encode():\n    return 1.0\n",
     "embeddings/catalog.py": 'DEFAULT_MODEL = "toy"\n',
-    "embeddings/evaluation/__init__.py": "",
+    "embedding_gate/__init__.py": "",
+    "embedding_gate/verdicts/__init__.py": "",
     "conftest.py": CONFTEST,
     "pyproject.toml": '[project]\nname = "toy"\n[tool.pytest.ini_options]\nmarkers = ["quality: the gate"]\n',
     "fixtures/thresholds.toml": '[[bar]]\ncheck = ["parity", "norm"]\nmodel = "toy"\nat_most = 2.0\n',

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import embeddings
+from embedding_gate import adapter, own_files, session
+from embedding_gate.metrics.similarity import unit
+from embedding_gate.subjects.embedded import Baseline
+from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.protocols import Encoder
+from embedding_gate.subjects.recorded import Recorded
+from embedding_gate.verdicts.gate import Gate
 from embeddings.catalog import DEFAULT_MODEL
-from embeddings.evaluation.embed import Baseline
-from embeddings.evaluation.encoder import Encoder
-from embeddings.evaluation.gate import Gate
-from embeddings.evaluation.recorded import Recorded
-from embeddings.evaluation.similarity import unit
-from embeddings.evaluation.subject import Subject
 from embeddings.models import Bert
-from tests import harness
 from tests.faults.blind.world import Change, World
 from tests.reference.bars import in_bits
 
@@ -71,7 +71,7 @@ class Perturbed:
 
 @cache
 def _subject() -> Subject:
-    return harness.open_subject(DEFAULT_MODEL)
+    return adapter.open_subject(DEFAULT_MODEL)
 
 
 _kept: dict[tuple[str | None, str], Any] = {}
@@ -95,25 +95,25 @@ def world() -> World:
 def embedded(change: Change) -> Judged:
     """The embedded model, with all that is known of it."""
     subject = _with(change)
-    return subject, harness.open_gate(subject)
+    return subject, session.open_gate(subject)
 
 
 def yours(change: Change) -> Judged:
     """The same vectors as those of a model without goldens and bars, beside the embedded one."""
     subject = _unknown(change)
-    return subject, harness.open_gate(subject)
+    return subject, session.open_gate(subject)
 
 
 def better(change: Change) -> Judged:
     """The same, beside a baseline that is worse than the model: the embedded one in 3 bits."""
     subject = replace(_unknown(change), baseline=_in_3_bits())
-    return subject, harness.open_gate(subject)
+    return subject, session.open_gate(subject)
 
 
 def recorded(change: Change) -> Judged:
     """The vectors of the topics alone, recorded, and no model to ask."""
     found = Recorded(YOURS, _unknown(change).topics)
-    return found, harness.open_recorded_gate(found)
+    return found, session.open_recorded_gate(found)
 
 
 def _with(change: Change) -> Subject:
@@ -139,7 +139,7 @@ def _in_3_bits() -> Baseline:
     assert isinstance(encoder.model, Bert)
     weights = encoder.model.weights
     encoder.model.weights = {name: in_bits(weight, 3) for name, weight in weights.items()}
-    sets = harness.sets()
+    sets = own_files.sets()
     baseline = Baseline("MiniLM in 3 bits", "3 bits", None, lambda: encoder)
     known = {one.sha256: baseline.embed(one) for one in (sets.topics, sets.pairs, sets.retrieval)}
     baseline.embed = lambda labelled: known[labelled.sha256]  # type: ignore[method-assign]
@@ -152,12 +152,12 @@ def red(column: str, change: Change, first: str = "", *, quick: bool = False) ->
     quick: only those that compare with the baseline and goldens.
     """
     judged, gate = COLUMNS[column](change)
-    tests = harness.recorded_tests() if isinstance(judged, Recorded) else harness.live_tests()
+    tests = session.recorded_tests() if isinstance(judged, Recorded) else session.live_tests()
     names = [name for name in tests if name.removeprefix("test_") not in HELD and "published" not in name]
     if quick:
         names = [name for name in names if name.endswith(QUICK)]
     for name in sorted(names, key=lambda name: (name != first, not name.endswith(QUICK))):
-        subject = judged.topics if harness.needs(tests[name]) == "topics" else judged
+        subject = judged.topics if session.needs(tests[name]) == "topics" else judged
         try:
             with gate.claim(name):
                 tests[name](subject, gate)

@@ -10,7 +10,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation.similarity import unit
+from embedding_gate.metrics.similarity import unit
 from tests.faults.blind.smooth import constant, mixed_map
 from tests.faults.blind.world import Change, Family, Floats, Make, World, key
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from embeddings.evaluation import resampling
+from embedding_gate.metrics import resampling
 from tests.faults.blind.world import Change, Family, Floats, World
 
 __all__ = ["families"]

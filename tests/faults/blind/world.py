@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.evaluation.ranking import ndcg, rank
-from embeddings.evaluation.retrieval import Retrieval
-from embeddings.evaluation.similarity import unit
+from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.metrics.ranking import ndcg, rank
+from embedding_gate.metrics.similarity import unit
 
 __all__ = ["Change", "Family", "Make", "World", "key"]
 

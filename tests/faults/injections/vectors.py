@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests import harness
+from embedding_gate import own_files
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
     change_vectors,
@@ -128,7 +128,7 @@ def zeros_under_load(patch: Patch) -> None:
     kills=("retrieval parity", "edited texts"),
 )
 def two_passages_exchanged(patch: Patch) -> None:
-    one, other, *_ = harness.slice_of_sets().retrieval.passages()
+    one, other, *_ = own_files.slice_of_sets().retrieval.passages()
     partner = {one: other, other: one}
 
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:

@@ -1,0 +1,182 @@
+"""The library that is judged, as the gate sees it: the one place that touches it, but for the worker."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import embeddings
+from embedding_gate.data.checkpoint import float_type
+from embedding_gate.data.goldens import identify
+from embedding_gate.data.rows import tsv_notes
+from embedding_gate.errors import FixtureError, GateError
+from embedding_gate.metrics.differences import differences
+from embedding_gate.own_files import FIXTURES, OWN, Options, bars_of, golden, hashes, sets, texts
+from embedding_gate.subjects.embedded import Baseline
+from embedding_gate.subjects.live import ENCODERS, Subject
+from embedding_gate.subjects.protocols import Encoder
+from embedding_gate.worker import Elsewhere
+from embeddings.blas import mx
+from embeddings.catalog import CATALOG
+from embeddings.embedder import Embedder
+from embeddings.folder import find_folder
+from embeddings.models import Bert, Decoder
+from embeddings.synthetic import PREFIX
+
+ERRORS = (GateError, embeddings.EmbeddingsError)  # what ends a run in one line
+LONGEST = 512  # tokens of a text that the gate gives a model: what reads more is judged cut off there
+
+
+def name_of(model: str) -> str:
+    """Name a model by what was asked for and by its files; what the library calls it does not matter."""
+    if model in CATALOG or is_synthetic(model):
+        return model
+    folder = find_folder(model).path
+    name = identify(folder, FIXTURES / "golden")
+    if name == folder.resolve().name and not Path(model).expanduser().is_dir():
+        return model.partition("@")[0].rpartition("/")[2]  # of the hub, where a folder has a commit's name
+    return name
+
+
+def source_of(model: str) -> str:
+    """Tell where a model comes from, as a process that starts elsewhere can find it."""
+    here = model not in CATALOG and Path(model).expanduser().is_dir()
+    return str(Path(model).expanduser().resolve()) if here else model
+
+
+def is_synthetic(model: str) -> bool:
+    """Whether a model is asked for that has the shapes of a real one and random weights."""
+    return model.startswith(PREFIX)
+
+
+def open_baseline(model: str | None) -> Baseline | None:
+    """Open the model that others must not be worse than.
+
+    The library that encodes for it may itself be broken. So it is held against its goldens first.
+    """
+    if model is None:
+        return None
+    name, source = name_of(model), source_of(model)
+    known = golden(name)
+    if known is None:
+        find_folder(model)  # that it is missing must not wait until it is needed
+
+    def open_encoder() -> Encoder:
+        encoder = embeddings.load(model)
+        if known is not None:
+            rows = [row for row, kind in enumerate(texts().kinds) if kind in ("word", "sentence")]
+            found = encoder.encode([texts().texts[row] for row in rows])
+            stray = differences(list(found), list(known.vectors[rows])).max()
+            bar = bars_of(name, hashes(sets()), OWN, precision_of(model))["parity"]
+            if bar.judge(stray).red:
+                raise FixtureError(
+                    f"--baseline {model}",
+                    f"strays from its goldens by {stray:.2g} (bar {bar.at_most:g}): no measure",
+                    mend="run pytest -m quality on it, and mend the library",
+                )
+        return encoder
+
+    return Baseline(name, source, known, open_encoder)
+
+
+def open_subject(
+    model: str, options: Options = OWN, *, variant: tuple[str, str, int] | None = None
+) -> Subject:
+    """Load a model for judgement. variant: the fault and seed that a new process must be like this one in."""
+    labelled = sets(options)
+    encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
+    notes = []
+    if encoder.max_tokens > LONGEST:
+        notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
+        encoder = encoder.cut_at(LONGEST)
+    name, source = name_of(model), source_of(model)
+    known = golden(name)
+    random = is_synthetic(model) or (known is not None and known.random)
+    if known is not None and known.recipe != options.recipe:
+        known = None
+    asked = {
+        "model": source,
+        "variant": variant,
+        "recipe": options.recipe,
+        "max_tokens": encoder.max_tokens,
+        "device": options.device,
+        "precision": options.precision,
+    }
+
+    baseline = open_baseline(options.baseline)
+    notes += [baseline.note] if baseline else []
+    gates = sets()
+    notes += [
+        f"  {name}: SHA-256 {of.sha256}"
+        for name, of, usual in (
+            ("topics", labelled.topics, gates.topics),
+            ("pairs", labelled.pairs, gates.pairs),
+            ("retrieval", labelled.retrieval, gates.retrieval),
+        )
+        if of.sha256 != usual.sha256
+    ]
+    notes += tsv_notes(options.topics, options.pairs, options.retrieval / "qrels" / "test.tsv")
+    return Subject(
+        name,
+        source,
+        encoder,
+        texts(),
+        known,
+        lambda some: encode_elsewhere({**asked, "texts": some}),
+        embeddings.VectorCache,
+        lambda: changed(encoder),
+        whole,
+        peak_memory,
+        labelled,
+        baseline,
+        embeddings.InputError,
+        embeddings.TruncationWarning,
+        recipe=options.recipe,
+        precision=precision_of(model, options),
+        random=random,
+        notes=notes,
+    )
+
+
+def encode_elsewhere(asked: dict[str, Any]) -> NDArray[np.float32]:
+    """Encode in a new process, which has drawn its own hash seed and has seen nothing before."""
+    with Elsewhere() as process:
+        return process.encode(asked)
+
+
+def peak_memory(call: Callable[[], object]) -> int:
+    """Return the bytes that MLX's device holds at the peak of a call, beyond those that it holds before."""
+    mx.clear_cache()
+    held = mx.get_active_memory()
+    mx.reset_peak_memory()
+    call()
+    return mx.get_peak_memory() - held
+
+
+def changed(encoder: Embedder) -> Embedder:
+    """Return the same model with one weight doubled, the scale of its first norm; all others are shared."""
+    weights = dict(encoder.model.weights)
+    name = next(name for name in weights if name.lower().endswith("norm.weight"))
+    weights[name] = 2 * weights[name]
+    mx.eval(weights[name])
+    if isinstance(encoder.model, Bert):
+        model: Bert | Decoder = Bert(encoder.model.config, weights)
+    else:
+        model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
+
+
+def precision_of(model: str, options: Options = OWN) -> str:
+    """Name what a model is computed in: what was asked for, or what embeddings.load promises."""
+    if options.precision:
+        return options.precision
+    if mx.default_device().type == mx.DeviceType.cpu:
+        return "float32"
+    if is_synthetic(model):
+        return "bfloat16"
+    folder = find_folder(model).path
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    return "float32" if kind in ENCODERS else float_type(folder)

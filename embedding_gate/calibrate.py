@@ -1,0 +1,162 @@
+"""Bars of the semantic checks, from goldens: ``make bars`` prints them, ``--calibrate`` writes them.
+
+For each check: what the independent implementation's vectors give, and the middle 95 % of that when the
+texts are drawn anew with replacement. Where more is better the bar is the lower end; where neither more
+nor less is better (a broken model may have more cohesion than a right one) it is both ends.
+
+A broken model must not bless itself: the bars come from goldens, which the model must have met in the same
+run, and the run that wrote them is red, so that somebody reads what was written.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_gate import own_files, session
+from embedding_gate.checks.test_pairs import cosines
+from embedding_gate.checks.test_retrieval import ndcg_of
+from embedding_gate.data.labelled import Pairs, Topics
+from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.errors import FixtureError
+from embedding_gate.metrics import resampling
+from embedding_gate.metrics import similarity as sim
+from embedding_gate.metrics.ranking import spearman
+from embedding_gate.subjects.live import Sets, Subject
+from embedding_gate.verdicts.gate import Gate, check_name
+
+Floats = NDArray[np.float64]
+Bar = tuple[
+    str, float, Floats, bool, str
+]  # check, measured, draws, whether more is better, SHA-256 of the texts
+
+SOURCE = "goldens; 95 % of 1,999 bootstrap samples of the texts (make bars)"
+PARITY = (
+    "token ids",
+    "parity",
+    "hidden state parity",
+    "topics parity",
+    "pairs parity",
+    "retrieval parity",
+    "files",
+)
+CALIBRATED = (
+    "category similarity",
+    "cohesion",
+    "separation",
+    "topic auc",
+    "nearest neighbour",
+    "anisotropy",
+    "pairs",
+    "retrieval",
+)
+_TABLE = "[[bar]]\n"
+
+
+def of_topics(vectors: NDArray[np.float32], topics: Topics) -> Iterator[Bar]:
+    """Yield the bars of texts by topic."""
+    categories, sha256 = topics.categories, topics.sha256
+    weights = resampling.draw_weights(len(categories))
+    ones = np.ones(len(categories))
+    similarities = partial(sim.intra_category_similarities, vectors, categories)
+    drawn = [similarities(row) for row in weights]
+    for category, measured in similarities(ones).items():
+        draws = np.array([found.get(category, np.nan) for found in drawn])
+        yield f"category similarity: {category}", measured, draws, False, sha256
+    for name, statistic, more_is_better in (
+        ("cohesion", sim.cohesion, False),
+        ("separation", sim.separation, True),
+    ):
+        draws = np.array([statistic(vectors, categories, row) for row in weights])
+        yield name, statistic(vectors, categories), draws, more_is_better, sha256
+    auc = sim.topic_auc(vectors, categories)
+    yield "topic auc", auc, resampling.draw_aucs(vectors, categories), True, sha256
+    hits = sim.nearest_neighbour_hits(vectors, categories)
+    yield "nearest neighbour", float(hits.mean()), resampling.draw_means(hits), True, sha256
+    crowded = np.array([sim.anisotropy(vectors, row) for row in weights])
+    yield "anisotropy", sim.anisotropy(vectors), crowded, False, sha256
+
+
+def of_pairs(vectors: list[NDArray[np.float32]], pairs: Pairs) -> Iterator[Bar]:
+    """Yield the bar of graded pairs."""
+    found = cosines(vectors)
+    yield "pairs", spearman(found, pairs.grades), resampling.draw_spearman(found, pairs), True, pairs.sha256
+
+
+def of_retrieval(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> Iterator[Bar]:
+    """Yield the bar of a retrieval set."""
+    found = ndcg_of(vectors, retrieval)
+    yield "retrieval", float(found.mean()), resampling.draw_means(found), True, retrieval.sha256
+
+
+def of_sets(golden: Mapping[str, list[NDArray[np.float32]]], sets: Sets) -> Iterator[Bar]:
+    """Yield every semantic bar of a model with those goldens."""
+    yield from of_topics(golden[sets.topics.sha256][0], sets.topics)
+    yield from of_pairs(golden[sets.pairs.sha256], sets.pairs)
+    yield from of_retrieval(golden[sets.retrieval.sha256], sets.retrieval)
+
+
+def as_toml(bar: Bar, model: str, recipe: str = "declared") -> str:
+    """Write a bar as thresholds.toml holds it."""
+    check, measured, draws, more_is_better, fixture = bar
+    low, high = resampling.band(draws[np.isfinite(draws)])
+    lines = [f'check = "{check}"', f'model = "{model}"']
+    lines += [f'recipe = "{recipe}"'] if recipe != "declared" else []
+    lines += [f"at_least = {low:.4g}"] + ([] if more_is_better else [f"at_most = {high:.4g}"])
+    lines += [f"measured = {measured:.6g}", f"band = [{low:.4g}, {high:.4g}]"]
+    lines += [f'source = "{SOURCE}"', f'fixture = "{fixture}"']
+    return _TABLE + "\n".join(lines) + "\n"
+
+
+def calibrate(subject: Subject, gate: Gate, path: Path = own_files.THRESHOLDS) -> list[str]:
+    """Write a model's semantic bars in place of those that it has, and return the diff.
+
+    Raises:
+        FixtureError: the model may not have bars, because it was not shown to be right in this very run; or
+            the file cannot be written.
+
+    """
+    _check(subject, gate)
+    assert subject.golden is not None
+    bars = list(of_sets(subject.golden.sets, subject.sets))
+    fixtures = {bar[-1] for bar in bars}
+    before = path.read_text(encoding="utf-8")
+    head, *tables = before.split(_TABLE)
+    kept = [table for table in tables if not _replaced(table, subject, fixtures)]
+    new = [as_toml(bar, subject.name, subject.recipe) for bar in bars]
+    old = (head + "".join(_TABLE + table for table in kept)).rstrip("\n")
+    after = "\n\n".join([old, *(text.rstrip("\n") for text in new)]) + "\n"
+    scratch = path.with_name(f".{path.name}.new")
+    try:
+        scratch.write_text(after, encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise FixtureError(path, f"cannot be written ({error.strerror})", mend="make room for it") from error
+    names = (f"{path.name} before", f"{path.name} after")
+    return list(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
+
+
+def _check(subject: Subject, gate: Gate) -> None:
+    """Refuse a model that was not held against goldens, or failed a check that is not calibrated."""
+    outcomes = {verdict.check: verdict.outcome for verdict in gate.verdicts}
+    unproven = [check for check in PARITY if outcomes.get(check) != "pass"]
+    expected = {check_name(name) for name in session.live_tests(subject.recipe)}
+    not_run = sorted(expected - gate.claims)
+    red = [verdict.check for verdict in gate.red if verdict.check.partition(":")[0] not in CALIBRATED]
+    if wrong := [*unproven, *not_run, *red]:
+        raise FixtureError(
+            f"--calibrate: {subject.name}",
+            f"was not shown to be right in this run: {', '.join(dict.fromkeys(wrong))}",
+            mend="run make reference on its folder, mend what is red, and run the whole gate",
+        )
+
+
+def _replaced(table: str, subject: Subject, fixtures: set[str]) -> bool:
+    entry = tomllib.loads(table)
+    of_this = (entry["model"], entry.get("recipe", "declared")) == (subject.name, subject.recipe)
+    return of_this and "band" in entry and entry.get("fixture") in fixtures

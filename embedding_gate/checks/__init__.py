@@ -1,0 +1,1 @@
+"""The checks: one claim about the model per test."""

@@ -1,0 +1,136 @@
+"""A text's vector does not depend on the texts that it is encoded with.
+
+Most published faults of embedding servers live here: padding that leaks into the mean, a last token
+looked for at the wrong place, masks left out when they seem needless, results in another order.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, target
+from hypothesis import strategies as st
+
+from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+ROWS, QUANTIZED_ROWS = 3_300, 33_000  # of one padded batch: quantized kernels were wrong past 32,768
+PAIRS = 3  # of texts that are padded to the greatest length
+SEARCH = settings(
+    max_examples=16, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+class Broken(Exception):
+    """The invariance does not hold."""
+
+
+def mixture(subject: Subject, first: int = 0) -> list[str]:
+    """Pick short texts of many kinds, in no order of length."""
+    return subject.texts.of_kind("word", "sentence", "script", "format", "hostile")[first::13]
+
+
+def twins(subject: Subject) -> list[str]:
+    """Pick texts that are alike but for case, white space, an accent, a sign, or what comes last."""
+    long = subject.texts.of_kind("paragraph")[0]
+    return ["apples", "Apples", " apples", "\u00e4pples", "apples.", long, f"{long} Apples."]
+
+
+def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
+    """Large batches, padded to the greatest length of all, give what each text gives alone.
+
+    Two of one shape: the second must not be taken for the first.
+    """
+    pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[:PAIRS]
+    worst = 0.0
+    for few in zip(*pairs, strict=True):
+        texts = [*few, subject.text_of(subject.encoder.max_tokens)]
+        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())
+    gate.require(float(worst))
+
+
+def test_alike_texts(subject: Subject, gate: Gate) -> None:
+    """Texts that are nearly the same get each its own vector, beside the others."""
+    texts = twins(subject)
+    gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
+
+
+def test_permuted(subject: Subject, gate: Gate) -> None:
+    """Vectors come back in input order, whatever it is."""
+    texts = mixture(subject)
+    order = np.random.default_rng(0).permutation(len(texts))
+    permuted = subject.encoder.encode([texts[index] for index in order])
+    straight = subject.vectors_of(texts)
+    gate.require(differences(list(permuted), [straight[index] for index in order]).max())
+
+
+def test_batch_budget(subject: Subject, gate: Gate) -> None:
+    """Any budget gives the same vectors in the same order, one below a text's length too."""
+    texts = [*mixture(subject), subject.text_of(96)]
+    expected = subject.alone(texts)
+    found = [subject.encoder.encode(texts, batch_tokens=budget) for budget in (64, 100, 300)]
+    worst = [differences(list(vectors), expected).max() for vectors in found]
+    gate.require(float(np.max(worst)))
+
+
+def test_many_texts(subject: Subject, gate: Gate) -> None:
+    """One batch of thousands of texts, with repeats, gives a vector for each."""
+    words = subject.texts.of_kind("word")
+    lengths = subject.encoder.count_tokens(words)
+    few = np.argsort(lengths, kind="stable")[:5]
+    many = -(-(QUANTIZED_ROWS if subject.quantized else ROWS) // int(lengths[few[-1]]))
+    texts = [words[row] for row in np.random.default_rng(0).choice(few, size=many)]
+    vectors = subject.encoder.encode(texts, batch_tokens=1 << 20)
+    gate.require(differences(list(vectors), subject.alone(texts)).max())
+
+
+def test_equal_lengths(subject: Subject, gate: Gate) -> None:
+    """Texts of equal length, which need no padding, give what each gives alone."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    for text, length in zip(
+        subject.texts.texts, subject.encoder.count_tokens(subject.texts.texts), strict=True
+    ):
+        groups[int(length)].append(text)
+    texts = max(groups.values(), key=len)[:16]
+    gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
+
+
+def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
+    """A longest text that fills a kernel's tile exactly changes nothing for it or its neighbours."""
+    worst = 0.0
+    for tokens in (32, 128):
+        texts = [subject.text_of(tokens), subject.text_of(tokens - 1), *subject.texts.of_kind("sentence")[:2]]
+        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())
+    gate.require(float(worst))
+
+
+def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
+    """Hypothesis looks for a list of texts, of any characters, that breaks the invariance."""
+    anything = st.text("ab Zé9.,\n\t\x00ß\u0301\u200d中日अשع🙂👩[]#", max_size=40)
+    some = st.one_of(anything, st.sampled_from(subject.texts.texts[:120]))
+    bound = gate.bound()
+    last: tuple[float, list[str]] = (0.0, [])
+    worst = 0.0
+
+    @SEARCH
+    @given(st.lists(some, min_size=2, max_size=6))
+    def search(texts: list[str]) -> None:
+        nonlocal last, worst
+        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        difference = float(differences(list(mixed), subject.alone(texts)).max())
+        last = (difference, texts)
+        if not difference <= bound:  # NaN too; hypothesis then shrinks the list
+            raise Broken
+        worst = max(worst, difference)
+        target(difference)
+
+    try:
+        search()
+    except Broken:  # the last list tried is the smallest that fails
+        gate.require(last[0], evidence=f"smallest list: {last[1]!r}")
+    else:
+        gate.require(worst)

@@ -1,0 +1,69 @@
+"""The same text gives the same vector: again, in another thread, in another process."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr
+from io import StringIO
+
+import numpy as np
+import pytest
+
+from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+ROUNDS, TEXTS = 2, 5  # of each thread
+
+
+def sample(subject: Subject) -> list[str]:
+    """Pick eight or so short texts of many kinds."""
+    short = subject.texts.of_kind("word", "sentence", "script", "format")
+    return short[:: max(1, len(short) // 8)]
+
+
+def test_repeated(subject: Subject, gate: Gate) -> None:
+    """A second call gives the same vectors."""
+    texts = sample(subject)
+    first, second = subject.encoder.encode(texts), subject.encoder.encode(texts)
+    gate.require(differences(list(first), list(second)).max())
+
+
+def test_threads(subject: Subject, gate: Gate) -> None:
+    """Eight threads that share the model, each with texts of its own, get the vectors that one alone gets."""
+    pool_of_texts = subject.texts.of_kind("word", "sentence", "script", "format")
+
+    def worst_of(seed: int) -> float:
+        random, worst = np.random.default_rng(seed), 0.0
+        for _ in range(ROUNDS):
+            texts = [pool_of_texts[index] for index in random.integers(len(pool_of_texts), size=TEXTS)]
+            found = subject.encoder.encode(texts, batch_tokens=64)
+            worst = np.maximum(worst, differences(list(found), subject.vectors_of(texts)).max())
+        return float(worst)
+
+    with ThreadPoolExecutor(8) as pool:
+        gate.require(np.max(list(pool.map(worst_of, range(8)))))
+
+
+def test_no_side_effects(subject: Subject, gate: Gate) -> None:
+    """A call leaves its texts and earlier results alone, and a progress bar changes nothing."""
+    texts = sample(subject)
+    given, first = list(texts), subject.encoder.encode(texts)
+    kept = first.copy()
+    with redirect_stderr(StringIO()):
+        second = subject.encoder.encode(texts[::-1], progress=True)[::-1]
+    broken = {
+        "the texts were changed": texts != given,
+        "an earlier result was overwritten": not np.array_equal(first, kept),
+        "a progress bar changes the result": not differences(list(second), list(kept)).max() < 1e-5,
+        "not float32": first.dtype != np.float32,
+    }
+    failed = [name for name, is_broken in broken.items() if is_broken]
+    gate.require(len(failed), evidence=", ".join(failed))
+
+
+def test_new_process(subject: Subject, gate: Gate) -> None:
+    """A new Python process gives the same vectors."""
+    texts = sample(subject)
+    gate.require(
+        differences(list(subject.encode_elsewhere(texts)), list(subject.encoder.encode(texts))).max()
+    )

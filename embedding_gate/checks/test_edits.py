@@ -1,0 +1,108 @@
+"""A small edit moves a vector a little: no other text comes nearer than the text itself."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embedding_gate.data.labelled import Part
+from embedding_gate.metrics.resampling import sample
+from embedding_gate.metrics.similarity import folded, unit
+from embedding_gate.subjects.embedded import embed_part
+from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.protocols import Encoder
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+MOST = 600  # texts of a part that are compared
+BESIDE_GOLDENS = 48  # texts of a part that are edited where goldens already hold every vector of it
+AT_ONCE = 16  # texts that are edited in the second place together
+ALIKE = 0.5  # a text that shares so many runs of three letters says nearly the same: no stranger
+
+
+def edited(text: str, share: int) -> str:
+    """Set a comma after the first of so many shares of the words."""
+    words = text.split()
+    at = max(1, len(words) // share)
+    return f"{' '.join(words[:at])}, {' '.join(words[at:])}".strip()
+
+
+def strangers(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Mark the pairs (N, N) of texts that do not say nearly the same."""
+    runs = [{of[at : at + 3] for at in range(max(len(of) - 2, 1))} for of in map(folded, texts)]
+    column = {run: number for number, run in enumerate(set().union(*runs))}
+    has = np.zeros((len(texts), len(column)), dtype=np.float32)
+    for row, of in enumerate(runs):
+        has[row, [column[run] for run in of]] = 1
+    shared, sizes = has @ has.T, has.sum(axis=1)
+    return np.asarray(shared <= ALIKE * (sizes[:, None] + sizes - shared))
+
+
+def moved(
+    vectors: NDArray[np.floating],
+    edited: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    apart: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return how far each edit went (E,): its distance (1 - cosine) from its text over that from the next.
+
+    vectors: (N, D) of the texts. edited: (E, D) of those numbered ``rows``. apart: (N, N) marks strangers.
+    1 or more where a stranger is as near as the text itself.
+    """
+    cosines = unit(edited) @ unit(vectors).T
+    nearest = np.where(apart[rows], cosines, -1.0).max(axis=1)
+    own = cosines[np.arange(len(rows)), rows]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((1 - own) / (1 - nearest))
+
+
+def farthest(
+    first: NDArray[np.float64], second: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+) -> tuple[float, int]:
+    """Return the greatest distance, and whose it is; a text's distance is the smaller one of its two edits.
+
+    first: (E,) of the one edit. second: gives (K,) of the other, and is asked only for texts that may be
+    the farthest. NaN is the greatest.
+    """
+    order = np.argsort(-np.nan_to_num(first, nan=np.inf), kind="stable")
+    worst, whose = 0.0, 0
+    for start in range(0, len(order), AT_ONCE):
+        some = order[start : start + AT_ONCE]
+        if first[some[0]] <= worst or np.isnan(worst):
+            break  # no text after this one can be farther
+        nearer = np.minimum(first[some], second(some))
+        if not nearer.max() <= worst:
+            worst, whose = float(nearer.max()), int(some[np.argmax(nearer)])
+    return worst, whose
+
+
+def farthest_of(encoder: Encoder, part: Part, vectors: NDArray[np.float32], most: int) -> tuple[float, int]:
+    """Return the greatest distance of an edited text of a part, and the text's number.
+
+    most: how many of the texts are edited; the strangers are all that are compared.
+    """
+    rows = sample(part.count, MOST)
+    kept = set(rows.tolist())
+    texts = [text for row, text in enumerate(part.texts) if row in kept]
+    apart, chosen = strangers(texts), sample(len(texts), most)
+
+    def distances(some: NDArray[np.int64], share: int) -> NDArray[np.float64]:
+        changed = [edited(texts[row], share) for row in some]
+        found = embed_part(encoder, Part(part.name, changed, len(changed), part.role))
+        return moved(vectors[rows], found, some, apart)
+
+    far, whose = farthest(distances(chosen, 4), lambda some: distances(chosen[some], 2))
+    return far, int(rows[chosen[whose]])
+
+
+def test_edited_texts(subject: Subject, gate: Gate) -> None:
+    """A comma among its words leaves a text nearer to itself than to any stranger, in one place of two."""
+    worst, where = 0.0, "all alike"
+    for found in (subject.topics, subject.pairs, subject.retrieval):
+        most = MOST if found.golden is None else BESIDE_GOLDENS
+        for part, vectors in zip(found.labelled.parts, found.vectors, strict=True):
+            far, row = farthest_of(subject.encoder, part, vectors, most)
+            if not far <= worst:
+                worst, where = far, f"{part.name} {row + 1}"
+    gate.require(worst, evidence=f"worst: {where}")

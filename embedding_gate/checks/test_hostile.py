@@ -1,0 +1,56 @@
+"""Hostile input either works or is refused by an error that says where and why."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedding_gate.metrics.differences import norm_error
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+MEGABYTE = 1_000_000
+
+
+def works(subject: Subject, texts: list[str]) -> bool:
+    """Whether there is one finite vector of length 1 for each text."""
+    vectors = subject.encoder.encode(texts)
+    return vectors.shape == (len(texts), subject.encoder.dimension) and bool(
+        (norm_error(vectors) < 1e-4).all()
+    )
+
+
+def refused(subject: Subject, texts: Any, where: str) -> bool:
+    """Whether the call is refused by an error that names the place."""
+    try:
+        subject.encoder.encode(texts)
+    except subject.refusal as error:
+        return str(error).startswith(where)
+    return False
+
+
+def test_hostile_texts(subject: Subject, gate: Gate) -> None:
+    """Empty, blank, NUL, surrogates, megabytes, and things that are no texts at all."""
+    cases: dict[str, Callable[[], bool]] = {
+        "no texts": lambda: works(subject, []),
+        "every hostile text of the fixture": lambda: works(subject, subject.texts.of_kind("hostile")),
+        "an empty text among others": lambda: works(subject, ["one", "", "two", "   ", "\x00"]),
+        "a megabyte": lambda: works(subject, ["word " * (MEGABYTE // 5)]),
+        "one endless word": lambda: works(subject, ["x" * 100_000, "short"]),
+        "a lone surrogate": lambda: refused(subject, ["fine", "bad \ud800 text"], "texts[1]:"),
+        "half an emoji": lambda: refused(subject, ["\udc00"], "texts[0]:"),
+        "a string for a list": lambda: refused(subject, "text", "texts:"),
+        "a number among texts": lambda: refused(subject, ["fine", 7], "texts[1]:"),
+        "None among texts": lambda: refused(subject, [None], "texts[0]:"),
+    }
+    failed = [name for name, case in cases.items() if not _holds(case)]
+    gate.require(len(failed), evidence=", ".join(failed) or f"all {len(cases)} cases")
+
+
+def _holds(case: Callable[[], bool]) -> bool:
+    try:
+        return bool(np.all(case()))
+    except Exception:  # noqa: BLE001  (a crash is what the check looks for)
+        return False

@@ -1,0 +1,59 @@
+"""A text far longer than those that the gate cuts is read to its end, in memory that bears it."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from embedding_gate.data.goldens import LONG_TOKENS
+from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.protocols import Encoder
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+LENGTH = LONG_TOKENS  # twice what the gate gives a model otherwise
+
+
+def long_text(subject: Subject, tokens: int) -> tuple[Encoder, str]:
+    """Return the model reading to that limit, and a text of exactly so many tokens."""
+    encoder = subject.whole.cut_at(tokens)
+    return encoder, replace(subject, encoder=encoder).text_of(tokens)
+
+
+def test_memory_of_long_texts(subject: Subject, gate: Gate) -> None:
+    """A text twice as long takes about twice the device's memory at most, not four times as much."""
+    if subject.whole.max_tokens < 2 * LENGTH:
+        return gate.uncalibrated(f"reads no more than {subject.whole.max_tokens} tokens")
+    if not subject.causal:
+        return gate.uncalibrated("tokens that read both ways are computed all at once")
+    subject.whole.encode(["warm"])  # what only a first call allocates is no part of it
+    peaks = []
+    for tokens in (LENGTH, 2 * LENGTH):
+        encoder, text = long_text(subject, tokens)
+        peaks.append(subject.peak_memory(partial(encoder.encode, [text])))
+    evidence = " and ".join(f"{peak / 1e6:.1f} MB" for peak in peaks)
+    return gate.require(peaks[1] / peaks[0], evidence=f"{evidence} at {LENGTH} and {2 * LENGTH} tokens")
+
+
+def test_long_reach(subject: Subject, gate: Gate) -> None:
+    """Two words exchanged at the beginning of a long text give another vector.
+
+    The text stays as long, so that no token moves to another step or tile.
+    """
+    if subject.whole.max_tokens < LENGTH:
+        return gate.uncalibrated(f"reads no more than {subject.whole.max_tokens} tokens")
+    encoder, text = long_text(subject, LENGTH)
+    first, second, third, *rest = text.split()
+    vectors = encoder.encode([text, " ".join([first, third, second, *rest])])
+    return gate.require(float(np.linalg.norm(vectors[1] - vectors[0])))
+
+
+def test_long_parity(subject: Subject, gate: Gate) -> None:
+    """No component of a long text's vector strays from the golden one."""
+    if subject.golden is None or subject.golden.long is None:
+        return gate.uncalibrated("no golden vector of a long text")
+    text, vector = subject.golden.long
+    found = subject.whole.cut_at(LENGTH).encode([text])
+    return gate.require(differences(list(found), [vector]).max())

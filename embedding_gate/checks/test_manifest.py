@@ -1,0 +1,39 @@
+"""The files are the ones that were meant, and every weight of them is in use."""
+
+import numpy as np
+import pytest
+
+from embedding_gate.data.checkpoint import read_checkpoint, rounded
+from embedding_gate.data.goldens import sha256_of
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+
+
+def test_files(subject: Subject, gate: Gate) -> None:
+    """The model's files hash to what the goldens were made from."""
+    if subject.golden is None:
+        return gate.uncalibrated("no goldens, so no hashes to compare with")
+    other = [
+        name
+        for name, expected in subject.golden.files.items()
+        if sha256_of(subject.encoder.path / name) != expected
+    ]
+    return gate.require(len(other), evidence=f"other files: {', '.join(other)}")
+
+
+def test_weights(subject: Subject, gate: Gate) -> None:
+    """Each weight of the checkpoint is in memory, value for value, or on the list of unused ones."""
+    checkpoint = read_checkpoint(subject.encoder.path)
+    if subject.random and not checkpoint:
+        return gate.uncalibrated("synthetic weights, of which there is no file")
+    parameters = subject.encoder.parameters()
+    used = checkpoint.keys() - subject.encoder.unused_weights
+    wrong = used ^ parameters.keys()
+    wrong |= {
+        name
+        for name in used & parameters.keys()
+        if not np.array_equal(parameters[name], rounded(checkpoint[name], subject.precision))
+    }
+    return gate.require(len(wrong), evidence=f"not as in the file: {', '.join(sorted(wrong)[:3])}")

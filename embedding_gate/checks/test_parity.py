@@ -1,0 +1,65 @@
+"""An independent implementation gives the same tokens, hidden states and vectors.
+
+The largest difference decides. A cosine is too blunt: a small error in every component squares away.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from embedding_gate.metrics.differences import differences, worst_rows
+from embedding_gate.subjects.embedded import Embedded, L
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+NO_GOLDENS = "no goldens of this model from an independent implementation"
+NO_GOLDENS_OF_SET = "no goldens of this model on these texts"
+
+
+def require_parity(found: Embedded[L], gate: Gate, labels: Sequence[str] = ()) -> None:
+    """Ask that no component of any vector of a set strays from its goldens. labels: names of its texts."""
+    if found.golden is None:
+        return gate.uncalibrated(NO_GOLDENS_OF_SET)
+    parts = [
+        differences(list(vectors), list(golden))
+        for vectors, golden in zip(found.vectors, found.golden, strict=True)
+    ]
+    names = labels or [
+        f"{part.name} {row}" for part in found.labelled.parts for row in range(1, part.count + 1)
+    ]
+    worst = np.concatenate(parts)
+    marked = [name for name, worst_of_all in zip(names, worst_rows(worst), strict=False) if worst_of_all]
+    return gate.require(worst.max(), evidence=f"worst: {', '.join(marked[:3])}")
+
+
+def test_token_ids(subject: Subject, gate: Gate) -> None:
+    """Every text gives exactly the golden token ids."""
+    if subject.golden is None:
+        return gate.uncalibrated(NO_GOLDENS)
+    found = subject.encoder.tokenize(subject.texts.texts).ids
+    differ = differences(found, subject.golden.token_ids) != 0
+    lengths = [len(ids) for ids in subject.golden.token_ids]
+    differ |= subject.encoder.count_tokens(subject.texts.texts) != lengths
+    return gate.require(differ.sum(), evidence=f"texts: {subject.name_rows(differ)}")
+
+
+def test_parity(subject: Subject, gate: Gate) -> None:
+    """No component of any vector strays from the golden vectors."""
+    if subject.golden is None:
+        return gate.uncalibrated(NO_GOLDENS)
+    worst = differences(list(subject.vectors), list(subject.golden.vectors))
+    return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(worst_rows(worst))}")
+
+
+def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
+    """No component of any token's hidden state strays from the golden states, on their own scale."""
+    if subject.golden is None:
+        return gate.uncalibrated(NO_GOLDENS)
+    golden = subject.golden.hidden_states
+    scale = np.sqrt(np.mean(np.square(np.concatenate(golden).astype(np.float64))))
+    worst = differences(subject.hidden_states, golden) / scale
+    rows = np.zeros(len(subject.texts.ids), dtype=bool)
+    rows[subject.hidden_rows] = worst_rows(worst)
+    return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(rows)}")

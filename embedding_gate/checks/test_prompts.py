@@ -1,0 +1,37 @@
+"""A query carries its instruction and a document none, or whatever else the model was trained with."""
+
+import numpy as np
+import pytest
+
+from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+INSTRUCTION = "Instruct: {}\nQuery:{}"  # of every model that takes a task: those of the Qwen3-Embedding kind
+
+
+def test_prompts(subject: Subject, gate: Gate) -> None:
+    """With each of the model's prompts, texts give the golden token ids and vectors."""
+    if subject.golden is None or not subject.golden.prompts:
+        return gate.uncalibrated("no goldens with prompts")
+    worst = dict.fromkeys(subject.golden.prompts, np.inf)
+    for name in worst.keys() & set(subject.encoder.prompts):
+        golden = subject.golden.prompts[name]
+        texts = subject.texts.texts[: len(golden.vectors)]
+        if not differences(subject.encoder.tokenize(texts, prompt=name).ids, golden.token_ids).any():
+            worst[name] = differences(subject.encoder.encode(texts, prompt=name), golden.vectors).max()
+    name = max(worst, key=lambda name: (np.isnan(worst[name]), worst[name]))
+    return gate.require(worst[name], evidence=f"prompt {name!r}; infinite where its token ids differ")
+
+
+def test_task(subject: Subject, gate: Gate) -> None:
+    """A query with a task of the caller's own is the text that says so in full."""
+    encoder, task, texts = subject.encoder, "Find what is sold here", subject.texts.of_kind("word")[:5]
+    try:
+        found = encoder.encode(texts, prompt="query", task=task)
+    except subject.refusal:
+        return gate.uncalibrated("takes no task")
+    plain = "document" if "document" in encoder.prompts else None
+    expected = encoder.encode([INSTRUCTION.format(task, text) for text in texts], prompt=plain)
+    return gate.require(differences(list(found), list(expected)).max())

@@ -1,0 +1,117 @@
+"""Texts of one topic lie closer together than texts of two; judged from vectors alone, live or recorded.
+
+Cohesion by itself rewards collapse: a constant vector has the best of all. So it must lie where an
+independent implementation of the model puts it, and what tells topics apart stands beside it.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from embedding_gate.checks.test_parity import require_parity
+from embedding_gate.data.labelled import Topics
+from embedding_gate.metrics import resampling
+from embedding_gate.metrics import similarity as sim
+from embedding_gate.subjects.embedded import Embedded
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+SAME_VECTOR = 1e-4  # 1 - cosine
+TOO_FEW = "too few texts: perfect vectors would not be surely better than chance"
+NO_MEASURE = "the baseline is itself no better than chance on these texts: take others, or --baseline=none"
+
+
+def test_mean_norm(topics: Embedded[Topics], gate: Gate) -> None:
+    """The lengths have mean 1 and hardly stray, outliers included."""
+    gate.require(sim.mean_norm_error(topics.vectors[0]))
+
+
+def test_distinctness(topics: Embedded[Topics], gate: Gate) -> None:
+    """No two texts have the same vector but those that a tokenizer takes for the same."""
+    texts = topics.labelled.texts
+    shared = sim.shared_vectors(topics.vectors[0], [sim.folded(text) for text in texts], SAME_VECTOR)
+    if shared.any() and topics.tokenize is not None:
+        ids = topics.tokenize(texts).ids
+        shared &= sim.shared_vectors(topics.vectors[0], [str(row.tolist()) for row in ids], SAME_VECTOR)
+    marked = [topics.labelled.labels[row] for row in np.flatnonzero(shared)]
+    gate.require(len(marked), evidence=f"texts: {', '.join(marked[:3])}")
+
+
+def test_topics_parity(topics: Embedded[Topics], gate: Gate) -> None:
+    """No component of any vector strays from what an independent implementation gives for these texts."""
+    require_parity(topics, gate, topics.labelled.labels)
+
+
+def test_category_similarity(topics: Embedded[Topics], gate: Gate) -> None:
+    """Each topic's texts are as similar as an independent implementation finds them."""
+    found = sim.intra_category_similarities(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+
+
+def test_cohesion(topics: Embedded[Topics], gate: Gate) -> None:
+    """So are they on average over topics."""
+    found = sim.cohesion(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+
+
+def test_anisotropy(topics: Embedded[Topics], gate: Gate) -> None:
+    """The vectors do not crowd into one direction."""
+    gate.require_calibrated(sim.anisotropy(topics.vectors[0]), fixture=topics.labelled.sha256)
+
+
+def test_separation(topics: Embedded[Topics], gate: Gate) -> None:
+    """Texts of one topic are more similar than texts of two."""
+    found = sim.separation(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+
+
+def test_topic_auc(topics: Embedded[Topics], gate: Gate) -> None:
+    """A pair of one topic mostly has a higher cosine than a pair of two."""
+    auc = sim.topic_auc(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(auc, fixture=topics.labelled.sha256)
+
+
+def test_nearest_neighbour(topics: Embedded[Topics], gate: Gate) -> None:
+    """A text's nearest neighbour mostly has its topic."""
+    hits = sim.nearest_neighbour_hits(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(float(hits.mean()), fixture=topics.labelled.sha256)
+
+
+def test_topics_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
+    """Topics put on other texts at random hardly ever fit the vectors as well (p of a permutation test)."""
+    if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    return gate.require(resampling.chance_of_topics(topics.vectors[0], topics.labelled.categories))
+
+
+def test_texts_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
+    """Texts put on other vectors of their topic hardly ever agree as well with the baseline (Mantel)."""
+    if topics.baseline is None:
+        return gate.uncalibrated(topics.no_baseline)
+    categories, baseline = topics.labelled.categories, topics.baseline_vectors[0]
+    if resampling.least_p_of_texts(categories) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    found = resampling.chance_of_texts(topics.vectors[0], baseline, categories)
+    whole = found.pop("")
+    # One topic among many may agree less surely: it may be ten times as likely by chance.
+    worst = max(found, key=found.__getitem__, default="")
+    evidence = f"in {worst}" if found.get(worst, 0) / 10 > whole else "over all topics"
+    return gate.require(max(whole, *(p / 10 for p in found.values())), evidence=evidence)
+
+
+def test_topics_beside_baseline(topics: Embedded[Topics], gate: Gate) -> None:
+    """Topic AUC and nearest neighbour are not surely worse than the baseline's on the same texts."""
+    if topics.baseline is None:
+        return gate.uncalibrated(topics.no_baseline)
+    if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
+        return gate.uncalibrated(TOO_FEW)
+    categories, baseline = topics.labelled.categories, topics.baseline_vectors[0]
+    if not topics.proven and resampling.chance_of_topics(baseline, categories) > resampling.SURE:
+        return gate.require(math.nan, evidence=NO_MEASURE)
+    worse = {}
+    for name, draws in (("topic AUC", resampling.draw_aucs), ("nearest neighbour", resampling.draw_hits)):
+        one, other = (draws(vectors, categories) for vectors in (topics.vectors[0], baseline))
+        worse[name] = resampling.surely_worse(one, other)
+    worst = max(worse, key=lambda name: (np.isnan(worse[name]), worse[name]))
+    return gate.require(worse[worst], evidence=f"in {worst}, beside {topics.baseline.name}")

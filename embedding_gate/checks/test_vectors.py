@@ -1,0 +1,84 @@
+"""Vectors are finite and have length 1."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embedding_gate.metrics.differences import count_non_finite, norm_error, worst_rows
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+POOLED_EACH = 3  # of so many texts with golden states, the pooled length of one is looked at
+
+
+def test_finite(subject: Subject, gate: Gate) -> None:
+    """No component of any vector is NaN or infinite."""
+    rows = ~np.isfinite(subject.vectors).all(axis=1)
+    gate.require(count_non_finite(subject.vectors), evidence=f"texts: {subject.name_rows(rows)}")
+
+
+def test_norm(subject: Subject, gate: Gate) -> None:
+    """Every vector has length 1: the longest text's and the empty one's too."""
+    errors = norm_error(subject.vectors)
+    gate.require(errors.max(), evidence=f"worst: {subject.name_rows(worst_rows(errors))}")
+
+
+def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
+    """Fewer dimensions are the first components of the whole vector, scaled to length 1 again, or refused."""
+    texts = subject.texts.of_kind("word")[:10]
+    whole = subject.encoder.encode(texts).astype(np.float64)
+    worst = 0.0
+    width, least = subject.encoder.dimension, subject.encoder.least_dimensions
+    if not all(_refused(subject, dimensions) for dimensions in (least - 1, width + 1)):
+        return gate.require(np.inf, evidence=f"not from {least} to {width} alone")
+    some = {least, 2, width // 3, width // 3 + 1, 2 * width // 3, width - 2, width - 1, width}
+    for dimensions in sorted(one for one in some if one >= least):
+        kept = whole[:, :dimensions]
+        expected = kept / np.linalg.norm(kept, axis=1, keepdims=True)
+        got = subject.encoder.encode(texts, dimensions=dimensions)
+        worst = np.maximum(worst, np.abs(got - expected).max()) if got.shape == expected.shape else np.inf
+    return gate.require(float(worst))
+
+
+def _refused(subject: Subject, dimensions: int) -> bool:
+    try:
+        subject.encoder.encode(["a"], dimensions=dimensions)
+    except subject.refusal:
+        return True
+    return False
+
+
+def test_unnormalised(subject: Subject, gate: Gate) -> None:
+    """Without normalisation a vector keeps its length and its direction, whatever was asked for before."""
+    texts = subject.texts.of_kind("word")[:10]
+    before = subject.encoder.encode(texts).astype(np.float64)
+    raw = subject.encoder.encode(texts, normalize=False).astype(np.float64)
+    after = subject.encoder.encode(texts)
+    lengths = np.linalg.norm(raw, axis=1, keepdims=True)
+    if np.abs(lengths - 1).max() < 1e-3:  # no pooled vector has length 1 by itself
+        return gate.require(np.inf, evidence="the vectors have length 1 all the same")
+    return gate.require(np.maximum(np.abs(raw / lengths - before), np.abs(after - before)).max())
+
+
+def test_pooled_length(subject: Subject, gate: Gate) -> None:
+    """Without normalisation a vector is as long as what is pooled of its text's golden hidden states.
+
+    Pooled is their mean, the first or the last: whichever points to where the golden vector does.
+    """
+    if subject.golden is None:
+        return gate.uncalibrated("no goldens of this model from an independent implementation")
+    rows = subject.golden.hidden_rows[::POOLED_EACH]
+    raw = subject.encoder.encode([subject.texts.texts[row] for row in rows], normalize=False)
+    lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
+    expected = [
+        _pooled_length(states.astype(np.float64), subject.golden.vectors[row])
+        for row, states in zip(rows, subject.golden.hidden_states[::POOLED_EACH], strict=True)
+    ]
+    return gate.require(np.abs(lengths / expected - 1).max())
+
+
+def _pooled_length(states: NDArray[np.float64], direction: NDArray[np.float32]) -> float:
+    pooled = np.stack([states.mean(axis=0), states[0], states[-1]])
+    lengths = np.linalg.norm(pooled, axis=1)
+    return float(lengths[np.argmax(pooled @ direction / lengths)])

@@ -1,0 +1,1 @@
+"""Figures that were published, and what becomes of them."""

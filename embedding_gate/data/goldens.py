@@ -1,0 +1,206 @@
+"""The gate's fixtures: texts, and the goldens that an independent implementation gave for them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from embedding_gate.errors import FixtureError
+
+__all__ = [
+    "LONG_TOKENS",
+    "Golden",
+    "Prompted",
+    "Texts",
+    "identify",
+    "read_golden",
+    "read_texts",
+    "sha256_of",
+]
+
+LONG_TOKENS = 1024  # of the goldens' long text, which is cut there
+
+
+@dataclass(frozen=True)
+class Texts:
+    """N texts of a fixture, each with an id and a kind, and the SHA-256 of their file."""
+
+    ids: tuple[str, ...]
+    kinds: tuple[str, ...]
+    texts: tuple[str, ...]
+    sha256: str
+
+    def of_kind(self, *kinds: str) -> list[str]:
+        """Return the texts of those kinds, in file order."""
+        return [text for text, kind in zip(self.texts, self.kinds, strict=True) if kind in kinds]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What an independent implementation gave for N texts.
+
+    vectors: (N, D) float32. token_ids: N arrays (T,). dropped: (N,) tokens cut off.
+    hidden_states: the last layer's states (T, D) of the texts numbered ``hidden_rows``.
+    files: the model's files that it used, name -> SHA-256.
+    sets: SHA-256 of a labelled set -> the vectors (n, D) of each of its parts.
+    prompts: name of a prompt -> what it makes of the first of the texts.
+    long: a text of LONG_TOKENS or more and its vector (D,), cut there; None where the model reads fewer.
+    recipe: by which they were made.
+    random: whether the model's weights are random numbers.
+    """
+
+    vectors: NDArray[np.float32]
+    token_ids: list[NDArray[np.int32]]
+    dropped: NDArray[np.int64]
+    hidden_rows: NDArray[np.int64]
+    hidden_states: list[NDArray[np.float32]]
+    files: dict[str, str]
+    sets: Mapping[str, list[NDArray[np.float32]]] = field(default_factory=dict)
+    prompts: Mapping[str, "Prompted"] = field(default_factory=dict)
+    long: tuple[str, NDArray[np.float32]] | None = None
+    recipe: str = "declared"
+    random: bool = False
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """The first of the texts with a prompt before each. token_ids: n arrays (T,). vectors: (n, D)."""
+
+    token_ids: list[NDArray[np.int32]]
+    vectors: NDArray[np.float32]
+
+
+def read_texts(path: Path) -> Texts:
+    """Read a JSONL fixture: one object per line with id, kind and text.
+
+    Raises:
+        FixtureError: the file is missing, empty or malformed; names the line.
+
+    """
+    data = _read(path)
+    rows: list[dict[str, str]] = []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise FixtureError(where, f"not a JSON object ({error})", mend="correct the line") from error
+        if not isinstance(row, dict) or row.keys() != {"id", "kind", "text"}:
+            raise FixtureError(where, "must be an object with id, kind and text", mend="correct the line")
+        if not all(isinstance(value, str) for value in row.values()):
+            raise FixtureError(where, "id, kind and text must be strings", mend="correct the line")
+        if any(row["id"] == other["id"] for other in rows):
+            raise FixtureError(
+                where, f"id {row['id']!r} is there twice", mend="give each text an id of its own"
+            )
+        rows.append(row)
+    if not rows:
+        raise FixtureError(path, "holds no text", mend="restore the file")
+    return Texts(
+        ids=tuple(row["id"] for row in rows),
+        kinds=tuple(row["kind"] for row in rows),
+        texts=tuple(row["text"] for row in rows),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
+    """Read a model's goldens for these texts; None where the model has none.
+
+    Raises:
+        FixtureError: they are damaged, or belong to other texts.
+
+    """
+    origin_path = folder / f"{model}.json"
+    if not origin_path.exists():
+        return None
+    mend = "restore the file, or make the goldens again (make golden)"
+    try:
+        origin = json.loads(_read(origin_path))
+        path = folder / origin["golden"]["file"]
+        expected, of_texts = origin["golden"]["sha256"], origin["texts"]["sha256"]
+        files, sets = dict(origin["files"]), dict(origin["sets"])
+        long = origin.get("long")  # younger than some goldens
+        prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FixtureError(origin_path, f"malformed ({error!r})", mend=mend) from error
+    if of_texts != texts.sha256:
+        raise FixtureError(
+            origin_path,
+            f"goldens of other texts (SHA-256 {of_texts[:12]}, now {texts.sha256[:12]})",
+            mend=mend,
+        )
+    data = _read(path)
+    if (got := hashlib.sha256(data).hexdigest()) != expected:
+        raise FixtureError(path, f"SHA-256 must be {expected}, got {got}", mend=mend)
+    try:
+        tensors = load(data)
+        ends = np.cumsum(tensors["lengths"])[:-1]
+        hidden_ends = np.cumsum(tensors["lengths"][tensors["hidden_rows"]])[:-1]
+        golden = Golden(
+            vectors=tensors["vectors"],
+            token_ids=np.split(tensors["token_ids"], ends),
+            dropped=tensors["dropped"],
+            hidden_rows=tensors["hidden_rows"],
+            hidden_states=np.split(tensors["hidden_states"], hidden_ends),
+            files=files,
+            sets={sha256: [tensors[name] for name in names] for sha256, names in sets.items()},
+            prompts={name: _prompted(tensors, name) for name in prompts},
+            long=None if long is None else (str(long), tensors["long"]),
+            recipe=recipe,
+            random=random,
+        )
+    except (SafetensorError, KeyError, IndexError, ValueError) as error:
+        raise FixtureError(path, f"malformed ({error!r})", mend=mend) from error
+    if not len(golden.vectors) == len(golden.token_ids) == len(texts.texts):
+        raise FixtureError(
+            path, f"holds {len(golden.vectors)} vectors for {len(texts.texts)} texts", mend=mend
+        )
+    return golden
+
+
+def _prompted(tensors: Mapping[str, NDArray[Any]], name: str) -> Prompted:
+    lengths = tensors[f"prompt.{name}.lengths"]
+    ids = np.split(tensors[f"prompt.{name}.token_ids"], np.cumsum(lengths)[:-1])
+    return Prompted(ids, tensors[f"prompt.{name}.vectors"])
+
+
+def identify(folder: Path, goldens: Path) -> str:
+    """Name the model in a folder: that whose goldens were made from these very files, else the folder.
+
+    Raises:
+        FixtureError: goldens are malformed.
+
+    """
+    for origin_path in sorted(goldens.glob("*.json")):
+        try:
+            files = dict(json.loads(_read(origin_path))["files"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise FixtureError(origin_path, f"malformed ({error!r})", mend="restore the file") from error
+        if all(sha256_of(folder / name) == expected for name, expected in files.items()):
+            return origin_path.stem
+    return folder.resolve().name
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal, or words that equal none where there is no such file."""
+    if not path.is_file():
+        return "no such file"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FixtureError(path, f"cannot be read ({error.strerror})", mend="restore the file") from error

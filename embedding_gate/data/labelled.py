@@ -1,0 +1,153 @@
+"""Texts with something known of them: topics and graded pairs, the gate's or the user's."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_gate.data.rows import content_hash, read_rows, unique
+from embedding_gate.errors import FixtureError
+
+__all__ = ["OUTLIER", "Labelled", "Pairs", "Part", "Topics", "check_topics", "read_pairs", "read_topics"]
+
+OUTLIER = "outlier"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Texts of a set that are encoded alike. role: "query", "document", or "" for neither."""
+
+    name: str
+    texts: Iterable[str]
+    count: int
+    role: str = ""
+
+
+class Labelled(Protocol):
+    """What the sets have in common: a name for their content, and texts to encode."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all that a measurement depends on."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The texts."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """N texts, each with a label of its own and a category; the category "outlier" belongs to no topic.
+
+    sha256: of categories and texts, whatever kind of file they came from.
+    """
+
+    labels: tuple[str, ...]
+    categories: tuple[str, ...]
+    texts: tuple[str, ...]
+    sha256: str
+
+    @property
+    def sha256_of_texts(self) -> str:
+        """SHA-256 over the texts joined by line feeds: how published figures name their texts."""
+        return hashlib.sha256("\n".join(self.texts).encode()).hexdigest()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The texts."""
+        return (Part("topics", self.texts, len(self.texts)),)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N pairs of sentences with the grades (N,) that people gave their similarity; higher is more alike."""
+
+    one: tuple[str, ...]
+    other: tuple[str, ...]
+    grades: NDArray[np.float64]
+    sha256: str
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The first and the second sentences."""
+        sides = (self.one, self.other)
+        return tuple(Part("pairs", side, len(side)) for side in sides)
+
+    def first(self, pairs: int, *, after: int = 0) -> "Pairs":
+        """Return a smaller set: the first so many pairs, or the first after some."""
+        kept = slice(after, after + pairs)
+        sha256 = content_hash([(self.sha256, *(("after", after) if after else ()), "first", pairs)])
+        return Pairs(self.one[kept], self.other[kept], self.grades[kept], sha256)
+
+
+def read_topics(path: Path) -> Topics:
+    """Read texts by topic: columns category and text, and label or id where texts have names.
+
+    Raises:
+        FixtureError: the file is malformed (names the line), has a label twice, or fewer than two
+            categories of at least two texts.
+
+    """
+    labels, categories, texts = [], [], []
+    for number, row in enumerate(read_rows(path, ("category", "text")), start=1):
+        named = row.values.get("label") or row.values.get("id") or f"text-{number}"
+        labels.append((row.where, str(named)))
+        categories.append(row.text("category").strip())
+        texts.append(row.text("text"))
+    topics = Topics(
+        unique(labels, "label"),
+        tuple(categories),
+        tuple(texts),
+        content_hash(zip(categories, texts, strict=True)),
+    )
+    check_topics(path, topics)
+    return topics
+
+
+def check_topics(where: Path, topics: Topics) -> None:
+    """Refuse a set in which nothing can be compared.
+
+    Raises:
+        FixtureError: fewer than two categories of at least two texts, outliers left out; more outliers than
+            other texts; or a text that stands in two categories.
+
+    """
+    of: dict[str, str] = {}
+    for category, text in zip(topics.categories, topics.texts, strict=True):
+        if of.setdefault(text, category) != category:
+            raise FixtureError(
+                where, f"the same text in {of[text]} and {category}: {text[:40]!r}", mend="keep it in one"
+            )
+    if (outliers := topics.categories.count(OUTLIER)) > len(topics.categories) / 2:
+        raise FixtureError(
+            where, f"{outliers} of {len(topics.categories)} texts are outliers", mend="leave some of them out"
+        )
+    sizes = Counter(category for category in topics.categories if category != OUTLIER)
+    if sum(size > 1 for size in sizes.values()) < 2:
+        raise FixtureError(
+            where,
+            f"must hold two categories of two texts or more, got {dict(sizes)}",
+            mend="add texts: similarity within a topic means nothing without another topic",
+        )
+
+
+def read_pairs(path: Path) -> Pairs:
+    """Read graded pairs: columns sentence1, sentence2 and score.
+
+    Raises:
+        FixtureError: the file is malformed (names the line), or has fewer than three pairs or one grade only.
+
+    """
+    rows = [
+        (row.text("sentence1"), row.text("sentence2"), row.number("score"))
+        for row in read_rows(path, ("sentence1", "sentence2", "score"))
+    ]
+    if len(rows) < 3 or len({score for _, _, score in rows}) == 1:
+        raise FixtureError(path, "must hold three pairs or more, and two grades", mend="add pairs")
+    one, other, grades = zip(*rows, strict=True)
+    return Pairs(one, other, np.array(grades), content_hash(rows))

@@ -1,0 +1,115 @@
+r"""TSV in its three dialects, which a file tells by signs.
+
+- *quoted*, as pandas and Python's csv write it: a field with a tab, a line feed or a quotation mark stands in
+  quotation marks, and those within are doubled. A backslash is a letter. The signs: a doubled quotation mark
+  within such a field, a header whose names are all quoted, lines that have the header's columns only so.
+  Without a sign, a quotation mark that opens in one line and closes in another joins nothing.
+- *plain*: nothing is quoted or escaped. The sign: a backslash that begins no escape, as in ``\d``.
+- *escaped*, the project's own: ``\t``, ``\n``, ``\r`` and ``\\``. A quotation mark is a letter. The sign: a
+  backslash that is doubled. A file without any sign is read so.
+
+A file that has signs of two is refused. Which dialect was read is said in the table.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from embedding_gate.data.projector import LOOKS_QUOTED, unescape
+from embedding_gate.errors import FixtureError
+
+__all__ = ["dialect_of", "lines_of", "tsv_lines"]
+
+ESCAPED, PLAIN, QUOTED = "escaped", "plain", "quoted"
+SAID = {
+    ESCAPED: r"\t, \n, \r and \\ were read as escapes; where they are text, write JSONL",
+    PLAIN: "backslashes were read as they stand",
+    QUOTED: "quotation marks round fields were read as pandas writes them",
+}
+_MEND = "write it as JSONL, or by one program in one dialect"
+_QUOTED_FIELD = r'"[^"]*(?:""[^"]*)*"'
+_FIELD = re.compile(rf'({_QUOTED_FIELD}|[^"\t\n]*)(\t|\r?\n|\r?\Z)')
+_BACKSLASH = re.compile(r'(?P<escape>\\[tnr]|(?<![^\t\n])\\")|(?P<doubled>\\\\)|(?P<letter>\\)')
+
+Lines = Sequence[tuple[str, list[str]]]  # where, and the fields
+
+
+def lines_of(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each line that is not empty with its place; a line ends at a line feed and nowhere else."""
+    for number, line in enumerate(lines, start=1):
+        if plain := line.removesuffix("\n").removesuffix("\r"):
+            yield f"{path}:{number}", plain
+
+
+def tsv_lines(path: Path, text: str) -> Lines:
+    """Return the fields of each line that is not empty, with its place.
+
+    Raises:
+        FixtureError: the file has signs of two dialects.
+
+    """
+    return _read(path, text)[1]
+
+
+def dialect_of(path: Path, text: str) -> str:
+    """Say how a file was read, where it could have been read otherwise; else "".
+
+    Raises:
+        FixtureError: the file has signs of two dialects.
+
+    """
+    dialect = _read(path, text)[0]
+    return SAID[dialect] if dialect == QUOTED or "\\" in text else ""
+
+
+def _read(path: Path, text: str) -> tuple[str, Lines]:
+    lines = [(where, line.split("\t")) for where, line in lines_of(path, text.split("\n"))]
+    if '"' in text and (sign := _sign_of_quoting(path, text, lines)):
+        found, rest = _quoted(path, text)
+        if rest:
+            raise FixtureError(sign, f"quotes as pandas writes them, line {rest} does not", mend=_MEND)
+        return QUOTED, found
+    seen: dict[str, int] = {}  # kind of backslash -> where it is first
+    for match in _BACKSLASH.finditer(text):
+        seen.setdefault(str(match.lastgroup), match.start())
+    if "letter" not in seen:
+        return ESCAPED, [(where, list(map(unescape, fields))) for where, fields in lines]
+    if "doubled" in seen:
+        letter, doubled = (text.count("\n", 0, seen[kind]) + 1 for kind in ("letter", "doubled"))
+        raise FixtureError(
+            f"{path}:{letter}",
+            f"a backslash that begins no escape, and in line {doubled} one that is escaped",
+            mend=_MEND,
+        )
+    return PLAIN, lines
+
+
+def _sign_of_quoting(path: Path, text: str, lines: Lines) -> str:
+    """Return where a file shows that it quotes; "" where it does not."""
+    if lines and all(re.fullmatch(_QUOTED_FIELD, name) for name in lines[0][1]):
+        return lines[0][0]
+    for where, fields in lines:
+        if any(map(LOOKS_QUOTED.fullmatch, fields)):
+            return where
+    ragged = next((where for where, fields in lines if len(fields) != len(lines[0][1])), "")
+    found, rest = _quoted(path, text) if ragged else ([], 1)
+    even = not rest and all(len(fields) == len(found[0][1]) for _, fields in found)
+    return ragged if even else ""
+
+
+def _quoted(path: Path, text: str) -> tuple[Lines, int]:
+    """Return the lines of a file that quotes, and the number of the first that does not, or 0."""
+    found: list[tuple[str, list[str]]] = []
+    fields: list[str] = []
+    at, line, start = 0, 1, 1  # the line that is read, and the one where its fields begin
+    while at < len(text) or fields:
+        if not (match := _FIELD.match(text, at)):
+            return found, line
+        field, end = match.groups()
+        fields.append(field[1:-1].replace('""', '"') if field.startswith('"') else field.removesuffix("\r"))
+        at, line = match.end(), line + match.group().count("\n")
+        if end != "\t":
+            if fields != [""]:
+                found.append((f"{path}:{start}", fields))
+            fields, start = [], line
+    return found, 0

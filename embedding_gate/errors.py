@@ -1,0 +1,28 @@
+"""The gate's errors. Each message is one line: where it happened, what is wrong, how to mend it.
+
+GateError
+├── FixtureError   a file of the gate (texts, goldens, thresholds) is missing or malformed
+└── InputError     an option or a figure that was given is not acceptable (also a ValueError)
+
+The library that is judged has errors of its own. The judge does not know them.
+"""
+
+import re
+
+__all__ = ["FixtureError", "GateError", "InputError"]
+
+
+class GateError(Exception):
+    """The root of every error that the gate raises on purpose."""
+
+    def __init__(self, where: object, what: str, *, mend: str) -> None:
+        self.where, self.what, self.mend = str(where), what, mend
+        super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {mend}"))
+
+
+class FixtureError(GateError):
+    """A file of the gate (texts, goldens, thresholds) is missing or malformed."""
+
+
+class InputError(GateError, ValueError):
+    """An option or a figure that was given is not acceptable."""

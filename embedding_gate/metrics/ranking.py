@@ -1,0 +1,150 @@
+"""Rank correlation, and measures of a ranking.
+
+Ties are decided nowhere by order: each measure is its expectation over the orders that tied passages
+could stand in, so that a model which scores all alike gets what chance gets. A NaN among the scores
+makes the measure NaN.
+
+- Spearman's rank correlation: Pearson's of the midranks; NaN where either side is constant
+- nDCG@k (Jarvelin & Kekalainen 2002, https://doi.org/10.1145/582415.582418): gain / log2(rank + 1)
+  summed over the first k, over its largest possible value; ties as in McSherry & Najork 2008
+  (https://doi.org/10.1007/978-3-540-78646-7_38)
+- recall@k: share of the relevant passages among the first k
+- reciprocal rank: 1 / rank of the first relevant passage; its mean over queries is MRR
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_gate.data.retrieval import Retrieval
+
+__all__ = ["Ranks", "midranks", "ndcg", "rank", "recall", "reciprocal_ranks", "spearman"]
+
+Floats = NDArray[np.float64]
+_DECIMALS = 6  # at which scores are compared: equal vectors tie whatever order a BLAS adds in
+
+
+def midranks(values: Floats) -> Floats:
+    """Return the ranks (N,) from 1; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[inverse])
+
+
+def spearman(one: Floats, other: Floats) -> float:
+    """Return the rank correlation of (N,) and (N,), from -1 to 1; NaN of fewer than two."""
+    if len(one) < 2 or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return float("nan")
+    x, y = (ranks - ranks.mean() for ranks in (midranks(one), midranks(other)))
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / scale) if scale else float("nan")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Where R judged passages stand: ``before`` (R,) passages have a higher score, ``tied`` (R,) the same.
+
+    ``tied`` counts the passage itself; both are NaN where a score is.
+    """
+
+    before: Floats
+    tied: Floats
+
+
+def rank(queries: NDArray[np.floating], passages: NDArray[np.floating], retrieval: Retrieval) -> Ranks:
+    """Rank P passages (P, D) by their cosine with each of Q queries (Q, D), and look up the judged ones."""
+    before, tied = np.empty(len(retrieval.gains)), np.empty(len(retrieval.gains))
+    by_query = np.argsort(retrieval.query_rows, kind="stable")
+    ends = np.searchsorted(retrieval.query_rows[by_query], np.arange(len(queries) + 1))
+    for row, scores in enumerate(cosines_by_query(queries, passages)):
+        judged = by_query[ends[row] : ends[row + 1]]
+        before[judged], tied[judged] = look_up(scores, retrieval.passage_rows[judged])
+    return Ranks(before, tied)
+
+
+def cosines_by_query(queries: NDArray[np.floating], passages: NDArray[np.floating]) -> Iterator[Floats]:
+    """Yield each query's cosines with all passages (P,): one row in memory at a time."""
+    lengths = np.linalg.norm(passages, axis=1)
+    for query in queries:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            yield np.round((passages @ query).astype(np.float64) / lengths / np.linalg.norm(query), _DECIMALS)
+
+
+def look_up(scores: Floats, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return how many of all scores (P,) are above those of the rows (R,), and how many equal."""
+    if not np.isfinite(scores).all():
+        return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    ascending = np.sort(scores)
+    left = np.searchsorted(ascending, scores[rows], side="left")
+    right = np.searchsorted(ascending, scores[rows], side="right")
+    return (len(scores) - right).astype(np.float64), (right - left).astype(np.float64)
+
+
+def ndcg(ranks: Ranks, retrieval: Retrieval, k: int = 10) -> Floats:
+    """Return each query's nDCG@k: (Q,)."""
+    queries = len(retrieval.queries)
+    dcg = np.bincount(retrieval.query_rows, weights=retrieval.gains * discounts(ranks, k), minlength=queries)
+    return np.asarray(dcg / ideal_dcg(retrieval, k))
+
+
+def ideal_dcg(retrieval: Retrieval, k: int) -> Floats:
+    """Return the largest DCG@k that each query could have: (Q,)."""
+    best = np.zeros(len(retrieval.queries))
+    order = np.lexsort((-retrieval.gains, retrieval.query_rows))
+    place = np.zeros(len(best), dtype=np.int64)
+    for row in order:
+        query = retrieval.query_rows[row]
+        place[query] += 1
+        if place[query] <= k:
+            best[query] += retrieval.gains[row] / np.log2(place[query] + 1)
+    return best
+
+
+def discounts(ranks: Ranks, k: int) -> Floats:
+    """Return 1 / log2(rank + 1), 0 past k, averaged over the places that ties could take: (R,)."""
+    return _mean_over_ties(ranks, 1 / np.log2(np.arange(1, k + 1) + 1))
+
+
+def recall(ranks: Ranks, retrieval: Retrieval, k: int = 10) -> Floats:
+    """Return each query's recall@k: (Q,)."""
+    found = _mean_over_ties(ranks, np.ones(k))
+    queries = len(retrieval.queries)
+    relevant = np.bincount(retrieval.query_rows, minlength=queries)
+    return np.asarray(np.bincount(retrieval.query_rows, weights=found, minlength=queries) / relevant)
+
+
+def _mean_over_ties(ranks: Ranks, value: Floats) -> Floats:
+    """Average a value of the first k places (k,) over the places that each passage could take: (R,)."""
+    if not np.isfinite(ranks.before).all():
+        bad = ~np.isfinite(ranks.before)
+        known = Ranks(np.where(bad, 0, ranks.before), np.where(bad, 1, ranks.tied))
+        return np.where(bad, np.nan, _mean_over_ties(known, value))
+    total = np.concatenate([[0.0], np.cumsum(value)])
+    first = np.minimum(ranks.before, len(value)).astype(np.int64)
+    last = np.minimum(ranks.before + ranks.tied, len(value)).astype(np.int64)
+    return np.asarray((total[last] - total[first]) / ranks.tied)
+
+
+def reciprocal_ranks(ranks: Ranks, retrieval: Retrieval) -> Floats:
+    """Return each query's expected reciprocal rank of its first relevant passage: (Q,)."""
+    found = np.empty(len(retrieval.queries))
+    for query in range(len(found)):
+        of = retrieval.query_rows == query
+        before, tied = ranks.before[of], ranks.tied[of]
+        if not np.isfinite(before).all():
+            found[query] = np.nan
+            continue
+        first = before.argmin()
+        found[query] = _first_of(int(before[first]), int(tied[first]), int((before == before[first]).sum()))
+    return found
+
+
+def _first_of(before: int, tied: int, relevant: int) -> float:
+    """Expect 1 / rank of the first of ``relevant`` among ``tied`` passages that stand after ``before``."""
+    places = np.arange(1, tied - relevant + 2)
+    # P(first at j + 1) / P(first at j) = (tied - j - relevant + 1) / (tied - j)
+    steps = (tied - places[:-1] - relevant + 1) / (tied - places[:-1])
+    chance = relevant / tied * np.concatenate([[1.0], np.cumprod(steps)])
+    return float(chance @ (1 / (before + places)))

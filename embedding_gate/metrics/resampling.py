@@ -1,0 +1,279 @@
+"""Is it better than chance, and is it surely worse than another: permutation and bootstrap, seeded.
+
+A permutation test (Phipson & Smyth 2010, https://doi.org/10.2202/1544-6115.1585) puts the labels on
+other items at random; p = (1 + permutations that do as well) / (1 + permutations), never 0.
+
+The paired bootstrap (Efron & Tibshirani 1993, ch. 16) draws the items with replacement, the same for both
+models. ``surely_worse`` is the lower end of the one-sided 99.9 % interval of (other - one): by so much
+one is worse than the other, whatever texts had been drawn; 0 where it need not be worse at all.
+
+Large sets are judged by a seeded sample: SAMPLE texts of at most a quarter as many categories, ten times
+as many pairs or queries. A draw in which nothing can be compared (all of one category, all of one grade)
+says nothing of either model, and is left out.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_gate.data.labelled import OUTLIER, Pairs
+from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.metrics.ranking import (
+    Ranks,
+    discounts,
+    ideal_dcg,
+    look_up,
+    midranks,
+    spearman,
+)
+from embedding_gate.metrics.similarity import (
+    auc_of_counts,
+    cosine_steps,
+    nearest_neighbour_hits,
+    of_topics,
+    unit,
+)
+
+__all__ = [
+    "PERMUTATIONS",
+    "SURE",
+    "band",
+    "chance_of_pairs",
+    "chance_of_retrieval",
+    "chance_of_texts",
+    "chance_of_topics",
+    "draw_aucs",
+    "draw_hits",
+    "draw_means",
+    "draw_spearman",
+    "draw_weights",
+    "least_p",
+    "least_p_of_retrieval",
+    "least_p_of_texts",
+    "least_p_of_topics",
+    "surely_worse",
+]
+
+Floats = NDArray[np.float64]
+PERMUTATIONS = DRAWS = 1999
+SAMPLE = 300
+SURE = 0.001
+_AT_ONCE = 1 << 18  # cosines in memory at a time
+
+
+def p_value(measured: float, by_chance: Floats) -> float:
+    """Return how often chance does as well; 1 where the measurement is NaN."""
+    return float((1 + np.count_nonzero(~(by_chance < measured))) / (1 + len(by_chance)))
+
+
+def sample(items: int, most: int = 10 * SAMPLE) -> NDArray[np.int64]:
+    """Pick the items to judge by: all, or a seeded sample in ascending order."""
+    if items <= most:
+        return np.arange(items)
+    return np.sort(np.random.default_rng(0).choice(items, most, replace=False))
+
+
+def sample_of_topics(categories: Sequence[str]) -> NDArray[np.int64]:
+    """Pick the texts to judge by, outliers left out: all, or some of each of some categories."""
+    rows = np.flatnonzero(of_topics(categories))
+    if len(rows) <= SAMPLE:
+        return rows
+    names = np.array(categories)[rows]
+    found = np.unique(names)
+    chosen = found[sample(len(found), SAMPLE // 4)]
+    each = SAMPLE // len(chosen)
+    draw = np.random.default_rng(0)
+    parts = [draw.permutation(rows[names == name])[:each] for name in chosen]
+    return np.sort(np.concatenate(parts))
+
+
+def chance_of_topics(vectors: NDArray[np.floating], categories: Sequence[str]) -> float:
+    """Return p of the topic AUC when categories are put on other texts."""
+    rows = sample_of_topics(categories)
+    names = np.array(categories)[rows]
+    units = unit(np.asarray(vectors)[rows])
+    if not np.isfinite(units).all():
+        return 1.0
+    steps = np.concatenate([block for _, block in cosine_steps(units)])
+    upper = np.triu_indices(len(rows), 1)
+    ranks = np.zeros(steps.shape)
+    ranks[upper] = midranks(steps[upper].astype(np.float64))
+    # With the number of pairs of either kind fixed, AUC rises and falls with this sum.
+    draw = np.random.default_rng(0)
+    orders = [np.arange(len(rows)), *(draw.permutation(len(rows)) for _ in range(PERMUTATIONS))]
+    sums = np.array([ranks[names[order, None] == names[order]].sum() for order in orders])
+    return p_value(sums[0], sums[1:])
+
+
+def chance_of_pairs(cosines: Floats, pairs: Pairs) -> float:
+    """Return p of Spearman's correlation when grades are put on other pairs."""
+    rows = sample(len(cosines))
+    found, grades = cosines[rows], pairs.grades[rows]
+    draw = np.random.default_rng(0)
+    by_chance = [spearman(found, draw.permutation(grades)) for _ in range(PERMUTATIONS)]
+    return p_value(spearman(found, grades), np.array(by_chance))
+
+
+def chance_of_retrieval(scores: Iterable[Floats], retrieval: Retrieval, k: int = 10) -> float:
+    """Return p of nDCG@k when rankings are put on other queries. scores: (P,) for each query in turn."""
+    chosen = sample(len(retrieval.queries), SAMPLE)
+    judgements = np.isin(retrieval.query_rows, chosen)
+    query_of = np.searchsorted(chosen, retrieval.query_rows[judgements])
+    passage_rows, gains = retrieval.passage_rows[judgements], retrieval.gains[judgements]
+    ideal = ideal_dcg(retrieval, k)[chosen]
+    found = np.empty((len(chosen), len(chosen)))  # nDCG of each query by each query's ranking
+    wanted = set(chosen.tolist())
+    ranked = (of for query, of in enumerate(scores) if query in wanted)
+    for column, of in enumerate(ranked):
+        worth = gains * discounts(Ranks(*look_up(of, passage_rows)), k)
+        found[:, column] = np.bincount(query_of, weights=worth, minlength=len(chosen)) / ideal
+    draw = np.random.default_rng(0)
+    rows = np.arange(len(chosen))
+    by_chance = [found[rows, draw.permutation(rows)].mean() for _ in range(PERMUTATIONS)]
+    return p_value(float(found.diagonal().mean()), np.array(by_chance))
+
+
+def least_p(labels: Sequence[Hashable], *, names_matter: bool = True) -> float:
+    """Return the p of a perfect measure: one over the ways to put these labels on other items.
+
+    A set whose least p is above the bar can tell nothing: no vectors would be surely better than chance.
+    names_matter: False where labels of equally many items could be exchanged (topics), True for grades.
+    """
+    sizes = list(Counter(labels).values())
+    alike = [] if names_matter else list(Counter(sizes).values())
+    ways = math.lgamma(len(labels) + 1) - sum(math.lgamma(size + 1) for size in [*sizes, *alike])
+    return math.exp(-ways)
+
+
+def least_p_of_topics(categories: Sequence[str]) -> float:
+    """Return the p that vectors would have which tell topics apart perfectly."""
+    return least_p([category for category in categories if category != OUTLIER], names_matter=False)
+
+
+def least_p_of_retrieval(retrieval: Retrieval) -> float:
+    """Return the p of perfect rankings."""
+    judged: dict[int, list[tuple[int, float]]] = {}
+    rows = zip(retrieval.query_rows, retrieval.passage_rows, retrieval.gains, strict=True)
+    for query, passage, gain in rows:
+        judged.setdefault(int(query), []).append((int(passage), float(gain)))
+    return least_p([tuple(sorted(of)) for of in judged.values()])
+
+
+def least_p_of_texts(categories: Sequence[str]) -> float:
+    """Return the p of the other model's own vectors: one over the orders within categories."""
+    return math.exp(-sum(math.lgamma(size + 1) for size in Counter(categories).values()))
+
+
+def chance_of_texts(
+    vectors: NDArray[np.floating], other: NDArray[np.floating], categories: Sequence[str]
+) -> dict[str, float]:
+    """Return p of the agreement with another model's vectors when texts are exchanged within categories.
+
+    Mantel's test (1967, Cancer Research 27:209): the products of the two models' cosines, summed, for the
+    texts as they are and for texts that have changed places. "" is for all categories at once; the others
+    are for one alone, of eight texts or more. Vectors that belong to other texts of their topic agree with
+    nothing: no figure of whole topics can see that.
+    """
+    rows = np.sort(
+        np.concatenate([sample_of_topics(categories), np.flatnonzero(~of_topics(categories))[:SAMPLE]])
+    )
+    names = np.array(categories)[rows]
+    one, two = (unit(np.asarray(v)[rows]) for v in (vectors, other))
+    if not (np.isfinite(one).all() and np.isfinite(two).all()):
+        return {"": 1.0}
+    c, d = one @ one.T, two @ two.T
+    members = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+    draw = np.random.default_rng(0)
+    orders = np.tile(np.arange(len(rows)), (PERMUTATIONS + 1, 1))
+    for order in orders[1:]:
+        for of in members.values():
+            order[of] = draw.permutation(of)
+    groups = {"": np.arange(len(rows)), **members}
+    sums = np.stack([_sums_of_moved(c, d, of, orders[:, of]) for of in groups.values()], axis=1)
+    sums = np.round(sums, 9)  # so that what adds up to the same ties
+    return {
+        name: p_value(sums[0, k], sums[1:, k])
+        for k, (name, of) in enumerate(groups.items())
+        if not name or len(of) > 7
+    }
+
+
+def _sums_of_moved(c: Floats, d: Floats, of: NDArray[np.int64], moved: NDArray[np.int64]) -> Floats:
+    """Return the summed products of two models' cosines where only some texts change places: (K,).
+
+    c, d: (N, N) cosines of either model. of: (M,) numbers of the texts. moved: (K, M), each row an order of
+    them. Pairs of two moved texts count once in each order, pairs of one twice, all others are constant.
+    """
+    own, other = c[np.ix_(of, of)], d[np.ix_(of, of)]
+    beside = c[of] @ d[of].T - own @ other.T
+    place = np.searchsorted(of, moved)
+    outside = beside[np.arange(len(of)), place].sum(axis=1)
+    few = np.array_split(place, -(-place.size * len(of) // _AT_ONCE))
+    inside = [
+        np.einsum("ij,kij->k", own, other[order[:, :, None], order[:, None, :]], optimize=True)
+        for order in few
+    ]
+    return np.asarray(2 * outside + np.concatenate(inside))
+
+
+def draw_weights(items: int) -> Floats:
+    """Draw how often each item counts in each of DRAWS bootstrap samples: (DRAWS, N)."""
+    return np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), DRAWS).astype(np.float64)
+
+
+def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
+    """Return the topic AUC of each bootstrap sample of the texts: (DRAWS,)."""
+    rows = sample_of_topics(categories)
+    units, names = unit(np.asarray(vectors)[rows]), np.array(categories)[rows]
+    if not np.isfinite(units).all():
+        return np.full(DRAWS, np.nan)
+    steps = np.concatenate([block for _, block in cosine_steps(units)])
+    one, other = np.triu_indices(len(rows), 1)
+    values, bins = np.unique(steps[one, other], return_inverse=True)
+    same = names[one] == names[other]
+    found = []
+    for weights in draw_weights(len(rows)):
+        pairs = weights[one] * weights[other]
+        alike = np.bincount(bins, pairs * same, minlength=len(values))
+        unlike = np.bincount(bins, pairs * ~same, minlength=len(values))
+        found.append(auc_of_counts(same=alike.astype(np.float64), different=unlike.astype(np.float64)))
+    return np.array(found)
+
+
+def draw_means(items: Floats) -> Floats:
+    """Return the mean of each bootstrap sample of items (N,): (DRAWS,)."""
+    items = items[sample(len(items))]
+    return np.asarray(draw_weights(len(items)) @ items / len(items))
+
+
+def draw_hits(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
+    """Return the nearest-neighbour accuracy of each bootstrap sample of the anchor texts: (DRAWS,)."""
+    return draw_means(nearest_neighbour_hits(vectors, categories))
+
+
+def draw_spearman(cosines: Floats, pairs: Pairs) -> Floats:
+    """Return Spearman's correlation of each bootstrap sample of the pairs: (DRAWS,)."""
+    rows = sample(len(cosines))
+    draw = np.random.default_rng(0)
+    samples = (draw.choice(rows, len(rows)) for _ in range(DRAWS))
+    return np.array([spearman(cosines[chosen], pairs.grades[chosen]) for chosen in samples])
+
+
+def surely_worse(one: Floats, other: Floats) -> float:
+    """Return by how much one is surely worse than the other, from the same draws of both (DRAWS,).
+
+    NaN where either is undefined in a draw that the other is defined in, or most draws are undefined.
+    """
+    compared = ~(np.isnan(one) & np.isnan(other))
+    if compared.mean() < 0.5:
+        return math.nan
+    return float(np.maximum(np.quantile((other - one)[compared], SURE), 0))  # NaN stays NaN
+
+
+def band(draws: Floats) -> tuple[float, float]:
+    """Return the middle 95 % of the draws (DRAWS,)."""
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,83 @@
+"""The gate's own files, each read once, and what a run may bring in their place."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from embedding_gate.data.goldens import Golden, Texts, read_golden, read_texts
+from embedding_gate.data.labelled import read_pairs, read_topics
+from embedding_gate.data.retrieval import read_retrieval
+from embedding_gate.subjects.live import Sets
+from embedding_gate.verdicts.thresholds import Fixtures, Threshold, read_thresholds
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+# In a wheel the files lie in the package; in a checkout they lie beside it.
+FIXTURES = HERE / "fixtures" if (HERE / "fixtures").is_dir() else ROOT / "fixtures"
+THRESHOLDS = FIXTURES / "thresholds.toml"
+SIGNATURES = FIXTURES / "signatures.json"
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+DECLARED = "declared"  # the recipe that the model's folder declares
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is judged on and by, where it is not the gate's own."""
+
+    topics: Path = FIXTURES / "topics.jsonl"
+    pairs: Path = FIXTURES / "pairs.jsonl"
+    retrieval: Path = FIXTURES / "retrieval"
+    thresholds: Path | None = None
+    baseline: str | None = DEFAULT_MODEL
+    recipe: str = DECLARED
+    device: str | None = None
+    precision: str | None = None
+
+
+OWN = Options()
+
+
+@cache
+def texts() -> Texts:
+    """Read the gate's texts."""
+    return read_texts(FIXTURES / "texts.jsonl")
+
+
+@cache
+def golden(model: str) -> Golden | None:
+    """Read a model's goldens."""
+    return read_golden(FIXTURES / "golden", model, texts())
+
+
+@cache
+def sets(options: Options = OWN) -> Sets:
+    """Read the labelled texts of a run."""
+    return Sets(read_topics(options.topics), read_pairs(options.pairs), read_retrieval(options.retrieval))
+
+
+@cache
+def slice_of_sets(number: int = 0) -> Sets:
+    """Return the gate's topics, and some of its pairs and queries: what the proof of power uses.
+
+    number: of the slice; no two have a pair or a query in common.
+    """
+    pairs = sets().pairs.first(32, after=32 * number)
+    return replace(sets(), pairs=pairs, retrieval=sets().retrieval.first(10, after=10 * number))
+
+
+def hashes(labelled: Sets) -> set[str]:
+    """Return the hashes of all texts of a run."""
+    return {texts().sha256, labelled.topics.sha256, labelled.pairs.sha256, labelled.retrieval.sha256}
+
+
+def bars_of(model: str, used: set[str], options: Options, precision: str) -> dict[str, Threshold]:
+    """Read the bars that bind a model on the texts of a run."""
+    unused = (hashes(sets()) | hashes(slice_of_sets())) - used
+    return read_thresholds(
+        THRESHOLDS,
+        model=model,
+        fixtures=Fixtures(used, unused),
+        recipe=options.recipe,
+        precision=precision,
+        own=options.thresholds,
+    )

@@ -1,0 +1,148 @@
+"""What a pull request changes of the judge: the files, the bars, and one digest that a person can approve."""
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from embedding_gate.pull_request.roles import role
+from embedding_gate.pull_request.trees import Tree
+
+__all__ = ["Change", "approves", "changes_of", "digest_of", "moved_by", "printable"]
+
+BARS = "fixtures/thresholds.toml"
+DIGITS = 32  # of a digest, at least: 128 bits, and with "judge:" before them they fit in a label
+MARK = "judge:"
+_Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file of the judge before and after; None: it was not there, or is no plain file."""
+
+    path: str
+    old: bytes | None
+    new: bytes | None
+
+
+def changes_of(base: Tree, head: Tree) -> list[Change]:
+    """Return the files of the judge that differ, by path."""
+    paths = sorted(path for path in base.keys() | head.keys() if role(path) == "judge")
+    return [
+        Change(path, base.get(path), head.get(path))
+        for path in paths
+        if (path in base) != (path in head)
+        or _judging(path, base.get(path)) != _judging(path, head.get(path))
+    ]
+
+
+def _judging(path: str, data: bytes | None) -> object:
+    """Return what of a file is the judge: of pyproject.toml the settings of pytest, of others all."""
+    if path == "pyproject.toml" and data is not None:
+        try:
+            return tomllib.loads(data.decode()).get("tool", {}).get("pytest")
+        except (ValueError, AttributeError):
+            return data
+    return data
+
+
+def digest_of(changes: Iterable[Change], base: str, base_verdict: str, head: Tree) -> str:
+    """Return the SHA-256 of what a person approves: the base's commit, its judge's verdict, what changed.
+
+    Where that verdict is no pass, the head's judged files count too: the head's own judge is to decide on
+    those that the person saw, and on no fault that comes afterwards.
+    """
+    lines = [base, base_verdict, *(f"{one.path}\0{_sha256(one.old)}\0{_sha256(one.new)}" for one in changes)]
+    if base_verdict != "pass":
+        judged = sorted((path, data) for path, data in head.items() if role(path) == "judged")
+        lines += [f"{path}\0{_sha256(data)}" for path, data in judged]
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def _sha256(data: bytes | None) -> str:
+    return "" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def approves(words: str, digest: str) -> bool:
+    """Whether one of the words is the digest, or its first 32 digits or more, also behind "judge:"."""
+    given = (word.removeprefix(MARK).lower() for word in words.replace(",", " ").split())
+    return any(len(word) >= DIGITS and digest.startswith(word) for word in given)
+
+
+def moved_by(changes: Iterable[Change]) -> list[str]:
+    """Say what moved, a line each: every bar from what to what, files with counts of lines or bytes."""
+    lines: list[str] = []
+    for change in sorted(changes, key=lambda one: one.path != BARS):  # many files do not bury the bars
+        lines.append(f"{change.path}: {_extent(change)}")
+        if change.path == BARS:
+            lines += [f"{change.path}: {line}" for line in _bars_moved(change.old, change.new)]
+    return [printable(line) for line in lines]
+
+
+def printable(text: str) -> str:
+    """Return text on one line: the name of a file or a bar cannot pass for a line of this program's."""
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return shown.replace("##[", "## [")  # GitHub's older commands count anywhere in a line
+
+
+def _extent(change: Change) -> str:
+    how = "added" if change.old is None else "removed or no plain file" if change.new is None else "changed"
+    try:
+        old, new = ((data or b"").decode().splitlines() for data in (change.old, change.new))
+    except UnicodeDecodeError:
+        return f"{how}, {len(change.old or b''):,} -> {len(change.new or b''):,} bytes"
+    signs = [line[:1] for line in list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]]
+    return f"{how}, +{signs.count('+')} -{signs.count('-')} lines"
+
+
+def _bars_moved(old: bytes | None, new: bytes | None) -> Iterator[str]:
+    try:
+        before, after = _bars(old), _bars(new)
+    except (ValueError, TypeError, AttributeError) as error:
+        yield f"cannot be compared bar by bar ({error})"
+        return
+    for key in [*before, *(key for key in after if key not in before)]:
+        name = " ".join(filter(None, (f"{key[0]} ({key[1]})", *key[2:4])))
+        if key not in after:
+            yield f"{name}: {_bound(before[key])} -> removed"
+        elif key not in before:
+            yield f"{name}: none -> {_bound(after[key])}"
+        elif before[key] != after[key]:
+            yield f"{name}: {_difference(before[key], after[key])}"
+
+
+def _bars(data: bytes | None) -> dict[_Key, dict[str, Any]]:
+    entries = tomllib.loads((data or b"").decode()).get("bar", [])
+    found: dict[_Key, dict[str, Any]] = {}
+    for entry in entries:
+        checks = entry.get("check")
+        for check in checks if isinstance(checks, list) else [checks]:
+            key = (
+                str(check),
+                *(str(entry.get(name, "")) for name in ("model", "recipe", "precision", "fixture")),
+            )
+            found[key] = {name: value for name, value in entry.items() if name != "check"}
+    return found
+
+
+def _bound(bar: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {json.dumps(bar[name], default=str)}" for name in ("at_least", "at_most") if name in bar
+    )
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Say which values differ; a source is words, and too long to show twice."""
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    shown = [
+        "another source" if name == "source" else f"{name} {_shown(old, name)} -> {_shown(new, name)}"
+        for name in names
+    ]
+    return ", ".join(shown)
+
+
+def _shown(bar: Mapping[str, Any], name: str) -> str:
+    return json.dumps(bar[name], default=str) if name in bar else "none"

@@ -1,0 +1,237 @@
+"""Shows a report on GitHub: ``python -m embedding_gate.pull_request.github DIR/report.json`` in a workflow.
+
+The summary of the job goes to the file that GITHUB_STEP_SUMMARY names, outputs to that of GITHUB_OUTPUT, and
+annotations to the standard output, where GitHub reads them. Without these variables all is printed.
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embedding_gate.errors import FixtureError, GateError
+
+__all__ = ["annotations", "main", "outputs", "summary"]
+
+LIMIT = 1024 * 1024  # bytes of a step's summary; one that is longer is not shown at all
+CUT = "\n\n*Cut here: the rest is in the report among the artifacts of this run.*\n"
+BARS = "fixtures/against.toml"
+MOST = 10  # annotations of a kind in a step; GitHub drops what comes after
+ROOT = Path(__file__).resolve().parents[2]
+_PLACE = re.compile(r"([\w./-]+\.(?:jsonl|json|toml|tsv|csv)), line (\d+)")
+_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A remark on a line of a file; file and line are empty where it is on none."""
+
+    kind: str
+    title: str
+    text: str
+    file: str = ""
+    line: str = ""
+
+    def __str__(self) -> str:
+        places = {"file": self.file, "line": self.line, "title": self.title}
+        properties = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in places.items() if value)
+        return f"::{self.kind} {properties}::{_escaped(self.text)}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    escapes = {**_ESCAPES, **{one: f"%{ord(one):02X}" for one in also}}
+    return "".join(escapes.get(letter, letter) for letter in text)
+
+
+def annotations(record: Mapping[str, Any], root: Path = ROOT) -> list[str]:
+    """Return the workflow commands for what is red: on the bar that was missed, on the text that missed it.
+
+    root: where the fixtures lie that the texts are looked up in.
+    """
+    errors, warnings = [], []
+    judge = record["judge"]
+    if judge and judge["changed"] and not judge["approved"]:
+        text = f"approve exactly this with the digest {judge['digest']}\n" + "\n".join(judge["moved"])
+        errors.append(Annotation("error", "the judge changed", text, judge["changed"][0]))
+    for model in record["models"]:
+        for verdict in model["verdicts"]:
+            if verdict["red"]:
+                file, line = _place(model["bars_at"].get(verdict["check"], ""))
+                errors.append(Annotation("error", verdict["check"], _said(model, verdict), file, line))
+                warnings += list(_texts_of(verdict, root))
+    for row in (record["against"] or {"rows": ()})["rows"]:
+        if row["outcome"] != "pass":
+            errors.append(_slower(row, root))
+    for reason in record["reasons"]:
+        if place := _PLACE.search(reason):
+            errors.append(Annotation("error", "fixture", reason, *place.groups()))
+    if not errors:
+        errors = [Annotation("error", "gate", reason) for reason in record["reasons"]]
+    return [*_most(errors), *_most(list(dict.fromkeys(warnings)))]
+
+
+def _place(at: str) -> tuple[str, str]:
+    """Return file and line of "fixtures/thresholds.toml:123"."""
+    file, _, line = at.rpartition(":")
+    return file, line
+
+
+def _said(model: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    lines = [
+        f"{model['name']}: measured {_number(verdict['measured'])}, required {verdict['required']}",
+        *([verdict["evidence"]] if verdict["evidence"] else []),
+        *model["looks_like"],
+    ]
+    return "\n".join(lines)
+
+
+def _slower(row: Mapping[str, Any], root: Path) -> Annotation:
+    """Show a benchmark that is red beside another revision on its bar: its own, or that of all."""
+    ratio = " to ".join(_number(row[name]) for name in ("low", "high"))
+    text = f"time over the other's {_number(row['ratio'])} ({ratio}), at most {_number(row['bar'])}"
+    lines = (root / BARS).read_text(encoding="utf-8").split("\n")
+    names = [line.partition("=")[0].strip().strip('"') for line in lines]
+    named = row["benchmark"] if row["benchmark"] in names else "default"
+    said = f"{text}; {row['evidence']}" if row["evidence"] else text
+    return Annotation("error", row["benchmark"], said, BARS, str(names.index(named) + 1))
+
+
+def _number(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.3g}"
+
+
+def _texts_of(verdict: Mapping[str, Any], root: Path) -> Iterator[Annotation]:
+    """Find the texts that the evidence names, as "worst: format-19", in the fixtures that hold them."""
+    named = set(re.findall(r"[\w-]+-\d+", verdict["evidence"]))
+    for path in sorted((root / "fixtures").rglob("*.jsonl")) if named else ():
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+            found = json.loads(line) if line.strip() else {}
+            if named & {found.get("id"), found.get("_id")}:
+                where = path.relative_to(root).as_posix()
+                yield Annotation("warning", verdict["check"], verdict["evidence"], where, str(number))
+
+
+def _most(found: Sequence[Annotation]) -> list[str]:
+    """Return at most as many as GitHub shows, the last of them saying what is left out."""
+    if len(found) <= MOST:
+        return [str(one) for one in found]
+    left = len(found) - MOST + 1
+    rest = Annotation(found[0].kind, "and more", f"{left} more are in the summary of the job")
+    return [*(str(one) for one in found[: MOST - 1]), str(rest)]
+
+
+def summary(record: Mapping[str, Any], page: str = "") -> str:
+    """Return the summary in Markdown: what is red and why, what moved, and then the page of the report."""
+    red = record["verdict"] != "pass"
+    lines = [f"## {'FAIL' if red else 'pass'}: embedding gate", ""]
+    lines += [f"- {_plain(reason)}" for reason in record["reasons"] if not _in_table(reason, record)]
+    for model in record["models"]:
+        lines += ["", f"### {_plain(model['name'])}", "", *map(_plain, model["looks_like"]), ""]
+        lines += _table(model["verdicts"])
+    if judge := record["judge"]:
+        lines += ["", "### Judged by the base", "", *_judge(judge)]
+    text = "\n".join(lines) + "\n" + (f"\n---\n\n{page.rstrip()}\n" if page else "")
+    return _cut(text)
+
+
+def _in_table(reason: str, record: Mapping[str, Any]) -> bool:
+    """Whether a reason is a red verdict, which the table shows."""
+    return any(
+        f"{verdict['check']}: measured " in reason
+        for model in record["models"]
+        for verdict in model["verdicts"]
+        if verdict["red"]
+    )
+
+
+def _table(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the red verdicts as a table; of the others the number."""
+    red = [one for one in verdicts if one["red"]]
+    lines = [f"{len(red)} of {len(verdicts)} checks red", ""]
+    if red:
+        lines += ["| check | measured | required | verdict | evidence |", "|---|---|---|---|---|"]
+    for one in red:
+        cells = (one["check"], _number(one["measured"]), one["required"], one["outcome"], one["evidence"])
+        lines.append("| " + " | ".join(map(_plain, cells)) + " |")
+    return lines
+
+
+def _judge(judge: Mapping[str, Any]) -> list[str]:
+    if not judge["changed"]:
+        return [f"The judge is that of {judge['base'][:12]}, unchanged."]
+    state = "approved" if judge["approved"] else "NOT APPROVED"
+    return [
+        f"**The judge changed: {state}.** By the base's judge ({judge['base'][:12]}): "
+        f"{judge['base_verdict']}; by the head's own: {judge['head_verdict']}. Digest: `{judge['digest']}`",
+        "",
+        *(f"- {_plain(line)}" for line in judge["moved"]),
+    ]
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\|*_`\[\]#@~$])", r"\\\1", line)
+
+
+def _cut(text: str) -> str:
+    data = text.encode("utf-8", "replace")
+    if len(data) < LIMIT:
+        return text
+    kept = data[: LIMIT - len(CUT.encode()) - 1].decode("utf-8", "ignore")
+    return kept.rpartition("\n")[0] + CUT
+
+
+def outputs(record: Mapping[str, Any]) -> str:
+    """Return the outputs of the step: verdict, and the digest that a person could approve."""
+    judge = record["judge"]
+    digest = judge["digest"] if judge and judge["changed"] else ""
+    return f"verdict={record['verdict']}\ndigest={digest}\n"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Show the report of a file; 0 where it could be shown, whatever its verdict."""
+    if len(argv) != 1:
+        print("usage: python -m embedding_gate.pull_request.github DIR/report.json", file=sys.stderr)
+        return 2
+    path = Path(argv[0])
+    try:
+        record = _read(path)
+        beside = path.with_name("report.md")
+        page = beside.read_text(encoding="utf-8") if beside.is_file() else ""
+        _hand("GITHUB_STEP_SUMMARY", lambda: summary(record, page))
+        _hand("GITHUB_OUTPUT", lambda: outputs(record))
+    except GateError as error:
+        print(Annotation("error", "gate", str(error)))
+        return 2
+    for line in annotations(record):
+        print(line)
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FixtureError(
+            path, f"is no report ({error})", mend="see the log: the gate ended before it wrote one"
+        ) from error
+    return dict(record)
+
+
+def _hand(variable: str, make: Callable[[], str]) -> None:
+    """Append a text to the file that a variable of GitHub's names, or print it."""
+    if file := os.environ.get(variable):
+        with Path(file).open("a", encoding="utf-8") as stream:
+            stream.write(make())
+    else:
+        print(make())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

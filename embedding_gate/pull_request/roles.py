@@ -1,0 +1,54 @@
+"""Which files are judged, which are the judge, and which are neither: the one place that says it."""
+
+from typing import Literal
+
+__all__ = ["ROLES", "Role", "listed", "role"]
+
+Role = Literal["judged", "judge", "neither"]
+
+# A file, or a folder with all that is in it; the longest that fits counts.
+ROLES: dict[str, Role] = {
+    "embeddings/": "judged",
+    "embedding_gate/": "judge",
+    "tests/": "judge",
+    "fixtures/": "judge",
+    "benchmarks/": "judge",  # conftest.py loads its plugin
+    "benchmarks/README.md": "neither",
+    "benchmarks/results/": "neither",
+    "benchmarks/results/peers.json": "judge",  # the report reads it
+    "conftest.py": "judge",
+    "pyproject.toml": "judge",  # its pytest section: see changes.py
+    "requirements.lock": "judge",
+    "requirements-dev.lock": "judge",
+    "Makefile": "judge",
+    "action.yml": "judge",
+    ".github/": "judge",
+    ".ci/": "judge",
+    ".gitignore": "neither",
+    "CHANGELOG.md": "neither",
+    "CONTRIBUTING.md": "neither",
+    "LICENSE": "neither",
+    "README.md": "neither",
+    "docs/": "neither",
+}
+READ_BY_NAME = "conftest.py"  # pytest runs it wherever it comes upon it
+
+
+def listed(path: str) -> str | None:
+    """Return the entry of ROLES that a path (with slashes, from the root) falls under."""
+    fits = (entry for entry in ROLES if path == entry or (entry.endswith("/") and path.startswith(entry)))
+    return max(fits, key=len, default=None)
+
+
+def role(path: str) -> Role:
+    """Return what a file is. One that is not listed might be read by pytest or by Python: it is the judge.
+
+    Letters count as small ones, since some file systems take them for the same; a path that is not ASCII,
+    where they do other things besides, is never judged.
+    """
+    entry = listed(path) or listed(path.lower())
+    name = path.lower().rpartition("/")[2]
+    if entry is None or not path.isascii() or name == READ_BY_NAME:
+        return "judge"
+    folded = listed(path.lower())
+    return "judge" if folded and ROLES[folded] == "judge" else ROLES[entry]

@@ -1,0 +1,206 @@
+"""Runs a gate on a tree of files, in a folder, an environment and a group of processes of its own."""
+
+import ast
+import json
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+from embedding_gate.errors import InputError
+from embedding_gate.pull_request.trees import altered, write_tree
+from embedding_gate.verdicts.gate import check_name
+
+__all__ = ["Outcome", "Stopped", "run_gate", "stoppable"]
+
+PATIENCE = 10  # seconds that a run has to end when it is asked to
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Of the surroundings a run sees these and no others: no token, no file by which GitHub is told things, no
+# setting of pytest or Python.
+KEPT = ("PATH", "HOME", "LANG", "TZ", "USER", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+KEPT_PREFIXES = ("LC_", "HF_", "MLX_", "OMP_", "OPENBLAS_", "EMBEDDING_GATE_", "CUDA_")
+DROPPED = "TOKEN"  # in whatever name: HF_TOKEN opens a person's models, and the gate needs none
+
+
+CHECKS = ("embedding_gate/checks/test_", "tests/quality/test_")  # where a tree has its checks
+PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir=.")
+# What of the library the gate's own model does not use: decoders, quantized weights, other families.
+BESIDES = ("tests/unit/test_decoder.py", "tests/unit/test_families.py", "tests/unit/test_layers.py")
+
+
+class Stopped(BaseException):
+    """A signal asked this process to end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+
+@dataclass
+class Outcome:
+    """How a run of a gate ended. record: report.json, or None; files: name -> text of what it wrote."""
+
+    reasons: list[str]
+    record: dict[str, Any] | None = None
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word."""
+        return "fail" if self.reasons else "pass"
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn Ctrl-C and a polite end into Stopped; a further signal does not disturb the clearing up."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for one in STOPS:
+            signal.signal(one, signal.SIG_IGN)
+        raise Stopped(number)
+
+    before = {one: signal.signal(one, stop) for one in STOPS}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler or signal.SIG_DFL)
+
+
+def run_gate(tree: Mapping[str, bytes], python: str, options: Sequence[str]) -> Outcome:
+    """Write the tree into a temporary folder and run its gate there; red unless all of it ran and passed.
+
+    python: the interpreter, with the packages that the gate needs. options: of pytest, for the gate.
+    """
+    with TemporaryDirectory(prefix="pull-request-") as scratch:
+        folder, report = Path(scratch) / "tree", Path(scratch) / "report"
+        folder.mkdir()
+        write_tree(tree, folder)
+        status = _run([python, *_command(report, options)], folder, Path(scratch))
+        files = {
+            file.name: file.read_text(encoding="utf-8", errors="replace")
+            for file in sorted(report.glob("*"))
+            if file.is_file() and not file.is_symlink()
+        }
+        besides = [path for path in BESIDES if path in tree]
+        failed = besides if besides and _run([python, *PYTEST, *besides], folder, Path(scratch)) else []
+        touched = altered(tree, folder)
+    record = _record(files.get("report.json"))
+    reasons = [f"{path}: was altered while the gate ran" for path in touched]
+    reasons += [f"{', '.join(failed)}: red, see the log"] if failed else []
+    try:
+        reasons += _red(status, record, _claims(tree, options))
+    except (SyntaxError, ValueError) as error:
+        reasons.append(f"the gate's tests cannot be read ({error})")
+    return Outcome(reasons, record, files)
+
+
+def _command(report: Path, options: Sequence[str]) -> list[str]:
+    return [
+        *PYTEST,
+        *("-m", "quality"),
+        f"--report={report}",
+        f"--junitxml={report / 'junit.xml'}",
+        *options,
+    ]
+
+
+def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
+    """Run a command in a session of its own, which ends with it, and return its status.
+
+    Raises:
+        InputError: there is no such program.
+
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if (name in KEPT or name.startswith(KEPT_PREFIXES)) and DROPPED not in name
+    }
+    # What a run leaves goes with scratch, also where it is killed; and no file of the tree passes for the
+    # translation of another, since Python looks for these elsewhere.
+    temporary = scratch / "tmp"
+    temporary.mkdir(exist_ok=True)
+    own = {"TMPDIR": str(temporary), "PYTHONPYCACHEPREFIX": str(scratch / "pyc")}
+    surroundings = {**kept, **own, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    with _unheard():
+        try:
+            process = subprocess.Popen(command, cwd=folder, env=surroundings, start_new_session=True)
+        except OSError as error:
+            mend = "name an interpreter that has the head's packages"
+            raise InputError(command[0], f"cannot be run ({error.strerror})", mend=mend) from error
+        try:
+            return process.wait()
+        finally:
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process and all that it started; those that outlive it belong to its session still."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(PATIENCE)
+        os.killpg(process.pid, signal.SIGKILL)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # the latter is macOS's word for a group of the dead
+        pass
+    process.wait()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep GitHub from obeying what a run prints: until it reads a word that the run cannot know."""
+    word = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") == "true" else ""
+    if word:
+        print(f"::stop-commands::{word}", flush=True)
+    try:
+        yield
+    finally:
+        if word:
+            print(f"::{word}::", flush=True)
+
+
+def _record(text: str | None) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _red(status: int, record: dict[str, Any] | None, claims: set[str]) -> list[str]:
+    """Say why a run is red. A pass is believed only where every model has a verdict on every claim."""
+    if record is None:
+        return [f"the gate ended with status {status} and left no report"]
+    reasons = [str(reason) for reason in record.get("reasons", [])]
+    for model in record.get("models", []):
+        judged = {verdict["check"].partition(":")[0] for verdict in model["verdicts"]}
+        if missing := sorted(claims - judged):
+            reasons.append(f"{model['name']}: no verdict on {', '.join(missing)}")
+    if not record.get("models"):
+        reasons.append("no model was judged")
+    if not reasons and (status or record.get("verdict") != "pass"):
+        reasons.append(f"the gate ended with status {status} and the verdict {record.get('verdict')}")
+    return reasons
+
+
+def _claims(tree: Mapping[str, bytes], options: Sequence[str]) -> set[str]:
+    """Return the claims that the gate of a tree makes of a live model, or of recorded vectors."""
+    recorded = any(option.startswith("--recorded") for option in options)
+    needs = {"topics"} if recorded else {"topics", "subject"}
+    return {
+        check_name(node.name)
+        for path, data in tree.items()
+        if path.startswith(CHECKS) and path.endswith(".py")
+        for node in ast.parse(data).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        if node.args.args and node.args.args[0].arg in needs
+    }

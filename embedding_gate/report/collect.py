@@ -1,0 +1,93 @@
+"""What a run found of the judged models, and what was published, as the report's plain data."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from embedding_gate import own_files, session
+from embedding_gate.claims.published import MARGIN, Comparison, Figure, compare, measure, read_published
+from embedding_gate.errors import FixtureError
+from embedding_gate.report.bars import bars_at
+from embedding_gate.report.record import model_as_data
+from embedding_gate.report.vectors import NOTHING, measured_of
+from embedding_gate.subjects.embedded import Embedded
+from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.recorded import Recorded
+from embedding_gate.verdicts.gate import Gate
+
+__all__ = ["model", "peers", "published", "published_elsewhere"]
+
+PEERS = own_files.ROOT / "benchmarks" / "results" / "peers.json"
+ELSEWHERE = ("Performance Summary", "Comparison to Other Systems")  # sections of the published results
+
+
+def model(
+    gate: Gate, judged: Subject | Recorded, asked_for: str, options: own_files.Options, *, part: str | None
+) -> dict[str, Any]:
+    """Return what the report has of a judged model. Nothing is encoded for it that no check asked for."""
+    topics = vars(judged).get("topics")
+    return model_as_data(
+        gate,
+        measured_of(topics.vectors[0], topics.labelled)
+        if isinstance(topics, Embedded) and "vectors" in vars(topics)
+        else NOTHING,
+        asked_for=asked_for,
+        recipe=judged.recipe if isinstance(judged, Subject) else "recorded vectors",
+        precision=judged.precision if isinstance(judged, Subject) else "float32",
+        looks_like=session.diagnosis(gate),
+        notes=judged.notes,
+        bars_at=bars_at(gate.thresholds, own_files.THRESHOLDS, options.thresholds, own_files.ROOT),
+        part=part,
+    )
+
+
+def published(judged: Subject | Recorded) -> list[dict[str, Any]]:
+    """Return what was published of a judged model, beside what was measured of it."""
+    if isinstance(judged, Recorded):
+        found: Sequence[Comparison] = judged.published
+    elif judged.recipe == session.REFERENCE and "topics" in vars(judged):
+        topics = judged.topics.labelled
+        measured = measure(judged.topics.vectors[0], topics)
+        known = read_published(own_files.FIXTURES / "published.toml")
+        found = compare(known, judged.name, measured, topics.sha256_of_texts, margin=MARGIN)
+    else:
+        return []
+    return [_figure(one.figure, judged.name, one.measured, one.outcome) for one in found]
+
+
+def published_elsewhere() -> list[dict[str, Any]]:
+    """Return the published speeds, of the models and of other systems: nothing here measures them."""
+    figures = read_published(own_files.FIXTURES / "published.toml").figures
+    return [_figure(one, "", math.nan, one.verdict) for one in figures if one.section in ELSEWHERE]
+
+
+def peers() -> list[dict[str, Any]]:
+    """Return how fast other implementations were beside this one, as recorded in benchmarks/results.
+
+    Raises:
+        FixtureError: the file is missing or malformed.
+
+    """
+    try:
+        content = json.loads(PEERS.read_text(encoding="utf-8"))
+        return [
+            {**{key: table[key] for key in ("workload", "machine", "command")}, **engine}
+            for table in content["peers"]
+            for engine in table["engines"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FixtureError(PEERS, f"malformed ({error!r})", mend="restore the file") from error
+
+
+def _figure(figure: Figure, judged: str, measured: float, outcome: str) -> dict[str, Any]:
+    return {
+        "model": figure.model,
+        "section": figure.section,
+        "quantity": figure.quantity,
+        "published": figure.shown,
+        "lacks": figure.lacks,
+        "judged": judged,
+        "measured": measured,
+        "outcome": outcome,
+    }

@@ -1,0 +1,90 @@
+"""Writes the files of a report: all new or all as they were, whatever stops it."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from embedding_gate.errors import InputError
+from embedding_gate.report.html import page
+from embedding_gate.report.markdown import markdown
+from embedding_gate.report.pictures import pictures, plotly_script
+from embedding_gate.report.record import Record
+from embedding_gate.report.sections import sections
+
+__all__ = ["write_files", "write_report"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def write_report(folder: Path, record: Record) -> list[Path]:
+    """Write report.html, report.md and report.json into a folder; return the files.
+
+    Raises:
+        InputError: they cannot be written, or the library of the pictures is missing.
+
+    """
+    found, title = sections(record), title_of(record)
+    shown, script = _drawn(record)
+    contents = {
+        "report.json": json.dumps(record, indent=1, allow_nan=False) + "\n",
+        "report.md": markdown(found, title),
+        "report.html": page(found, title, verdict=record["verdict"], pictures=shown, scripts=script),
+    }
+    return write_files(folder, contents)
+
+
+def _drawn(record: Record) -> tuple[dict[str, str], str]:
+    shown = pictures(record)
+    return shown, plotly_script() if shown else ""
+
+
+def title_of(record: Record) -> str:
+    """Name what the record is of."""
+    names = [model["name"] for model in record["models"]] or [one["model"] for one in record["speed"]]
+    return ": ".join(["embedding-gate", *([", ".join(dict.fromkeys(names))] if names else [])])
+
+
+def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
+    """Write files beside their places and then move them there; an interruption waits until that is done.
+
+    Raises:
+        InputError: the folder cannot be written; what was there before is still there.
+
+    """
+    try:
+        with uninterrupted():
+            folder.mkdir(parents=True, exist_ok=True)
+            if folders := [name for name in contents if (folder / name).is_dir()]:
+                raise OSError(f"{folders[0]} is a folder")
+            with TemporaryDirectory(dir=folder, prefix=".") as scratch:
+                for name, text in contents.items():
+                    (Path(scratch) / name).write_text(text, encoding="utf-8", newline="\n")
+                return [(Path(scratch) / name).replace(folder / name) for name in contents]
+    except OSError as error:
+        raise InputError(
+            folder, f"cannot be written ({error})", mend="free space, or name another folder"
+        ) from error
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and a polite end wait for the few milliseconds that this takes.
+
+    Blocking the signals would not do: another thread could take them, and Python would still stop this one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no signal stops another one
+        yield
+        return
+    waiting: list[int] = []
+    before = {one: signal.signal(one, lambda number, _: waiting.append(number)) for one in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for noted in waiting:
+            signal.raise_signal(noted)

@@ -1,0 +1,183 @@
+"""What a run judges and by which bars; and the gate's own tests, run on it outside pytest.
+
+The proof of power runs the very functions that judge a pull request, not copies of them.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from embedding_gate import checks
+from embedding_gate.adapter import open_baseline
+from embedding_gate.claims.published import MARGIN, Comparison, compare, measure, read_published
+from embedding_gate.claims.table import published_table
+from embedding_gate.data.projector import projector_name, write_projector
+from embedding_gate.data.rows import tsv_notes
+from embedding_gate.errors import FixtureError
+from embedding_gate.own_files import DECLARED, FIXTURES, OWN, SIGNATURES, Options, bars_of, golden, hashes
+from embedding_gate.subjects.embedded import Baseline, Embedded
+from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.protocols import Tokenized
+from embedding_gate.subjects.recorded import Recorded, read_recorded
+from embedding_gate.verdicts.diagnosis import looks_like, read_signatures
+from embedding_gate.verdicts.gate import Gate, check_name
+from embedding_gate.verdicts.thresholds import Threshold, read_own_thresholds
+
+REFERENCE = "reference-2025"  # the recipe of the published figures
+GateTest = Callable[..., None]
+
+
+def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
+    """Read recorded vectors for judgement."""
+    topics, vectors = read_recorded(folder, name)
+    baseline = open_baseline(options.baseline)
+    published = read_published(FIXTURES / "published.toml")
+    found = compare(published, name, measure(vectors, topics), topics.sha256_of_texts)
+    known = golden(name)
+    embedded = Embedded(
+        topics,
+        lambda: [vectors],
+        baseline,
+        "--baseline none",
+        known.sets.get(topics.sha256) if known else None,
+        _tokenizer(baseline),
+    )
+    remarks = [baseline.note] if baseline else []
+    remarks += [f"  topics: SHA-256 {topics.sha256}", *tsv_notes(folder / f"metadata_{name}.tsv")]
+    return Recorded(name, embedded, tuple(found), tuple(remarks))
+
+
+def _tokenizer(baseline: Baseline | None) -> Callable[[Sequence[str]], Tokenized] | None:
+    def tokenize(some: Sequence[str]) -> Tokenized:
+        assert baseline is not None
+        return baseline.encoder.tokenize(some)  # loads it, so not before it is asked
+
+    return tokenize if baseline else None
+
+
+def published_of(judged: Subject | Recorded) -> Sequence[Comparison]:
+    """Set the published figures of what is judged beside its own."""
+    if isinstance(judged, Recorded):
+        return judged.published
+    topics = judged.topics.labelled
+    measured = measure(judged.topics.vectors[0], topics)
+    published = read_published(FIXTURES / "published.toml")
+    found = compare(published, judged.name, measured, topics.sha256_of_texts, margin=MARGIN)
+    judged.notes += published_table(found)
+    return found
+
+
+def export(judged: Iterable[Subject], folder: Path) -> list[str]:
+    """Write TensorFlow Projector files of each model's topics, read them back, and say what was written.
+
+    Raises:
+        InputError: they cannot be written.
+        FixtureError: what was read back is not what was written.
+
+    """
+    lines, taken = [], Counter[str]()
+    for subject in judged:
+        known, vectors = subject.topics.labelled, subject.topics.vectors[0]
+        name = projector_name(subject.name)
+        taken[name] += 1
+        name += f"-{taken[name]}" if taken[name] > 1 else ""
+        files = write_projector(
+            folder, name, vectors, labels=known.labels, categories=known.categories, texts=known.texts
+        )
+        back, again = read_recorded(folder, name)
+        if back != known or not np.array_equal(again, vectors):
+            raise FixtureError(folder, f"{name}: something else was read back", mend="try another disk")
+        lines.append(f"projector: {', '.join(path.name for path in files)} in {folder}")
+    return lines
+
+
+def open_gate(subject: Subject, options: Options = OWN) -> Gate:
+    """Make a gate with the bars that bind a model on its texts."""
+    tests_run = live_tests(options.recipe)
+    bars = _bars(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
+    return Gate(subject.name, bars)
+
+
+def open_recorded_gate(recorded: Recorded, options: Options = OWN) -> Gate:
+    """Make a gate with those bars that recorded vectors can be judged by."""
+    used = {recorded.topics.labelled.sha256}
+    return Gate(recorded.name, _bars(recorded.name, recorded_tests(), used, options, "float32"))
+
+
+def _bars(
+    model: str, tests_run: Iterable[str], used: set[str], options: Options, precision: str
+) -> dict[str, Threshold]:
+    bars = bars_of(model, used, options, precision)
+    # What the other kind of run reads is not this one's; a bar of no test at all stays, and is unread.
+    others = {check_name(name) for name, _ in gate_tests()} - {check_name(name) for name in tests_run}
+    return {check: bar for check, bar in bars.items() if check.partition(":")[0] not in others}
+
+
+def diagnosis(gate: Gate) -> list[str]:
+    """Say which known faults a red gate looks like. That this cannot be read turns no verdict."""
+    try:
+        return looks_like(gate.verdicts, read_signatures(SIGNATURES)) if gate.red else []
+    except FixtureError as error:
+        return [f"  looks like: {error}"]
+
+
+def unbound(own: Path, gates: Iterable[Gate]) -> list[str]:
+    """Name the bars of a user's file that bind nothing in this run: misspelt, or of other texts."""
+    known = {
+        (bar.check, bar.model, bar.fixture) for gate in gates for bar in gate.thresholds.values() if bar.own
+    }
+    return [
+        f"{bar.check} of {bar.model} on texts {bar.fixture[:12]}"
+        for bar in read_own_thresholds(own)
+        if (bar.check, bar.model, bar.fixture) not in known
+    ]
+
+
+def gate_tests() -> Iterator[tuple[str, GateTest]]:
+    """Yield the name and function of each test of the gate."""
+    for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}."):
+        for name, function in list(vars(importlib.import_module(module.name)).items()):
+            if name.startswith("test_"):
+                yield name, function
+
+
+def needs(test: GateTest) -> str:
+    """Tell what a test judges: a live "subject", vectors of "topics", or figures beside "published" ones."""
+    return next(iter(inspect.signature(test).parameters))
+
+
+def live_tests(recipe: str = DECLARED) -> dict[str, GateTest]:
+    """Return the tests that judge a live model, by name. Figures were published of one recipe alone."""
+    return {name: test for name, test in gate_tests() if needs(test) != "published" or recipe == REFERENCE}
+
+
+def recorded_tests() -> dict[str, GateTest]:
+    """Return the tests that judge recorded vectors, by name."""
+    return {name: test for name, test in gate_tests() if needs(test) != "subject"}
+
+
+def of_meaning(test: GateTest) -> bool:
+    """Tell whether a test judges what the vectors say of texts, which random weights have no say in."""
+    return test.__module__.rpartition("test_")[2] in ("topics", "pairs", "retrieval", "edits")
+
+
+def run_gate(subject: Subject, gate: Gate, only: Collection[str] = ()) -> None:
+    """Run each test of the gate that can judge the subject; the verdicts are in the gate afterwards.
+
+    only: names of checks; all others are left out. Empty for all checks.
+    """
+    for name, test in live_tests().items():
+        if only and check_name(name) not in only:
+            continue
+        if subject.random and of_meaning(test):
+            continue
+        try:
+            with gate.claim(name):
+                test(subject.topics if needs(test) != "subject" else subject, gate)
+        except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
+            continue

@@ -1,0 +1,1 @@
+"""What is judged: a live model, or recorded vectors."""

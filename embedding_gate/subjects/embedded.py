@@ -1,0 +1,130 @@
+"""Labelled texts encoded: by the judged model, and by the baseline that it must not be worse than."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from embedding_gate.data.goldens import Golden
+from embedding_gate.data.labelled import Labelled, Part
+from embedding_gate.subjects.protocols import Encoder, Tokenized
+
+__all__ = ["Baseline", "Embedded", "embed", "embed_part"]
+
+_CHUNK = 512  # texts in memory at a time
+_PROMPTS = {"query": ("query",), "document": ("document", "passage"), "": ()}  # sentence-transformers' names
+
+Vectors = NDArray[np.float32]
+L = TypeVar("L", bound=Labelled)
+
+
+def embed(
+    encoder: Encoder, labelled: Labelled, note: Callable[[str], None] = lambda _: None
+) -> list[Vectors]:
+    """Encode each part of a set: (n, D) each, with a progress bar for what takes long.
+
+    Texts are read, encoded and forgotten a few at a time, so memory holds the vectors and little else.
+
+    note: is told of texts that the model cut.
+    """
+    return [embed_part(encoder, part, note) for part in labelled.parts]
+
+
+def embed_part(encoder: Encoder, part: Part, note: Callable[[str], None] = lambda _: None) -> Vectors:
+    """Encode the texts of one part: (n, D)."""
+    vectors = np.empty((part.count, encoder.dimension), dtype=np.float32)
+    prompt = next((name for name in _PROMPTS[part.role] if name in encoder.prompts), None)
+    done = cut = 0
+    slow = 0.5 if sys.stderr.isatty() else 10  # seconds between lines, so that a log stays short
+    with tqdm(total=part.count, desc=part.name, unit=" texts", delay=2, mininterval=slow) as bar:
+        for texts in _chunks(part.texts):
+            vectors[done : done + len(texts)] = encoder.encode(texts, prompt=prompt)
+            cut += int(np.count_nonzero(encoder.tokenize(texts, prompt=prompt).dropped))
+            done += len(texts)
+            bar.update(len(texts))
+    if cut:
+        note(f"  {part.name}: {cut:,} of {part.count:,} texts were cut at {encoder.max_tokens} tokens")
+    return vectors
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(texts)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
+
+
+@dataclass
+class Baseline:
+    """A model that others must not be worse than.
+
+    source: where it comes from: a name of the catalog, or a folder's resolved path.
+    golden: what an independent implementation of it gave for the gate's own sets.
+    open_encoder: loads it; called when texts come that the goldens do not cover.
+    """
+
+    name: str
+    source: str
+    golden: Golden | None
+    open_encoder: Callable[[], Encoder]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The loaded model."""
+        return self.open_encoder()
+
+    @property
+    def sets(self) -> Mapping[str, list[Vectors]]:
+        """The goldens of labelled sets: SHA-256 -> (n, D) for each part."""
+        return self.golden.sets if self.golden else {}
+
+    @property
+    def note(self) -> str:
+        """What the reader of the table must know of it."""
+        trust = "held against its goldens" if self.golden else "has no goldens: taken on trust"
+        return f"  baseline: {self.source}, {trust}"
+
+    def embed(self, labelled: Labelled) -> list[Vectors]:
+        """Return the vectors of each part of a set: (n, D) each."""
+        return self.sets.get(labelled.sha256) or embed(self.encoder, labelled)
+
+
+@dataclass
+class Embedded(Generic[L]):
+    """A set and its vectors, with the baseline's beside them.
+
+    encode: gives the vectors of each part, (n, D); asked when they are first looked at.
+    no_baseline: why there is no comparison, where there is none.
+    golden: what an independent implementation of the judged model gave, or None.
+    tokenize: gives the ids of texts, so that texts which are the same to a model count as the same;
+        None where no model can be asked.
+    """
+
+    labelled: L
+    encode: Callable[[], list[Vectors]]
+    baseline: Baseline | None
+    no_baseline: str = ""
+    golden: list[Vectors] | None = None
+    tokenize: Callable[[Sequence[str]], Tokenized] | None = None
+
+    @cached_property
+    def vectors(self) -> list[Vectors]:
+        """The vectors of each part: (n, D)."""
+        return self.encode()
+
+    @property
+    def proven(self) -> bool:
+        """Whether the baseline's vectors are goldens, so that the set is known to tell right from wrong."""
+        return self.baseline is not None and self.labelled.sha256 in self.baseline.sets
+
+    @cached_property
+    def baseline_vectors(self) -> list[Vectors]:
+        """The baseline's vectors of each part; encoded when first asked for."""
+        if self.baseline is None:
+            raise ValueError(self.no_baseline)
+        return self.baseline.embed(self.labelled)

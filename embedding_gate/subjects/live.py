@@ -1,0 +1,198 @@
+"""What the gate judges: anything that encodes, the texts it is given, and the truth about them."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from embedding_gate.data.goldens import Golden, Texts
+from embedding_gate.data.labelled import Pairs, Topics
+from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
+from embedding_gate.subjects.protocols import Encoder
+
+__all__ = ["Sets", "Subject"]
+
+ENCODERS = frozenset({"bert"})  # model types whose tokens read both ways
+BOTH_WAYS = frozenset({"reference-2025"})  # recipes that let a decoder's tokens do so
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The labelled texts of a run: the gate's own or the user's."""
+
+    topics: Topics
+    pairs: Pairs
+    retrieval: Retrieval
+
+
+@dataclass
+class Subject:
+    """One model under judgement.
+
+    name: the model whose bars bind it. The judge decides it, by what was asked for and by the hashes of
+        files: a library that names itself could choose its own bars.
+    source: where it comes from: a name of the catalog, or a folder's resolved path.
+    golden: an independent implementation's results on ``texts``, or None where there are none.
+    encode_elsewhere: encodes texts in a new Python process.
+    open_cache: opens the library's cache over a file.
+    open_changed: opens a model that differs from this one in a weight alone.
+    whole: the same model, reading texts to its own limit, where ``encoder`` cuts them sooner.
+    peak_memory: bytes of the device's memory that a call needs at its peak.
+    baseline: what it must not be worse than, or None for no such comparison.
+    refusal: the error by which it refuses a text or an option.
+    truncation: the warning by which it says that texts were cut: of how many ``texts``, ``cut``, ``dropped``.
+    recipe: the name of the way from texts to vectors that was asked for.
+    precision: what it is computed in.
+    random: whether its weights are random numbers, so that what its vectors say of texts means nothing.
+    notes: what the reader of the table must know besides.
+    """
+
+    name: str
+    source: str
+    encoder: Encoder
+    texts: Texts
+    golden: Golden | None
+    encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False)
+    open_cache: Callable[[Path], AbstractContextManager[Any]] = field(repr=False)
+    open_changed: Callable[[], Encoder] = field(repr=False)
+    whole: Encoder
+    peak_memory: Callable[[Callable[[], object]], int] = field(repr=False)
+    sets: Sets
+    baseline: Baseline | None
+    refusal: type[Exception]
+    truncation: type[Any]
+    recipe: str = "declared"
+    precision: str = "float32"
+    random: bool = False
+    notes: list[str] = field(default_factory=list)
+    _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def causal(self) -> bool:
+        """Whether the model reads from left to right alone, as config.json and the recipe have it.
+
+        Raises:
+            FixtureError: config.json is not as the library has read it.
+
+        """
+        if self.recipe in BOTH_WAYS:
+            return False
+        return self._config["model_type"] not in ENCODERS
+
+    @property
+    def quantized(self) -> bool:
+        """Whether matrices are stored in few bits, which kernels of their own multiply.
+
+        Raises:
+            FixtureError: config.json is not as the library has read it.
+
+        """
+        return bool(self._config.get("quantization"))
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        path = self.encoder.path / "config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            return {"model_type": config["model_type"], **config}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """The vectors (N, D) of all the fixture's texts, encoded in one call."""
+        return self.encoder.encode(self.texts.texts)
+
+    @cached_property
+    def _vector_of(self) -> dict[str, NDArray[np.float32]]:
+        return dict(zip(self.texts.texts, self.vectors, strict=True))
+
+    def vectors_of(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return the vectors (D,) of some of the fixture's texts, from the one call for all of them."""
+        return [self._vector_of[text] for text in texts]
+
+    @cached_property
+    def topics(self) -> Embedded[Topics]:
+        """The texts by topic, encoded."""
+        return self._embedded(self.sets.topics)
+
+    @cached_property
+    def pairs(self) -> Embedded[Pairs]:
+        """The graded pairs, encoded."""
+        return self._embedded(self.sets.pairs)
+
+    @cached_property
+    def retrieval(self) -> Embedded[Retrieval]:
+        """The retrieval set, encoded."""
+        return self._embedded(self.sets.retrieval)
+
+    def _embedded(self, labelled: L) -> Embedded[L]:
+        def encode() -> list[NDArray[np.float32]]:
+            if self.random:
+                raise InputError(self.name, "its weights are random: no meaning to judge", mend="take others")
+            return embed(self.encoder, labelled, self.notes.append)
+
+        baseline, why = self.baseline, "--baseline none"
+        if baseline and baseline.source == self.source and labelled.sha256 not in baseline.sets:
+            baseline, why = None, "the model is the baseline"
+        golden = self.golden.sets.get(labelled.sha256) if self.golden else None
+        return Embedded(labelled, encode, baseline, why, golden, self.encoder.tokenize)
+
+    @cached_property
+    def hidden_states(self) -> list[NDArray[np.float32]]:
+        """Hidden states (T, D) of the texts numbered ``hidden_rows``."""
+        return self.encoder.hidden_states([self.texts.texts[row] for row in self.hidden_rows])
+
+    @cached_property
+    def hidden_rows(self) -> list[int]:
+        """The numbers of the texts whose hidden states are looked at: those of the goldens, or the pairs."""
+        if self.golden is not None:
+            return [int(row) for row in self.golden.hidden_rows]
+        return [row for row, kind in enumerate(self.texts.kinds) if kind == "prefix"]
+
+    def alone(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Each text's vector (D,) from a call of its own, where nothing is padded and nothing can leak."""
+        for text in texts:
+            if text not in self._alone:
+                self._alone[text] = self.encoder.encode([text])[0]
+        return [self._alone[text] for text in texts]
+
+    def name_rows(self, rows: ArrayLike) -> str:
+        """Name the first texts of those marked in (N,): "word-01, word-07 and 3 more"."""
+        marked = [self.texts.ids[row] for row in np.flatnonzero(rows) if row < len(self.texts.ids)]
+        return ", ".join(marked[:3]) + (f" and {len(marked) - 3} more" if len(marked) > 3 else "") or "none"
+
+    def text_of(self, tokens: int) -> str:
+        """Cut a text of exactly so many tokens out of the fixture's paragraphs.
+
+        Raises:
+            ValueError: the tokenizer gives no such text from any of the first hundred starts.
+
+        """
+        words = " ".join(self.texts.of_kind("paragraph")).split()
+        while len(words) < 2 * tokens:
+            words += words
+        for start in range(100):
+            low, high = 1, tokens + 1  # the count never falls when a word is added: bisect
+            while low < high:
+                middle = (low + high) // 2
+                if self._fits(words[start : start + middle], tokens):
+                    low = middle + 1
+                else:
+                    high = middle
+            text = " ".join(words[start : start + low - 1])
+            if text and int(self.encoder.count_tokens([text])[0]) == tokens:
+                return text
+        raise ValueError(f"no text of exactly {tokens} tokens")
+
+    def _fits(self, words: list[str], tokens: int) -> bool:
+        found = self.encoder.tokenize([" ".join(words)])
+        return not found.dropped[0] and len(found.ids[0]) <= tokens

@@ -1,0 +1,96 @@
+"""Recorded vectors: ``vectors_X.tsv`` and ``metadata_X.tsv`` of the TensorFlow Projector."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_gate.claims.published import Comparison
+from embedding_gate.claims.table import published_table
+from embedding_gate.data.labelled import Topics, read_topics
+from embedding_gate.errors import FixtureError
+from embedding_gate.subjects.embedded import Embedded
+
+__all__ = ["Recorded", "read_recorded", "recorded_names"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What somebody recorded of a model X: no model to ask, only texts by topic and their vectors."""
+
+    name: str
+    topics: Embedded[Topics]
+    published: tuple[Comparison, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader must know, and the published figures of a model of that name."""
+        return [*self.remarks, *published_table(self.published)]
+
+
+def recorded_names(folder: Path) -> list[str]:
+    """Return each X of the folder.
+
+    Raises:
+        FixtureError: there is none, or vectors and metadata do not come in twos.
+
+    """
+    vectors, metadata = (
+        {path.name.removeprefix(kind).removesuffix(".tsv") for path in folder.glob(f"{kind}*.tsv")}
+        for kind in ("vectors_", "metadata_")
+    )
+    if not folder.is_dir():
+        raise FixtureError(folder, "no such folder", mend="name the folder of recorded vectors")
+    if not vectors:
+        raise FixtureError(folder, "holds no vectors_X.tsv", mend="name the folder of recorded vectors")
+    if alone := sorted(vectors ^ metadata):
+        raise FixtureError(
+            folder, f"lacks vectors or metadata of {', '.join(alone)}", mend="give both or neither"
+        )
+    return sorted(vectors)
+
+
+def read_recorded(folder: Path, name: str) -> tuple[Topics, NDArray[np.float32]]:
+    """Read the texts of X and their vectors (N, D).
+
+    Raises:
+        FixtureError: a file is malformed (names the line), ragged, not finite, or the numbers of rows differ.
+
+    """
+    topics = read_topics(folder / f"metadata_{name}.tsv")
+    path = folder / f"vectors_{name}.tsv"
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixtureError(path, f"cannot be read ({error})", mend="restore the file") from error
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append([float(field) for field in line.split("\t")])
+        except ValueError as error:
+            raise FixtureError(
+                f"{path}:{number}", f"not numbers ({error})", mend="correct the line"
+            ) from error
+        if len(rows[-1]) != len(rows[0]):
+            raise FixtureError(
+                f"{path}:{number}",
+                f"has {len(rows[-1])} numbers, the first line {len(rows[0])}",
+                mend="correct the line",
+            )
+        if not (np.abs(rows[-1]) <= np.finfo(np.float32).max).all():
+            raise FixtureError(
+                f"{path}:{number}",
+                "holds NaN, infinity, or what float32 cannot hold",
+                mend="record the vectors again",
+            )
+    if len(rows) != len(topics.texts):
+        raise FixtureError(
+            path,
+            f"holds {len(rows)} vectors, metadata_{name}.tsv {len(topics.texts)} texts",
+            mend="record both again",
+        )
+    return topics, np.array(rows, dtype=np.float32)

@@ -1,0 +1,138 @@
+"""The gate: collects the verdicts on one model, one or more for each claim."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from embedding_gate.verdicts.thresholds import ANY_MODEL, Threshold, Verdict
+
+__all__ = ["CheckFailed", "Gate", "check_name"]
+
+
+class CheckFailed(AssertionError):
+    """A measurement did not reach its bar."""
+
+
+def check_name(test_name: str) -> str:
+    """Return the name of the check that a test makes: "test_long_tail[model]" makes "long tail"."""
+    return test_name.partition("[")[0].removeprefix("test_").replace("_", " ")
+
+
+class Gate:
+    """The verdicts on one model. Each test is one claim, with a verdict for each of its parts."""
+
+    def __init__(self, model: str, thresholds: Mapping[str, Threshold]) -> None:
+        self.model = model
+        self.thresholds = thresholds
+        self.verdicts: list[Verdict] = []
+        self._claim = ""
+
+    @property
+    def red(self) -> list[Verdict]:
+        """The verdicts that fail the gate."""
+        return [verdict for verdict in self.verdicts if verdict.red]
+
+    @property
+    def claims(self) -> set[str]:
+        """The claims that gave a verdict, whatever their parts."""
+        return {verdict.check.partition(":")[0] for verdict in self.verdicts}
+
+    @property
+    def unread(self) -> list[str]:
+        """The checks that have a bar and gave no verdict: their tests were skipped, renamed or taken out."""
+        judged = {verdict.check for verdict in self.verdicts}
+        return sorted(check for check in self.thresholds if not {check, check.partition(":")[0]} & judged)
+
+    @contextmanager
+    def claim(self, test_name: str) -> Iterator[None]:
+        """Give the test of that name a verdict, also when it breaks off or forgets to ask for one."""
+        __tracebackhide__ = True
+        self._claim = check_name(test_name)
+        before = len(self.verdicts)
+        try:
+            yield
+        except CheckFailed:
+            raise
+        except Exception as error:
+            self._error(" ".join(f"{type(error).__name__}: {error}".split()))
+            raise
+        if len(self.verdicts) == before:
+            self._error("the test asked for no verdict")
+            raise CheckFailed(str(self.verdicts[-1]))
+
+    def require(self, measured: float, *, evidence: str = "") -> None:
+        """Judge the running claim's measurement by its bar.
+
+        Raises:
+            CheckFailed: the bar was not reached, or there is none.
+
+        """
+        __tracebackhide__ = True
+        self._end(self._bar(self._claim).judge(measured, evidence))
+
+    def require_calibrated(self, measured: Mapping[str, float] | float, *, fixture: str) -> None:
+        """Judge what only a bar of the model itself on these very texts can judge, or show it uncalibrated.
+
+        A mapping measures several parts, each judged by the bar "claim: part"; all are judged before one
+        fails. fixture: SHA-256 of the texts. A model that the gate has a bar for on them must have all.
+
+        Raises:
+            CheckFailed: a bar was not reached, or there is none although the model has others.
+
+        """
+        __tracebackhide__ = True
+        parts = measured if isinstance(measured, Mapping) else {"": measured}
+        calibrated = any(bar.fixture == fixture and not bar.own for bar in self.thresholds.values())
+        failed = []
+        for part, value in parts.items():
+            check = f"{self._claim}: {part}" if part else self._claim
+            try:
+                if calibrated or check in self.thresholds:
+                    self._end(self._bar(check).judge(value))
+                else:
+                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated"))
+            except CheckFailed as failure:
+                failed.append(str(failure))
+        if failed:
+            raise CheckFailed("\n".join(failed))
+
+    def uncalibrated(self, why: str) -> None:
+        """Say that the running claim cannot be judged for this model.
+
+        Raises:
+            CheckFailed: this very model has a bar for it, so what is missing was there once.
+
+        """
+        __tracebackhide__ = True
+        bar = self.thresholds.get(self._claim)
+        if bar is not None and bar.model == self.model != ANY_MODEL:
+            self._error(why)
+            raise CheckFailed(str(self.verdicts[-1]))
+        self._end(Verdict(self._claim, math.nan, "-", math.nan, "uncalibrated", why))
+
+    def bound(self) -> float:
+        """Return the running claim's bound, for a search that stops at the first failure.
+
+        Raises:
+            CheckFailed: there is none.
+
+        """
+        return self._bar(self._claim).at_most
+
+    def _bar(self, check: str) -> Threshold:
+        __tracebackhide__ = True
+        if check not in self.thresholds:
+            self._error(f"no bar for {self.model} in thresholds.toml", check)
+            raise CheckFailed(str(self.verdicts[-1]))
+        return self.thresholds[check]
+
+    def _end(self, verdict: Verdict) -> None:
+        __tracebackhide__ = True
+        self.verdicts.append(verdict)
+        if verdict.red:
+            raise CheckFailed(str(verdict))
+
+    def _error(self, why: str, check: str = "") -> None:
+        bar = self.thresholds.get(check or self._claim)
+        required = "a bar" if bar is None else bar.required
+        self.verdicts.append(Verdict(check or self._claim, math.nan, required, 0.0, "ERROR", why))

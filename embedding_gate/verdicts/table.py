@@ -1,0 +1,63 @@
+"""The verdicts of the gate as the table that ends a run."""
+
+import math
+from collections.abc import Sequence
+
+from embedding_gate.text_table import aligned
+from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.thresholds import Verdict
+
+__all__ = ["gate_table"]
+
+_HEADER = ("check", "measured", "required", "margin", "verdict")
+
+
+def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[str]:
+    """Return the lines of a gate's table, worst first, with what was found beneath each red check.
+
+    asked_for: the model as the user named it, shown beside its own name where that differs.
+    notes: lines to set beneath the table.
+    """
+    verdicts = sorted(gate.verdicts, key=_badness)
+    rows = aligned([_HEADER, *(_cells(verdict) for verdict in verdicts)])
+    name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
+    lines = [f"{name}: {_summary(gate)}"]
+    shown = ["", *("" if verdict.outcome == "pass" else verdict.evidence for verdict in verdicts)]
+    for row, evidence, below in zip(rows, shown, [*shown[1:], ""], strict=True):
+        lines.append(row)
+        if evidence and evidence != below:  # what several have in common stands once, beneath the last
+            lines.append(f"      {evidence}")
+    if any(verdict.outcome == "uncalibrated" and not math.isnan(verdict.measured) for verdict in verdicts):
+        lines.append("  uncalibrated: shown, not judged; thresholds hold no bar of this model on these texts")
+    return [*lines, *notes]
+
+
+def _summary(gate: Gate) -> str:
+    counts = {
+        outcome: sum(v.outcome == outcome for v in gate.verdicts) for outcome in ("pass", "uncalibrated")
+    }
+    parts = [
+        f"{len(gate.red)} of {len(gate.verdicts)} checks red"
+        if gate.red
+        else f"{counts['pass']} checks passed"
+    ]
+    if counts["uncalibrated"]:
+        parts.append(f"{counts['uncalibrated']} uncalibrated")
+    return ", ".join(parts)
+
+
+def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
+    return (not verdict.red, math.isnan(verdict.margin), verdict.margin)
+
+
+def _cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
+    measured = (
+        "-" if math.isnan(verdict.measured) and verdict.outcome != "FAIL" else f"{verdict.measured:.3g}"
+    )
+    if math.isnan(verdict.margin):
+        margin = "-"
+    elif verdict.required == "<= 0" and not verdict.red:
+        margin = "exact"
+    else:
+        margin = f"{verdict.margin:.3g}x" if verdict.margin < 1000 else ">999x"
+    return (verdict.check, measured, verdict.required, margin, verdict.outcome)
