@@ -17,6 +17,7 @@ from typing import Any
 
 from embedding_gate.data.projector import check_writable
 from embedding_gate.errors import GateError, InputError
+from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request.changes import (
     DIGITS,
     MARK,
@@ -32,7 +33,6 @@ from embedding_gate.pull_request.trees import git, lay_over, read_commit, read_w
 from embedding_gate.report.record import make_record
 from embedding_gate.report.write import write_files, write_report
 
-ROOT = Path(__file__).resolve().parents[2]
 CATALOG = "embeddings/catalog.py"
 NAMED = 20  # files of the judge in the reason; the record has all
 ELSEWHERE = ("--history", "--projector")  # what they write would lie in the run's own folder

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from embedding_gate.errors import FixtureError, GateError
+from embedding_gate.own_files import ROOT
 
 __all__ = ["annotations", "main", "outputs", "summary"]
 
@@ -22,7 +23,6 @@ LIMIT = 1024 * 1024  # bytes of a step's summary; one that is longer is not show
 CUT = "\n\n*Cut here: the rest is in the report among the artifacts of this run.*\n"
 BARS = "fixtures/against.toml"
 MOST = 10  # annotations of a kind in a step; GitHub drops what comes after
-ROOT = Path(__file__).resolve().parents[2]
 _PLACE = re.compile(r"([\w./-]+\.(?:jsonl|json|toml|tsv|csv)), line (\d+)")
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 

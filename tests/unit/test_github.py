@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request import github
 from embedding_gate.report.record import make_record
 from tests.unit.test_report_record import a_comparison
 from tests.unit.toy_gate import MADE
 
-ROOT = github.ROOT
 JUDGE = {
     "base": "ab" * 20,
     "changed": ["fixtures/thresholds.toml"],

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from embedding_gate.errors import InputError
+from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request import trees
-from embedding_gate.pull_request.__main__ import ROOT, arguments, main
+from embedding_gate.pull_request.__main__ import arguments, main
 from embedding_gate.pull_request.changes import Change, approves, changes_of, digest_of, moved_by, printable
 from embedding_gate.pull_request.roles import ROLES, listed, role
 from embedding_gate.pull_request.trees import read_commit, read_work_tree, resolve
