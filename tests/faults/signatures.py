@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedding_gate import own_files
-from embedding_gate.verdicts.diagnosis import Signature, as_json, likely, pattern_of
+from embedding_gate.verdicts.diagnosis import Signature, as_json, likely, pattern_of, read_signatures
 from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, FAULTS
 from tests.faults.matrix import Outcome, judged
@@ -86,14 +86,21 @@ def out_of_date(signatures: Iterable[Signature]) -> list[str]:
     ]
 
 
+def shares() -> list[str]:
+    """Say how many faults of the recorded proof the signatures name."""
+    proof, signatures = read_signatures(PROOF), read_signatures(own_files.SIGNATURES)
+    return [named(proof, signatures, left_out=left_out).lines[0] for left_out in (False, True)]
+
+
 def main() -> None:
-    """Judge every fault on both slices, and write what the gate said."""
+    """Judge every fault on both slices, write what the gate said, and say how many faults it names."""
     for file, number in SLICES.items():
         runs = [(fault.name, SEEDS[file] if fault.random else 0) for fault in FAULTS]
         with judged(runs, number) as futures:
             found = [signature_of(future.result()) for future in futures.values()]
         file.write_text(as_json(found), encoding="utf-8")
         print(f"{file.relative_to(own_files.ROOT)}: {len(found)} faults")
+    print(*shares(), sep="\n")
 
 
 if __name__ == "__main__":
