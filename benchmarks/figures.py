@@ -76,11 +76,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Target:
-    """A bar of one figure, on one class of device, for one shape of batch."""
+    """A threshold of one figure, on one class of device, for one shape of batch."""
 
     size: str
     figure: str  # "tokens/s", "speed" (gate over the peer) or "latency" (gate's over the peer's)
-    bar: float  # at least; at most for a latency
+    threshold: float  # at least; at most for a latency
     peer: str = ""
     device: str = "H100"
     batch: tuple[int, int] = (128, 128)  # rows, tokens
@@ -88,7 +88,7 @@ class Target:
     def __str__(self) -> str:
         what = {"tokens/s": "gate tokens/s", "speed": f"gate over {self.peer}"}
         named = what.get(self.figure, f"latency, gate over {self.peer}")
-        return f"{self.size} {named} {'<=' if self.figure == 'latency' else '>='} {self.bar:,g}"
+        return f"{self.size} {named} {'<=' if self.figure == 'latency' else '>='} {self.threshold:,g}"
 
     def measure(self, measured: Mapping[str, Measured]) -> float | None:
         """Return the figure, None where an engine or its latency was not measured."""
@@ -109,12 +109,14 @@ class Target:
             return "not judged: it is for {} texts x {} tokens".format(*self.batch)
         if (value := self.measure(measured)) is None:
             return f"not judged: {self.peer} was not measured"
-        met = value <= self.bar if self.figure == "latency" else value >= self.bar
+        met = value <= self.threshold if self.figure == "latency" else value >= self.threshold
         return f"{'met' if met else 'MISSED'}: {value:,.4g}"
 
 
-def _of_sizes(figure: str, bars: tuple[float, ...], peer: str = "") -> tuple[Target, ...]:
-    return tuple(Target(size, figure, bar, peer) for size, bar in zip(SIZES, bars, strict=True))
+def _of_sizes(figure: str, thresholds: tuple[float, ...], peer: str = "") -> tuple[Target, ...]:
+    return tuple(
+        Target(size, figure, threshold, peer) for size, threshold in zip(SIZES, thresholds, strict=True)
+    )
 
 
 TARGETS: tuple[Target, ...] = (

@@ -49,7 +49,7 @@ class Seen:
         """
         digests = {_digest(text) for text in texts}
         if len(digests) < len(texts) or digests & self._digests:
-            raise InputError("texts", "one was shown before in this process", mend="draw new ones")
+            raise InputError("texts", "one was shown before in this process", hint="draw new ones")
         self._digests |= digests
 
     def again(self, texts: Collection[str]) -> None:
@@ -60,7 +60,7 @@ class Seen:
 
         """
         if any(text not in self for text in texts):
-            raise InputError("texts", "one that is to be shown again is new", mend="show it first")
+            raise InputError("texts", "one that is to be shown again is new", hint="show it first")
 
 
 class FreshTexts:
@@ -98,7 +98,7 @@ class FreshTexts:
                     found[text] = None
             if len(found) == count:
                 return list(found)
-        raise InputError("texts", f"no {count} new ones of exactly {tokens} tokens", mend="take longer ones")
+        raise InputError("texts", f"no {count} new ones of exactly {tokens} tokens", hint="take longer ones")
 
     def _draw(self, tokens: int) -> str:
         """Return a text that should have so many tokens; a shorter one where no word fits what is left."""

@@ -64,10 +64,10 @@ def check_vectors(vectors: Any, shape: tuple[int, int]) -> None:
 
     """
     if vectors.shape != shape or vectors.dtype != np.float32:
-        raise GateError("encode", f"gave {vectors.dtype} {vectors.shape}", mend=f"float32 {shape}")
+        raise GateError("encode", f"gave {vectors.dtype} {vectors.shape}", hint=f"float32 {shape}")
     lengths = np.linalg.norm(vectors, axis=1)
     if not np.abs(lengths - 1).max() <= LENGTH:  # a NaN is red too
-        raise GateError("encode", f"a vector has length {lengths.min():g}", mend="run pytest -m quality")
+        raise GateError("encode", f"a vector has length {lengths.min():g}", hint="run pytest -m quality")
 
 
 def by_clock(clock: Callable[[], float]) -> Timed:

@@ -14,7 +14,7 @@ from embedding_gate.data.goldens import identify
 from embedding_gate.data.rows import tsv_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
-from embedding_gate.own_files import FIXTURES, OWN, Options, bars_of, golden, hashes, sets, texts
+from embedding_gate.own_files import FIXTURES, OWN, Options, golden, hashes, sets, texts, thresholds_of
 from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import ENCODERS, Subject
 from embedding_gate.subjects.protocols import Encoder
@@ -70,12 +70,12 @@ def open_baseline(model: str | None) -> Baseline | None:
             rows = [row for row, kind in enumerate(texts().kinds) if kind in ("word", "sentence")]
             found = encoder.encode([texts().texts[row] for row in rows])
             stray = differences(list(found), list(known.vectors[rows])).max()
-            bar = bars_of(name, hashes(sets()), OWN, precision_of(model))["parity"]
-            if bar.judge(stray).red:
+            threshold = thresholds_of(name, hashes(sets()), OWN, precision_of(model))["parity"]
+            if threshold.judge(stray).red:
                 raise FixtureError(
                     f"--baseline {model}",
-                    f"strays from its goldens by {stray:.2g} (bar {bar.at_most:g}): no measure",
-                    mend="run pytest -m quality on it, and mend the library",
+                    f"strays from its goldens by {stray:.2g} (threshold {threshold.at_most:g}): no measure",
+                    hint="run pytest -m quality on it, and fix the library",
                 )
         return encoder
 

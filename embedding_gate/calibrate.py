@@ -1,11 +1,11 @@
-"""Bars of the semantic checks, from goldens: ``make bars`` prints them, ``--calibrate`` writes them.
+"""Semantic thresholds from goldens: ``make thresholds`` prints them, ``--calibrate`` writes them.
 
 For each check: what the independent implementation's vectors give, and the middle 95 % of that when the
-texts are drawn anew with replacement. Where more is better the bar is the lower end; where neither more
+texts are drawn anew with replacement. Where more is better the threshold is the lower end; where neither more
 nor less is better (a broken model may have more cohesion than a right one) it is both ends.
 
-A broken model must not bless itself: the bars come from goldens, which the model must have met in the same
-run, and the run that wrote them is red, so that somebody reads what was written.
+A broken model must not bless itself: the thresholds come from goldens, which the model must have met in the
+same run, and the run that wrote them is red, so that somebody reads what was written.
 """
 
 import difflib
@@ -30,11 +30,11 @@ from embedding_gate.subjects.live import Sets, Subject
 from embedding_gate.verdicts.gate import Gate, check_name
 
 Floats = NDArray[np.float64]
-Bar = tuple[
+Entry = tuple[
     str, float, Floats, bool, str
 ]  # check, measured, draws, whether more is better, SHA-256 of the texts
 
-SOURCE = "goldens; 95 % of 1,999 bootstrap samples of the texts (make bars)"
+SOURCE = "goldens; 95 % of 1,999 bootstrap samples of the texts (make thresholds)"
 PARITY = (
     "token ids",
     "parity",
@@ -54,11 +54,11 @@ CALIBRATED = (
     "pairs",
     "retrieval",
 )
-_TABLE = "[[bar]]\n"
+_TABLE = "[[threshold]]\n"
 
 
-def of_topics(vectors: NDArray[np.float32], topics: Topics) -> Iterator[Bar]:
-    """Yield the bars of texts by topic."""
+def of_topics(vectors: NDArray[np.float32], topics: Topics) -> Iterator[Entry]:
+    """Yield the thresholds of texts by topic."""
     categories, sha256 = topics.categories, topics.sha256
     weights = resampling.draw_weights(len(categories))
     ones = np.ones(len(categories))
@@ -81,28 +81,28 @@ def of_topics(vectors: NDArray[np.float32], topics: Topics) -> Iterator[Bar]:
     yield "anisotropy", sim.anisotropy(vectors), crowded, False, sha256
 
 
-def of_pairs(vectors: list[NDArray[np.float32]], pairs: Pairs) -> Iterator[Bar]:
-    """Yield the bar of graded pairs."""
+def of_pairs(vectors: list[NDArray[np.float32]], pairs: Pairs) -> Iterator[Entry]:
+    """Yield the threshold of graded pairs."""
     found = cosines(vectors)
     yield "pairs", spearman(found, pairs.grades), resampling.draw_spearman(found, pairs), True, pairs.sha256
 
 
-def of_retrieval(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> Iterator[Bar]:
-    """Yield the bar of a retrieval set."""
+def of_retrieval(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> Iterator[Entry]:
+    """Yield the threshold of a retrieval set."""
     found = ndcg_of(vectors, retrieval)
     yield "retrieval", float(found.mean()), resampling.draw_means(found), True, retrieval.sha256
 
 
-def of_sets(golden: Mapping[str, list[NDArray[np.float32]]], sets: Sets) -> Iterator[Bar]:
-    """Yield every semantic bar of a model with those goldens."""
+def of_sets(golden: Mapping[str, list[NDArray[np.float32]]], sets: Sets) -> Iterator[Entry]:
+    """Yield every semantic threshold of a model with those goldens."""
     yield from of_topics(golden[sets.topics.sha256][0], sets.topics)
     yield from of_pairs(golden[sets.pairs.sha256], sets.pairs)
     yield from of_retrieval(golden[sets.retrieval.sha256], sets.retrieval)
 
 
-def as_toml(bar: Bar, model: str, recipe: str = "declared") -> str:
-    """Write a bar as thresholds.toml holds it."""
-    check, measured, draws, more_is_better, fixture = bar
+def as_toml(threshold: Entry, model: str, recipe: str = "declared") -> str:
+    """Write a threshold as thresholds.toml holds it."""
+    check, measured, draws, more_is_better, fixture = threshold
     low, high = resampling.band(draws[np.isfinite(draws)])
     lines = [f'check = "{check}"', f'model = "{model}"']
     lines += [f'recipe = "{recipe}"'] if recipe != "declared" else []
@@ -113,21 +113,21 @@ def as_toml(bar: Bar, model: str, recipe: str = "declared") -> str:
 
 
 def calibrate(subject: Subject, gate: Gate, path: Path = own_files.THRESHOLDS) -> list[str]:
-    """Write a model's semantic bars in place of those that it has, and return the diff.
+    """Write a model's semantic thresholds in place of those that it has, and return the diff.
 
     Raises:
-        FixtureError: the model may not have bars, because it was not shown to be right in this very run; or
-            the file cannot be written.
+        FixtureError: the model may not have thresholds, because it was not shown to be right in this very
+            run; or the file cannot be written.
 
     """
     _check(subject, gate)
     assert subject.golden is not None
-    bars = list(of_sets(subject.golden.sets, subject.sets))
-    fixtures = {bar[-1] for bar in bars}
+    thresholds = list(of_sets(subject.golden.sets, subject.sets))
+    fixtures = {threshold[-1] for threshold in thresholds}
     before = path.read_text(encoding="utf-8")
     head, *tables = before.split(_TABLE)
     kept = [table for table in tables if not _replaced(table, subject, fixtures)]
-    new = [as_toml(bar, subject.name, subject.recipe) for bar in bars]
+    new = [as_toml(threshold, subject.name, subject.recipe) for threshold in thresholds]
     old = (head + "".join(_TABLE + table for table in kept)).rstrip("\n")
     after = "\n\n".join([old, *(text.rstrip("\n") for text in new)]) + "\n"
     scratch = path.with_name(f".{path.name}.new")
@@ -136,7 +136,7 @@ def calibrate(subject: Subject, gate: Gate, path: Path = own_files.THRESHOLDS) -
         scratch.replace(path)
     except OSError as error:
         scratch.unlink(missing_ok=True)
-        raise FixtureError(path, f"cannot be written ({error.strerror})", mend="make room for it") from error
+        raise FixtureError(path, f"cannot be written ({error.strerror})", hint="make room for it") from error
     names = (f"{path.name} before", f"{path.name} after")
     return list(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
 
@@ -152,7 +152,7 @@ def _check(subject: Subject, gate: Gate) -> None:
         raise FixtureError(
             f"--calibrate: {subject.name}",
             f"was not shown to be right in this run: {', '.join(dict.fromkeys(wrong))}",
-            mend="run make reference on its folder, mend what is red, and run the whole gate",
+            hint="run make reference on its folder, fix what is red, and run the whole gate",
         )
 
 

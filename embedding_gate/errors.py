@@ -1,4 +1,4 @@
-"""The gate's errors. Each message is one line: where it happened, what is wrong, how to mend it.
+"""The gate's errors. Each message is one line: where it happened, what is wrong, how to fix it.
 
 GateError
 ├── FixtureError   a file of the gate (texts, goldens, thresholds) is missing or malformed
@@ -15,9 +15,9 @@ __all__ = ["FixtureError", "GateError", "InputError"]
 class GateError(Exception):
     """The root of every error that the gate raises on purpose."""
 
-    def __init__(self, where: object, what: str, *, mend: str) -> None:
-        self.where, self.what, self.mend = str(where), what, mend
-        super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {mend}"))
+    def __init__(self, where: object, what: str, *, hint: str) -> None:
+        self.where, self.what, self.hint = str(where), what, hint
+        super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {hint}"))
 
 
 class FixtureError(GateError):

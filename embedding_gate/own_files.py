@@ -8,7 +8,8 @@ from embedding_gate.data.goldens import Golden, Texts, read_golden, read_texts
 from embedding_gate.data.labelled import read_pairs, read_topics
 from embedding_gate.data.retrieval import read_retrieval
 from embedding_gate.subjects.live import Sets
-from embedding_gate.verdicts.thresholds import Fixtures, Threshold, read_thresholds
+from embedding_gate.verdicts.threshold_file import Fixtures, read_thresholds
+from embedding_gate.verdicts.thresholds import Threshold
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -70,8 +71,8 @@ def hashes(labelled: Sets) -> set[str]:
     return {texts().sha256, labelled.topics.sha256, labelled.pairs.sha256, labelled.retrieval.sha256}
 
 
-def bars_of(model: str, used: set[str], options: Options, precision: str) -> dict[str, Threshold]:
-    """Read the bars that bind a model on the texts of a run."""
+def thresholds_of(model: str, used: set[str], options: Options, precision: str) -> dict[str, Threshold]:
+    """Read the thresholds that bind a model on the texts of a run."""
     unused = (hashes(sets()) | hashes(slice_of_sets())) - used
     return read_thresholds(
         THRESHOLDS,

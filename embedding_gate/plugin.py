@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--topics": "your own texts by topic: .jsonl, .tsv or .csv with category and text",
         "--sts": "your own graded pairs: .jsonl, .tsv or .csv with sentence1, sentence2 and score",
         "--retrieval": "your own retrieval set: a folder in BEIR form",
-        "--thresholds": "bars of your own, which go before the gate's",
+        "--thresholds": "thresholds of your own, which go before the gate's",
         "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
     }
     for option, text in files.items():
@@ -79,7 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--calibrate",
         action="store_true",
-        help="write the semantic bars of a model that passes parity; the run that does so is red",
+        help="write the semantic thresholds of a model that passes parity; the run that does so is red",
     )
     group.addoption(
         "--precision",
@@ -206,7 +206,7 @@ def opened(config: pytest.Config, name: str) -> Subject | Recorded:
 
 
 def new_gate(judged: Subject | Recorded, options: own_files.Options) -> Gate:
-    """Make a gate with the bars of what is judged."""
+    """Make a gate with the thresholds of what is judged."""
     if isinstance(judged, Recorded):
         return open_recorded_gate(judged, options)
     return open_gate(judged, options)
@@ -291,19 +291,23 @@ def pytest_runtest_makereport(
     return report
 
 
-def idle_bars(config: pytest.Config) -> list[str]:
-    """Name the bars that judged nothing: of the gate's own where all of it was asked for, and the user's."""
+def unread_thresholds(config: pytest.Config) -> list[str]:
+    """Name the thresholds that no check evaluated: the user's, and on a complete run the gate's too."""
     gates = config.stash[GATES].values()
-    found = [f"a bar that no check read: {gate.model}: {check}" for gate in gates for check in gate.unread]
+    found = [
+        f"a threshold that no check read: {gate.model}: {check}" for gate in gates for check in gate.unread
+    ]
     if config.stash[PARTIAL]:
         found = []
     if (own := config.stash[OPTIONS].thresholds) and gates:
-        found += [f"a bar of {own} that binds nothing here: {bar}" for bar in unbound(own, gates)]
+        found += [
+            f"a threshold of {own} that binds nothing here: {threshold}" for threshold in unbound(own, gates)
+        ]
     return found
 
 
 def calibrated(config: pytest.Config) -> list[str]:
-    """Write the bars of each model judged, and return what the reader must see of it."""
+    """Write the thresholds of each model judged, and return what the reader must see of it."""
     lines = []
     for name, gate in config.stash[GATES].items():
         subject = config.stash[JUDGED][name]
@@ -315,7 +319,7 @@ def calibrated(config: pytest.Config) -> list[str]:
             continue
         lines += [
             *diff,
-            f"FAIL: --calibrate wrote bars of {subject.name}: read the diff, commit it, run again",
+            f"FAIL: --calibrate wrote thresholds of {subject.name}: read the diff, commit it, run again",
         ]
     return lines
 
@@ -332,7 +336,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             config.stash[EXPORTED], red = [f"FAIL: --projector: {error}"], True
     if config.getoption("calibrate") and session.exitstatus in FINISHED:
         config.stash[CALIBRATED], red = calibrated(config), True
-    if session.exitstatus == pytest.ExitCode.OK and (red or idle_bars(config)):
+    if session.exitstatus == pytest.ExitCode.OK and (red or unread_thresholds(config)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -359,7 +363,7 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
         found["published"] += collect.published(judged)
     lines = [*config.stash.get(EXPORTED, []), *config.stash.get(CALIBRATED, [])]
     found["reasons"] += [line.removeprefix("FAIL: ") for line in lines if line.startswith("FAIL")]
-    found["reasons"] += idle_bars(config)
+    found["reasons"] += unread_thresholds(config)
     return found
 
 
@@ -375,5 +379,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     for line in (*config.stash.get(EXPORTED, []), *config.stash.get(CALIBRATED, [])):
         terminalreporter.line(line)
     if not broken_off:
-        for bar in idle_bars(config):
-            terminalreporter.line(f"FAIL: {bar}")
+        for threshold in unread_thresholds(config):
+            terminalreporter.line(f"FAIL: {threshold}")

@@ -124,7 +124,7 @@ def read_devices(path: Path) -> tuple[Device, ...]:
         if len(set(names)) < len(names):
             raise ValueError("two devices go by the same name")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
+        raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
     return devices
 
 
@@ -161,5 +161,5 @@ def _size(config: Mapping[str, Any], key: str, otherwise: int = 0) -> int:
     """Return a size, or what a configuration that leaves it out means."""
     value = config.get(key) or otherwise
     if not isinstance(value, int) or value < 1:
-        raise InputError("config.json", f"{key} must be a whole number above 0, got {value!r}", mend="add it")
+        raise InputError("config.json", f"{key} must be a whole number above 0, got {value!r}", hint="add it")
     return value

@@ -1,4 +1,4 @@
-"""What a run judges and by which bars; and the gate's own tests, run on it outside pytest.
+"""What a run judges and by which thresholds; and the gate's own tests, run on it outside pytest.
 
 The proof of power runs the very functions that judge a pull request, not copies of them.
 """
@@ -19,14 +19,24 @@ from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
 from embedding_gate.data.rows import tsv_notes
 from embedding_gate.errors import FixtureError
-from embedding_gate.own_files import DECLARED, FIXTURES, OWN, SIGNATURES, Options, bars_of, golden, hashes
+from embedding_gate.own_files import (
+    DECLARED,
+    FIXTURES,
+    OWN,
+    SIGNATURES,
+    Options,
+    golden,
+    hashes,
+    thresholds_of,
+)
 from embedding_gate.subjects.embedded import Baseline, Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.protocols import Tokenized
 from embedding_gate.subjects.recorded import Recorded, read_recorded
 from embedding_gate.verdicts.diagnosis import looks_like, read_signatures
 from embedding_gate.verdicts.gate import Gate, check_name
-from embedding_gate.verdicts.thresholds import Threshold, read_own_thresholds
+from embedding_gate.verdicts.threshold_file import read_own_thresholds
+from embedding_gate.verdicts.thresholds import Threshold
 
 REFERENCE = "reference-2025"  # the recipe of the published figures
 GateTest = Callable[..., None]
@@ -91,31 +101,33 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
         )
         back, again = read_recorded(folder, name)
         if back != known or not np.array_equal(again, vectors):
-            raise FixtureError(folder, f"{name}: something else was read back", mend="try another disk")
+            raise FixtureError(folder, f"{name}: something else was read back", hint="try another disk")
         lines.append(f"projector: {', '.join(path.name for path in files)} in {folder}")
     return lines
 
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:
-    """Make a gate with the bars that bind a model on its texts."""
+    """Make a gate with the thresholds that bind a model on its texts."""
     tests_run = live_tests(options.recipe)
-    bars = _bars(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
-    return Gate(subject.name, bars)
+    thresholds = _thresholds(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
+    return Gate(subject.name, thresholds)
 
 
 def open_recorded_gate(recorded: Recorded, options: Options = OWN) -> Gate:
-    """Make a gate with those bars that recorded vectors can be judged by."""
+    """Make a gate with those thresholds that recorded vectors can be judged by."""
     used = {recorded.topics.labelled.sha256}
-    return Gate(recorded.name, _bars(recorded.name, recorded_tests(), used, options, "float32"))
+    return Gate(recorded.name, _thresholds(recorded.name, recorded_tests(), used, options, "float32"))
 
 
-def _bars(
+def _thresholds(
     model: str, tests_run: Iterable[str], used: set[str], options: Options, precision: str
 ) -> dict[str, Threshold]:
-    bars = bars_of(model, used, options, precision)
-    # What the other kind of run reads is not this one's; a bar of no test at all stays, and is unread.
+    thresholds = thresholds_of(model, used, options, precision)
+    # What the other kind of run reads is not this one's; a threshold of no test at all stays, and is unread.
     others = {check_name(name) for name, _ in gate_tests()} - {check_name(name) for name in tests_run}
-    return {check: bar for check, bar in bars.items() if check.partition(":")[0] not in others}
+    return {
+        check: threshold for check, threshold in thresholds.items() if check.partition(":")[0] not in others
+    }
 
 
 def diagnosis(gate: Gate) -> list[str]:
@@ -127,14 +139,17 @@ def diagnosis(gate: Gate) -> list[str]:
 
 
 def unbound(own: Path, gates: Iterable[Gate]) -> list[str]:
-    """Name the bars of a user's file that bind nothing in this run: misspelt, or of other texts."""
+    """Name the thresholds of a user's file that bind nothing in this run: misspelt, or of other texts."""
     known = {
-        (bar.check, bar.model, bar.fixture) for gate in gates for bar in gate.thresholds.values() if bar.own
+        (threshold.check, threshold.model, threshold.fixture)
+        for gate in gates
+        for threshold in gate.thresholds.values()
+        if threshold.own
     }
     return [
-        f"{bar.check} of {bar.model} on texts {bar.fixture[:12]}"
-        for bar in read_own_thresholds(own)
-        if (bar.check, bar.model, bar.fixture) not in known
+        f"{threshold.check} of {threshold.model} on texts {threshold.fixture[:12]}"
+        for threshold in read_own_thresholds(own)
+        if (threshold.check, threshold.model, threshold.fixture) not in known
     ]
 
 

@@ -72,7 +72,7 @@ class VectorCache:
         ):
             if not isinstance(value, int) or value < least:
                 raise InputError(
-                    name, f"must be a whole number of at least {least}, got {value!r}", mend="leave it out"
+                    name, f"must be a whole number of at least {least}, got {value!r}", hint="leave it out"
                 )
         self._memory_bytes, self._disk_bytes = memory_bytes, disk_bytes
         self._hits = self._file_hits = self._misses = self._evictions = self._file_evictions = 0
@@ -211,7 +211,7 @@ class Lookup:
     def __init__(self, cache: VectorCache, inputs: Inputs, texts: Sequence[str]) -> None:
         if not isinstance(cache, VectorCache):
             raise InputError(
-                "cache", f"must be a VectorCache, got {type(cache).__name__}", mend="open VectorCache(FILE)"
+                "cache", f"must be a VectorCache, got {type(cache).__name__}", hint="open VectorCache(FILE)"
             )
         self._cache = cache
         self._keys = keys_of(inputs, texts)

@@ -65,7 +65,7 @@ class CacheFile:
                 _create(path)
             _check(path)
         except (OSError, ValueError) as error:  # the latter of a NUL in the name
-            raise CacheError(path, f"cannot be opened ({error})", mend="name a file that can be") from error
+            raise CacheError(path, f"cannot be opened ({error})", hint="name a file that can be") from error
         with _explained(path):
             self._connection = _connect(path, max_bytes)
 
@@ -92,7 +92,7 @@ class CacheFile:
                 ):
                     sound = (type(dropped), type(vector)) == (int, bytes)
                     if not (sound and _checksum(key, dropped, vector) == checksum):
-                        raise CacheError(self.path, "a row is damaged", mend=_DELETE)
+                        raise CacheError(self.path, "a row is damaged", hint=_DELETE)
                     found[key] = Entry(vector, dropped)
         return found
 
@@ -175,7 +175,7 @@ def _create(path: Path) -> None:
     """Make an empty cache, whole before it has its name, whoever else is making it at the same time."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists() and not path.exists():  # SQLite would play it into the new file
-        raise CacheError(wal, "is left of a file that is gone", mend="delete it")
+        raise CacheError(wal, "is left of a file that is gone", hint="delete it")
     with closing(sqlite3.connect(":memory:")) as blank:
         for statement in (
             f"PRAGMA page_size = {_PAGE}",
@@ -202,12 +202,12 @@ def _check(path: Path) -> None:
         header = file.read(100)
     application, version = (int.from_bytes(header[start : start + 4], "big") for start in (68, 60))
     if header[:16] != b"SQLite format 3\0" or application != _APPLICATION:
-        raise CacheError(path, "is not a cache of this library", mend="name another file")
+        raise CacheError(path, "is not a cache of this library", hint="name another file")
     if version != _VERSION:
         raise CacheError(
             path,
             f"is a cache of version {version}, and this library has {_VERSION}",
-            mend="name another file",
+            hint="name another file",
         )
 
 
@@ -227,7 +227,7 @@ def _connect(path: Path, max_bytes: int) -> sqlite3.Connection:
         connection.execute(f"PRAGMA max_page_count = {max_bytes // _PAGE}")
         schema = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
         if schema != [(_SCHEMA,)]:
-            raise CacheError(path, "its tables are not those of a cache", mend=_DELETE)
+            raise CacheError(path, "its tables are not those of a cache", hint=_DELETE)
     except BaseException:
         connection.close()
         raise
@@ -242,10 +242,10 @@ def _explained(path: Path, *, writing: bool = False) -> Iterator[None]:
     except sqlite3.OperationalError as error:  # full, read-only, locked
         if writing:
             raise CacheNotWritable(
-                path, f"cannot be written ({error})", mend="make room, or name another file"
+                path, f"cannot be written ({error})", hint="make room, or name another file"
             ) from error
-        raise CacheError(path, f"cannot be read ({error})", mend="name a file that can be") from error
+        raise CacheError(path, f"cannot be read ({error})", hint="name a file that can be") from error
     except sqlite3.ProgrammingError as error:
-        raise CacheError(path, "was closed", mend="open it again") from error
+        raise CacheError(path, "was closed", hint="open it again") from error
     except sqlite3.DatabaseError as error:
-        raise CacheError(path, f"is damaged ({error})", mend=_DELETE) from error
+        raise CacheError(path, f"is damaged ({error})", hint=_DELETE) from error

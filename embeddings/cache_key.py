@@ -72,7 +72,7 @@ def unambiguous(fields: Sequence[Field]) -> bytes:
 def code_digest() -> bytes:
     """Return SHA-256 (32 bytes) over this library's modules.
 
-    Without it a file would go on serving what a fault computed after the fault was mended.
+    Without it a file would go on serving what a fault computed after the fault was fixed.
     """
     folder, digest = Path(__file__).parent, hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):

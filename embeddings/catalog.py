@@ -45,7 +45,7 @@ class Recipe:
             raise InputError(
                 "max_tokens",
                 f"must be a whole number from 1 to {self.max_tokens}, got {max_tokens!r}",
-                mend="leave it out for the model's own",
+                hint="leave it out for the model's own",
             )
         return replace(self, max_tokens=max_tokens)
 

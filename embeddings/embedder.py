@@ -228,7 +228,7 @@ class Embedder:
             raise InputError(
                 "prompt",
                 f"{self.name} has no prompt {name!r}",
-                mend=f"its prompts are {', '.join(sorted(self.recipe.prompts)) or 'none at all'}",
+                hint=f"its prompts are {', '.join(sorted(self.recipe.prompts)) or 'none at all'}",
             )
         if task is None:
             return "" if name is None else self.recipe.prompts[name]
@@ -236,7 +236,7 @@ class Embedder:
             raise InputError(
                 "task",
                 f"{self.name} takes none" + (f" with prompt {name!r}" if self.recipe.instruction else ""),
-                mend="leave it out, or ask for prompt='query' of a model whose queries carry an instruction",
+                hint="leave it out, or ask for prompt='query' of a model whose queries carry an instruction",
             )
         return self.recipe.instruction.format(task=task)
 
@@ -253,7 +253,7 @@ class Embedder:
             raise InputError(
                 "batch_tokens",
                 f"must be a whole number of at least 1, got {budget!r}",
-                mend="leave it out for the default",
+                hint="leave it out for the default",
             )
         lengths, side_by_side = tokens.lengths, len(_STREAMS[device])
         if batch_tokens is None and len(lengths) and self.model.small_batches_are_cheap:
@@ -273,7 +273,7 @@ class Embedder:
                         raise OutOfMemory(
                             self.name,
                             f"{size} (budget {budget}) do not fit in memory ({error})",
-                            mend="set batch_tokens lower, or cut the texts",
+                            hint="set batch_tokens lower, or cut the texts",
                         ) from error
                     halved, budget = True, max(1, budget // 2)
                     message = f"{size} do not fit in memory ({error}): going on with a budget of {budget}"
@@ -306,7 +306,7 @@ class Embedder:
             raise InputError(
                 "dimensions",
                 f"must be a whole number from {least} to {self.dimension}, got {dimensions!r}",
-                mend="leave it out for all of them",
+                hint="leave it out for all of them",
             )
         return dimensions
 

@@ -1,4 +1,4 @@
-"""One tree of errors. Each message is one line: where it happened, what is wrong, how to mend it.
+"""One tree of errors. Each message is one line: where it happened, what is wrong, how to fix it.
 
 EmbeddingsError
 ├── ModelError            a model cannot be had, read or trusted
@@ -22,9 +22,9 @@ import re
 class EmbeddingsError(Exception):
     """The root of every error that this package raises on purpose."""
 
-    def __init__(self, where: object, what: str, *, mend: str) -> None:
-        self.where, self.what, self.mend = str(where), what, mend
-        super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {mend}"))
+    def __init__(self, where: object, what: str, *, hint: str) -> None:
+        self.where, self.what, self.hint = str(where), what, hint
+        super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {hint}"))
 
 
 class ModelError(EmbeddingsError):

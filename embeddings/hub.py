@@ -51,7 +51,7 @@ def snapshot(repository: str, revision: str) -> Path:
             repository,
             "no such folder here; and of the hub only a pinned commit is taken, because any other name can "
             f"change under the gate: got {revision or 'none'}",
-            mend=f"add @COMMIT (40 hex digits), as shown on https://huggingface.co/{repository} under "
+            hint=f"add @COMMIT (40 hex digits), as shown on https://huggingface.co/{repository} under "
             '"Files and versions"',
         )
     return Path(constants.HF_HUB_CACHE, "models--" + repository.replace("/", "--"), "snapshots", revision)
@@ -116,9 +116,9 @@ def _download(repository: str, revision: str, lacking: Collection[str]) -> None:
             # One after another in this thread: its own loop would hold Ctrl-C until a file is whole.
             _get_files(repository, snapshot(repository, revision), listed, get)
     except (httpx2.HTTPError, OSError) as error:
-        what, mend = _explained(error, repository, revision)
+        what, hint = _explained(error, repository, revision)
         raise ModelNotFound(
-            repository, f"{what}, and the cache lacks {', '.join(lacking)} of {revision}", mend=mend
+            repository, f"{what}, and the cache lacks {', '.join(lacking)} of {revision}", hint=hint
         ) from error
 
 
@@ -133,7 +133,7 @@ def _get_files(
         raise ModelNotFound(
             repository,
             f"the repository has no {', '.join(absent)}",
-            mend="use a conversion of the model that has safetensors and tokenizer.json",
+            hint="use a conversion of the model that has safetensors and tokenizer.json",
         )
     wanted = [name for name in weights if not (folder / name).is_file()]
     size, free = sum(listed[name] for name in wanted), shutil.disk_usage(folder).free
@@ -144,7 +144,7 @@ def _get_files(
 
 
 def _explained(error: Exception, repository: str, revision: str) -> tuple[str, str]:
-    """Return what went wrong with a download, and how to mend it."""
+    """Return what went wrong with a download, and how to fix it."""
     from huggingface_hub import constants, errors  # noqa: PLC0415  (see above)
 
     while isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
@@ -184,7 +184,7 @@ def _explained(error: Exception, repository: str, revision: str) -> tuple[str, s
             f"run it again, or {carry}",
         ),
     )
-    return next((what, mend) for holds, what, mend in table if holds)
+    return next((what, hint) for holds, what, hint in table if holds)
 
 
 def _is_json(name: str) -> bool:
@@ -198,9 +198,9 @@ def _shards(folder: Path) -> list[str]:
         index: Any = json.loads(where.read_text(encoding="utf-8"))
         names = set(index["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedModel(where, f"malformed ({error!r})", mend="delete the snapshot's folder") from error
+        raise DamagedModel(where, f"malformed ({error!r})", hint="delete the snapshot's folder") from error
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise DamagedModel(
-            where, "weight_map must name files of this folder", mend="delete the snapshot's folder"
+            where, "weight_map must name files of this folder", hint="delete the snapshot's folder"
         )
     return sorted(names)

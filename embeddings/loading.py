@@ -29,7 +29,7 @@ def use_device(name: str | None) -> None:
         return
     devices = {"cpu": mx.cpu, "gpu": mx.gpu}
     if name not in devices or not mx.is_available(devices[name]):
-        raise InputError(f"device {name!r}", "there is none here", mend="leave it out, or take cpu")
+        raise InputError(f"device {name!r}", "there is none here", hint="leave it out, or take cpu")
     mx.set_default_device(devices[name])
 
 
@@ -55,7 +55,7 @@ def load(
     """
     if precision is not None and precision not in PRECISIONS:
         raise InputError(
-            "precision", f"must be one of {', '.join(PRECISIONS)}, got {precision!r}", mend="leave it out"
+            "precision", f"must be one of {', '.join(PRECISIONS)}, got {precision!r}", hint="leave it out"
         )
     name = str(name_or_folder)
     folder = make_folder(name) if name.startswith(PREFIX) else find_folder(name_or_folder)
@@ -76,7 +76,7 @@ def load(
         raise UnsupportedModel(
             folder.path / "tokenizer.json",
             f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
-            mend="use the tokenizer of this very model",
+            hint="use the tokenizer of this very model",
         )
     return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen)
 
@@ -89,7 +89,7 @@ def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:
         raise UnsupportedModel(
             where,
             f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}{why}",
-            mend="use another model, or add its architecture beside models/bert.py",
+            hint="use another model, or add its architecture beside models/bert.py",
         )
     return BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)
 

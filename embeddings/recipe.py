@@ -67,7 +67,7 @@ def read_recipe(
         raise InputError(
             f"recipe {name!r}",
             "no recipe has that name",
-            mend=f"take {' or '.join((DECLARED, *RECIPES))}",
+            hint=f"take {' or '.join((DECLARED, *RECIPES))}",
         )
     limit = _max_tokens(folder, max_positions)
     if name != DECLARED:
@@ -80,10 +80,10 @@ def read_recipe(
         raise DamagedModel(
             folder.path / "modules.json",
             "no such file, so nothing says how to pool, and it is never guessed",
-            mend=f"copy the model's whole folder, or name a recipe: {', '.join(RECIPES)}",
+            hint=f"copy the model's whole folder, or name a recipe: {', '.join(RECIPES)}",
         )
     if not recipe.causal and family == "bert":
-        raise UnsupportedModel(folder.path, f"recipe {name} is for decoders", mend="leave it out")
+        raise UnsupportedModel(folder.path, f"recipe {name} is for decoders", hint="leave it out")
     return replace(recipe, max_tokens=min(limit, recipe.max_tokens))
 
 
@@ -111,13 +111,13 @@ def _pooling(folder: ModelFolder, hidden_size: int) -> str:
         kinds = [str(module["type"]).rpartition(".")[2] for module in modules]
     except (KeyError, TypeError) as error:
         raise DamagedModel(
-            where, "must be a list of objects with a 'type'", mend="fetch the file again"
+            where, "must be a list of objects with a 'type'", hint="fetch the file again"
         ) from error
     if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise UnsupportedModel(
             where,
             f"modules must be Transformer, Pooling and at most Normalize, got {kinds}",
-            mend="use a model without the others, or add support and a test",
+            hint="use a model without the others, or add support and a test",
         )
     name = f"{modules[1].get('path', '1_Pooling')}/config.json"
     where, declared = folder.path / name, folder.mapping(name)
@@ -132,12 +132,12 @@ def _pooling(folder: ModelFolder, hidden_size: int) -> str:
         raise UnsupportedModel(
             where,
             f"word_embedding_dimension {width} is not config.json's hidden_size {hidden_size}",
-            mend="correct the one that is wrong",
+            hint="correct the one that is wrong",
         )
     chosen = [pooling for flag, pooling in _POOLING_FLAGS.items() if declared.get(flag)]
     if len(chosen) != 1:
         raise UnsupportedModel(
-            where, f"exactly one pooling must be on, got {chosen or 'none'}", mend="correct the file"
+            where, f"exactly one pooling must be on, got {chosen or 'none'}", hint="correct the file"
         )
     return chosen[0]
 
@@ -164,7 +164,7 @@ def _max_tokens(folder: ModelFolder, max_positions: int) -> int:
         limit = max_positions
     if limit < 1:
         raise DamagedModel(
-            where, f"longest text must be at least 1 token, got {limit}", mend="correct the file"
+            where, f"longest text must be at least 1 token, got {limit}", hint="correct the file"
         )
     return min(limit, max_positions)
 
@@ -177,10 +177,10 @@ def _prompts(folder: ModelFolder) -> tuple[dict[str, str], str | None]:
     )
     prompts: Any = declared.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
-        raise DamagedModel(where, "prompts must map names to texts", mend="correct the file")
+        raise DamagedModel(where, "prompts must map names to texts", hint="correct the file")
     default = declared.get("default_prompt_name")
     if default is not None and (not isinstance(default, str) or default not in prompts):
         raise DamagedModel(
-            where, f"default_prompt_name {default!r} is not among the prompts", mend="correct the file"
+            where, f"default_prompt_name {default!r} is not among the prompts", hint="correct the file"
         )
     return prompts, default

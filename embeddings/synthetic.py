@@ -119,7 +119,7 @@ def config_of(name: str) -> dict[str, Any]:
     raise ModelNotFound(
         name,
         "no such synthetic model",
-        mend=f"take one of {', '.join(PREFIX + shape for shape in SHAPES)}, "
+        hint=f"take one of {', '.join(PREFIX + shape for shape in SHAPES)}, "
         f"with {', '.join(filter(None, _BITS))} or nothing (bf16) behind it",
     )
 
@@ -212,7 +212,7 @@ def _check_memory(
             name,
             f"its weights take {needed / 1e9:.1f} GB with floats of {8 * width} bits, "
             f"this machine has {there / 1e9:.1f} GB",
-            mend="take a smaller one, or the same with -4bit",
+            hint="take a smaller one, or the same with -4bit",
         )
 
 

@@ -43,7 +43,7 @@ class TextTokenizer:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:
             raise DamagedModel(
-                path, f"not a readable tokenizer ({error})", mend="fetch the file again"
+                path, f"not a readable tokenizer ({error})", hint="fetch the file again"
             ) from error
         if end_token is not None:
             self._end_in(path, end_token)
@@ -53,7 +53,7 @@ class TextTokenizer:
                 path,
                 f"the longest text of {max_tokens} tokens leaves no room beside "
                 f"{self._special} special tokens",
-                mend="correct max_seq_length",
+                hint="correct max_seq_length",
             )
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
@@ -62,7 +62,7 @@ class TextTokenizer:
         """Let every text end in that token, exactly once: the templates of some early conversions lack it."""
         number = self._tokenizer.token_to_id(token)
         if number is None:
-            raise DamagedModel(path, f"has no {token}, which texts must end in", mend="fetch the file again")
+            raise DamagedModel(path, f"has no {token}, which texts must end in", hint="fetch the file again")
         if self._tokenizer.encode("").ids[-1:] == [number]:
             return
         template = processors.TemplateProcessing(single=f"$A {token}", special_tokens=[(token, number)])
@@ -89,7 +89,7 @@ class TextTokenizer:
         encodings = self._tokenizer.encode_batch_fast(checked_texts(texts))  # fast: no character offsets
         for index, encoding in enumerate(encodings):
             if not encoding.ids:  # only of a tokenizer that adds no special token
-                raise InputError(f"texts[{index}]", "gives no token at all", mend="leave it out")
+                raise InputError(f"texts[{index}]", "gives no token at all", hint="leave it out")
         return TokenizedTexts(
             ids=[np.array(encoding.ids, dtype=np.int32) for encoding in encodings],
             dropped=np.array(
@@ -110,18 +110,18 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
 
     """
     if isinstance(texts, str):
-        raise InputError("texts", "must be a sequence of strings, got one string", mend="wrap it in a list")
+        raise InputError("texts", "must be a sequence of strings, got one string", hint="wrap it in a list")
     try:
         checked = list(texts)
     except TypeError as error:
         kind = type(texts).__name__
-        raise InputError("texts", f"must be a sequence of strings, got {kind}", mend="pass a list") from error
+        raise InputError("texts", f"must be a sequence of strings, got {kind}", hint="pass a list") from error
     for index, text in enumerate(checked):
         if not isinstance(text, str):
             raise InputError(
                 f"texts[{index}]",
                 f"must be a string, got {type(text).__name__}",
-                mend="convert it or leave it out",
+                hint="convert it or leave it out",
             )
         try:
             text.encode()
@@ -129,6 +129,6 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
             raise InputError(
                 f"texts[{index}]",
                 f"character {error.start} is a lone surrogate, U+{ord(text[error.start]):04X}",
-                mend="replace it, for example by text.encode('utf-8', 'replace').decode()",
+                hint="replace it, for example by text.encode('utf-8', 'replace').decode()",
             ) from error
     return checked

@@ -34,7 +34,7 @@ def weight_files(folder: ModelFolder) -> list[Path]:
     names = set(shards.values()) if isinstance(shards, dict) else set()
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise DamagedModel(
-            folder.path / INDEX_FILE, "weight_map must name files of this folder", mend="fetch the file again"
+            folder.path / INDEX_FILE, "weight_map must name files of this folder", hint="fetch the file again"
         )
     return [folder.file(name) for name in sorted(names)]
 
@@ -69,7 +69,7 @@ def read_weights(
         for name, kind in _kinds(path).items():
             plain = name.removeprefix(optional_prefix)
             if plain in kinds:
-                raise WeightMismatch(path, f"{name} is there twice", mend=_MEND)
+                raise WeightMismatch(path, f"{name} is there twice", hint=_MEND)
             kinds[plain] = kind
         loaded |= {name.removeprefix(optional_prefix): weight for name, weight in _load(path).items()}
     _account(where, kinds, shapes, unused, packed)
@@ -85,7 +85,7 @@ def _load(path: Path) -> dict[str, mx.array]:
     try:
         loaded = mx.load(str(path))
     except RuntimeError as error:
-        raise DamagedModel(path, f"MLX cannot read it ({error})", mend="fetch the file again") from error
+        raise DamagedModel(path, f"MLX cannot read it ({error})", hint="fetch the file again") from error
     assert isinstance(loaded, dict)  # what mx.load returns for safetensors; narrows its union type
     return loaded
 
@@ -98,7 +98,7 @@ def _kinds(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
             return {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in found.items()}
     except (OSError, SafetensorError) as error:
         raise DamagedModel(
-            path, f"not a readable safetensors file ({error})", mend="fetch the file again"
+            path, f"not a readable safetensors file ({error})", hint="fetch the file again"
         ) from error
 
 
@@ -110,15 +110,15 @@ def _account(
     packed: Collection[str],
 ) -> None:
     if missing := sorted(shapes.keys() - kinds.keys()):
-        raise WeightMismatch(where, f"{len(missing)} weights missing, first {missing[0]!r}", mend=_MEND)
+        raise WeightMismatch(where, f"{len(missing)} weights missing, first {missing[0]!r}", hint=_MEND)
     if extra := sorted(kinds.keys() - shapes.keys() - unused):
         raise WeightMismatch(
-            where, f"{len(extra)} weights that the model has no use for, first {extra[0]!r}", mend=_MEND
+            where, f"{len(extra)} weights that the model has no use for, first {extra[0]!r}", hint=_MEND
         )
     for name, expected in shapes.items():
         shape, kind = kinds[name]
         if shape != expected:
-            raise WeightMismatch(where, f"{name} must have shape {expected}, got {shape}", mend=_MEND)
+            raise WeightMismatch(where, f"{name} must have shape {expected}, got {shape}", hint=_MEND)
         allowed = _PACKED if name in packed else _FLOATS
         if kind not in allowed:
-            raise WeightMismatch(where, f"{name} must be one of {', '.join(allowed)}, got {kind}", mend=_MEND)
+            raise WeightMismatch(where, f"{name} must be one of {', '.join(allowed)}, got {kind}", hint=_MEND)

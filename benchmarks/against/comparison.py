@@ -1,6 +1,7 @@
 """The comparison of one tree with another: rows, a control beside each, and a rerun of what is red.
 
-A row is red where the whole interval of its ratio lies beyond the bar, where a tree breaks a rule of the
+A row is red where the whole interval of its ratio lies beyond the threshold, where a tree breaks a rule of
+the
 measurements, or where the other revision beside itself is as far apart: then nothing was measured. All of it
 counts only if new processes, on new texts, find it red again.
 """
@@ -12,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.against.bars import binding_bars
 from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.paired import Ratio, paired
 from benchmarks.against.rounds import BENCHMARKS, GENERATIONS, ROUNDS, measure
+from benchmarks.against.thresholds import binding_thresholds
 from benchmarks.against.trees import Tree, checked_out, commit_of
 from benchmarks.against.vectors import VectorChange, change, vectors_of
 from benchmarks.against.workers import open_arms
@@ -26,7 +27,7 @@ from embedding_gate.text_table import aligned
 __all__ = ["Comparison", "Row", "compare", "rows_of", "settled"]
 
 OURS = "this tree"
-HEAD = ("benchmark", "measured", "this tree / other", "90 %", "bar", "verdict")
+HEAD = ("benchmark", "measured", "this tree / other", "90 %", "threshold", "verdict")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Row:
     """One benchmark: this tree's time over the other's, and the other's over its own in another process.
 
     ratio, control: None where a rule was broken, so that there is nothing to compare.
-    bar: the share of time that it may take more.
+    threshold: the share of time that it may take more.
     confirmed: whether a rerun found it red again; None where there was none.
     """
 
@@ -42,7 +43,7 @@ class Row:
     unit: str
     ratio: Ratio | None
     control: Ratio | None
-    bar: float
+    threshold: float
     outcome: Literal["pass", "FAIL", "ERROR"]
     confirmed: bool | None = None
     evidence: str = ""
@@ -54,12 +55,12 @@ class Row:
 
     def as_data(self) -> dict[str, Any]:
         """Return plain JSON."""
-        verdict = {"bar": 1 + self.bar, "outcome": self.outcome, "confirmed": self.confirmed}
+        verdict = {"threshold": 1 + self.threshold, "outcome": self.outcome, "confirmed": self.confirmed}
         named = {"benchmark": self.benchmark, "unit": self.unit, "evidence": self.evidence}
         return named | _ratio_data(self.ratio) | {"control": _ratio_data(self.control)} | verdict
 
     def __str__(self) -> str:
-        beside = f"{self.ratio}, at most {1 + self.bar:.2f}" if self.ratio else "not measured"
+        beside = f"{self.ratio}, at most {1 + self.threshold:.2f}" if self.ratio else "not measured"
         return f"{self.benchmark}: {beside}: {self.outcome}" + (f"; {self.evidence}" if self.evidence else "")
 
 
@@ -84,7 +85,7 @@ class Comparison:
         return [row for row in self.rows if row.red]
 
     def as_data(self) -> dict[str, Any]:
-        """Return plain JSON: "against" of a report's record. A bar is the largest ratio that passes."""
+        """Return plain JSON: "against" of a report's record. A threshold is the largest ratio that passes."""
         return {
             "revision": self.revision,
             "commit": self.commit,
@@ -100,7 +101,9 @@ class Comparison:
         verdict = f"{len(self.red)} of {len(self.rows)} RED" if self.red else f"{len(self.rows)} passed"
         cells = [HEAD]
         for row in self.rows:
-            cells.append((row.benchmark, row.unit, *_cells(row.ratio), f"<= {1 + row.bar:.2f}", row.outcome))
+            cells.append(
+                (row.benchmark, row.unit, *_cells(row.ratio), f"<= {1 + row.threshold:.2f}", row.outcome)
+            )
             cells.append(("  control", "the other again", *_cells(row.control), "", ""))
         lines = aligned(cells, right=(2,))
         beneath = [f"  {row.benchmark}: {row.evidence}" for row in self.rows if row.evidence]
@@ -114,10 +117,10 @@ class Comparison:
 
 
 def rows_of(
-    found: Mapping[str, Measured], bars: Mapping[str, float], arm: str, base: str, again: str
+    found: Mapping[str, Measured], thresholds: Mapping[str, float], arm: str, base: str, again: str
 ) -> list[Row]:
     """Judge what was measured. arm, base, again: the names of this tree's arm and of the other's two."""
-    return [_judged(one, bars[name], arm, base, again) for name, one in found.items()]
+    return [_judged(one, thresholds[name], arm, base, again) for name, one in found.items()]
 
 
 def settled(rows: Sequence[Row], rerun: Callable[[list[str]], Iterable[Row]]) -> list[Row]:
@@ -147,14 +150,14 @@ def compare(
     """
     commit, again = commit_of(revision, root), f"{revision}, again"
     with checked_out(commit, root) as base:
-        bars, notes = binding_bars(base.path, root, [one.name for one in benchmarks])
+        thresholds, notes = binding_thresholds(base.path, root, [one.name for one in benchmarks])
         trees = [(revision, base), (OURS, Tree(OURS, root)), (again, base)]
 
         def judge(names: Collection[str]) -> list[Row]:
             start = partial(open_arms, trees, [model, *options])
             some = [one for one in benchmarks if one.name in names]
             found = measure(start, some, generations=generations, seed=secrets.token_hex(8))
-            return rows_of(found, bars, OURS, revision, again)
+            return rows_of(found, thresholds, OURS, revision, again)
 
         rows = settled(judge([one.name for one in benchmarks]), judge)
         with open_arms(trees[:2], [model, *options]) as arms:
@@ -163,17 +166,17 @@ def compare(
     return Comparison(revision, commit, model, generations * ROUNDS, tuple(rows), vectors, tuple(notes))
 
 
-def _judged(one: Measured, bar: float, arm: str, base: str, again: str) -> Row:
+def _judged(one: Measured, threshold: float, arm: str, base: str, again: str) -> Row:
     shown = one.benchmark
     if one.faults or not one.seconds:
         evidence = "; ".join(one.faults) or "no round was timed"
-        return Row(shown.name, shown.unit, None, None, bar, "ERROR", evidence=evidence)
+        return Row(shown.name, shown.unit, None, None, threshold, "ERROR", evidence=evidence)
     ratio, control = (paired(one.log_ratios(name, base)) for name in (arm, again))
-    row = Row(shown.name, shown.unit, ratio, control, bar, "pass")
-    if control.apart(bar):
+    row = Row(shown.name, shown.unit, ratio, control, threshold, "pass")
+    if control.apart(threshold):
         why = f"{base} beside itself: {control}: this machine cannot tell now; run it on a quieter one"
         return replace(row, outcome="ERROR", evidence=why)
-    if ratio.slower(bar):
+    if ratio.slower(threshold):
         return replace(row, outcome="FAIL", evidence=f"slower: {_percent(ratio)} more time")
     if ratio.high < 1:
         return replace(row, evidence=f"faster: {_percent(ratio)} less time")

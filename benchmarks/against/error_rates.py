@@ -2,7 +2,8 @@
 
 A run is a block of rounds that no other run has any of, and, where it is red, the next block as its rerun. A
 false alarm is a red run of a tree beside itself; it is also counted where the same tree is faster beyond the
-bar, for so the control would be red. Power is the share of red runs of a tree that was really made slower.
+threshold, for so the control would be red. Power is the share of red runs of a tree that was really made
+slower.
 Intervals are exact: Clopper and Pearson (1934), 95 %.
 """
 
@@ -26,7 +27,7 @@ from embedding_gate.text_table import aligned
 
 __all__ = ["Rate", "clopper_pearson", "read_series", "runs_of", "tables"]
 
-BAR, CONFIDENCE = 0.10, 0.95
+THRESHOLD, CONFIDENCE = 0.10, 0.95
 HEAD = ("planted", "rounds of a block", "runs", "red", "share", "95 %", "rounds a run takes")
 WHOLE = GENERATIONS * ROUNDS  # rounds of a comparison
 BLOCKS = (WHOLE // 4, WHOLE // 2, WHOLE)
@@ -97,11 +98,11 @@ def read_series(paths: Iterable[Path]) -> list[Series]:
                     raise ValueError("log_ratios must be finite numbers")
                 found.append(Series(str(one["benchmark"]), float(one["slowdown"]), ratios))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FixtureError(path, f"malformed ({error!r})", mend="record it again") from error
+            raise FixtureError(path, f"malformed ({error!r})", hint="record it again") from error
     return found
 
 
-def runs_of(series: Sequence[Series], rounds: int, bar: float = BAR) -> Rate:
+def runs_of(series: Sequence[Series], rounds: int, threshold: float = THRESHOLD) -> Rate:
     """Count the runs of one benchmark at one slowdown, in blocks of so many rounds.
 
     The last block only confirms, whatever it says: a red one would have no rerun.
@@ -110,17 +111,17 @@ def runs_of(series: Sequence[Series], rounds: int, bar: float = BAR) -> Rate:
     blocks = [logs[start : start + rounds] for start in range(0, len(logs) - rounds + 1, rounds)]
     rate, place = Rate(0, 0, 0), 0
     while place < len(blocks) - 1:
-        red = _red(blocks[place], series[0].slowdown, bar)
-        confirmed = red and _red(blocks[place + 1], series[0].slowdown, bar)
+        red = _red(blocks[place], series[0].slowdown, threshold)
+        confirmed = red and _red(blocks[place + 1], series[0].slowdown, threshold)
         blocks_taken = 2 if red else 1
         rate += Rate(1, int(confirmed), rounds * blocks_taken)
         place += blocks_taken
     return rate
 
 
-def _red(block: NDArray[np.float64], slowdown: float, bar: float) -> bool:
+def _red(block: NDArray[np.float64], slowdown: float, threshold: float) -> bool:
     ratio = paired(block)
-    return ratio.slower(bar) if slowdown else ratio.apart(bar)
+    return ratio.slower(threshold) if slowdown else ratio.apart(threshold)
 
 
 def tables(series: Sequence[Series], blocks: Sequence[int]) -> list[str]:

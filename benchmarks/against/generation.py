@@ -140,8 +140,8 @@ class Generation:
                 one.faults.append(f"{arm.name}: precision: {bits} bits, not {base}: not comparable")
             again = arm.encode(list(sampled))
             stray = np.abs(again - np.array(list(sampled.values()))).max()
-            if not stray <= (bar := _stray(bits)):
-                one.faults.append(f"{arm.name}: untimed vectors: stray by {stray:.2g}, at most {bar:g}")
+            if not stray <= (threshold := _stray(bits)):
+                one.faults.append(f"{arm.name}: untimed vectors: stray by {stray:.2g}, at most {threshold:g}")
 
     def _hold(self, one: Measured, arms: Iterable[Timed]) -> None:
         """Draw new texts, and hand them out; each tree counts them, as the base has by then."""
@@ -159,7 +159,7 @@ class Generation:
     def _counted(self, one: Measured, arm: Timed, tokens: int) -> None:
         if tokens != (wanted := len(one.texts) * self._length(one)):
             raise GateError(
-                f"{arm.name}: real tokens", f"{tokens} in place of {wanted}", mend="the trees do other work"
+                f"{arm.name}: real tokens", f"{tokens} in place of {wanted}", hint="the trees do other work"
             )
 
     def _turn(self, arm: Timed) -> float:
@@ -175,7 +175,7 @@ class Generation:
             vectors = unpack(answer)
             check_vectors(vectors, (batch, arm.dimension))
         except ERRORS as error:
-            raise GateError(f"{arm.name}: {error.where}", error.what, mend=error.mend) from error
+            raise GateError(f"{arm.name}: {error.where}", error.what, hint=error.hint) from error
         row = number % batch
         text = one.texts[(call * batch + row) % len(one.texts)]  # a lookup's calls are all of the same texts
         one.sampled.setdefault(arm.name, {})[text] = vectors[row]

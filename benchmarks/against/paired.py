@@ -19,13 +19,13 @@ class Ratio:
     low: float
     high: float
 
-    def slower(self, bar: float) -> bool:
-        """Whether the whole interval lies beyond a bar: 0.1 is 10 % slower."""
-        return self.low > 1 + bar
+    def slower(self, threshold: float) -> bool:
+        """Whether the whole interval lies beyond a threshold: 0.1 is 10 % slower."""
+        return self.low > 1 + threshold
 
-    def apart(self, bar: float) -> bool:
+    def apart(self, threshold: float) -> bool:
         """Whether it does so in either direction."""
-        return self.slower(bar) or self.high < 1 / (1 + bar)
+        return self.slower(threshold) or self.high < 1 / (1 + threshold)
 
     def __str__(self) -> str:
         return f"{self.ratio:.3f} ({self.low:.3f} to {self.high:.3f})"

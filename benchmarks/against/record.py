@@ -79,7 +79,7 @@ def session(slowdowns: Sequence[float]) -> list[dict[str, Any]]:
         start = partial(open_arms, list(arms.items()), [DEFAULT_MODEL])
         found = measure(start, seed=secrets.token_hex(8))
     if faults := [fault for one in found.values() for fault in one.faults]:
-        raise GateError("record", faults[0], mend="mend the tree first")
+        raise GateError("record", faults[0], hint="fix the tree first")
     return [
         {
             "benchmark": name,
@@ -114,10 +114,10 @@ def main() -> None:
     try:
         if options.file.exists():
             raise InputError(
-                options.file, "is there already", mend="name a new one: all against-*.json count"
+                options.file, "is there already", hint="name a new one: all against-*.json count"
             )
         if not options.file.absolute().parent.is_dir():
-            raise InputError(options.file, "is in no folder", mend="name one in a folder that exists")
+            raise InputError(options.file, "is in no folder", hint="name one in a folder that exists")
         for number, slowdowns in enumerate(planned):
             content["series"] += session(slowdowns)
             write(options.file, content)

@@ -70,7 +70,7 @@ def _git(root: Path, *command: str, of: str) -> str:
     """Run git, and return the first line that it prints."""
     # Set by git where it runs a hook: they would send these commands to another repository.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    mend = f"name a commit of the repository in {root}, as git rev-parse takes it (a shallow clone has few)"
+    hint = f"name a commit of the repository in {root}, as git rev-parse takes it (a shallow clone has few)"
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *command],  # noqa: S607  (the one on PATH)
@@ -80,10 +80,10 @@ def _git(root: Path, *command: str, of: str) -> str:
             env=plain,
         )
     except FileNotFoundError as error:
-        raise InputError(f"--against {of}", "git is not installed", mend="install it") from error
+        raise InputError(f"--against {of}", "git is not installed", hint="install it") from error
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["git failed"])[-1]
-        raise InputError(f"--against {of}", said.removeprefix("fatal: "), mend=mend)
+        raise InputError(f"--against {of}", said.removeprefix("fatal: "), hint=hint)
     return done.stdout.strip()
 
 
@@ -104,7 +104,7 @@ def _interpreter(tree: Path, root: Path) -> str:
         raise InputError(
             LOCK,
             f"differs, and its environment cannot be made ({said[-1] if said else 'make failed'})",
-            mend="run make .venv in a checkout of that revision, and see why",
+            hint="run make .venv in a checkout of that revision, and see why",
         )
     return str(tree / ".venv" / "bin" / "python")
 

@@ -26,7 +26,7 @@ def unpack(answer: dict[str, Any]) -> NDArray[Any]:
 
     """
     if not answer["type"].startswith("float"):
-        raise GateError("encode", f"gave {answer['type']} {answer['shape']}", mend="return floats")
+        raise GateError("encode", f"gave {answer['type']} {answer['shape']}", hint="return floats")
     bits = base64.b64decode(answer["bits"])
     return np.frombuffer(bits, dtype=answer["type"]).reshape(answer["shape"])
 
@@ -49,8 +49,8 @@ class Arm:
         except SystemExit as stopped:
             self._errors.seek(0)
             said = self._errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            mend = "see whether that tree runs by itself, and whether this harness can still measure it"
-            raise GateError(self.name, f"its process stopped: {said[-1]}", mend=mend) from stopped
+            hint = "see whether that tree runs by itself, and whether this harness can still measure it"
+            raise GateError(self.name, f"its process stopped: {said[-1]}", hint=hint) from stopped
 
     @cached_property
     def description(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.quality
 def test_files(subject: Subject, gate: Gate) -> None:
     """The model's files hash to what the goldens were made from."""
     if subject.golden is None:
-        return gate.uncalibrated("no goldens, so no hashes to compare with")
+        return gate.not_calibrated("no goldens, so no hashes to compare with")
     other = [
         name
         for name, expected in subject.golden.files.items()
@@ -27,7 +27,7 @@ def test_weights(subject: Subject, gate: Gate) -> None:
     """Each weight of the checkpoint is in memory, value for value, or on the list of unused ones."""
     checkpoint = read_checkpoint(subject.encoder.path)
     if subject.random and not checkpoint:
-        return gate.uncalibrated("synthetic weights, of which there is no file")
+        return gate.not_applicable("synthetic weights, of which there is no file")
     parameters = subject.encoder.parameters()
     used = checkpoint.keys() - subject.encoder.unused_weights
     wrong = used ^ parameters.keys()

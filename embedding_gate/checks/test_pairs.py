@@ -38,7 +38,7 @@ def test_pairs(subject: Subject, gate: Gate) -> None:
 def test_pairs_by_chance(subject: Subject, gate: Gate) -> None:
     """Grades put on other pairs at random hardly ever fit as well (p of a permutation test)."""
     if resampling.least_p(subject.pairs.labelled.grades.tolist()) > resampling.SURE:
-        return gate.uncalibrated(TOO_FEW)
+        return gate.not_applicable(TOO_FEW)
     return gate.require(resampling.chance_of_pairs(cosines(subject.pairs.vectors), subject.pairs.labelled))
 
 
@@ -46,9 +46,9 @@ def test_pairs_beside_baseline(subject: Subject, gate: Gate) -> None:
     """Spearman is not surely worse than the baseline's on the same pairs."""
     pairs = subject.pairs
     if pairs.baseline is None:
-        return gate.uncalibrated(pairs.no_baseline)
+        return gate.not_applicable(pairs.no_baseline)
     if resampling.least_p(pairs.labelled.grades.tolist()) > resampling.SURE:
-        return gate.uncalibrated(TOO_FEW)
+        return gate.not_applicable(TOO_FEW)
     if not pairs.proven and (
         resampling.chance_of_pairs(cosines(pairs.baseline_vectors), pairs.labelled) > resampling.SURE
     ):

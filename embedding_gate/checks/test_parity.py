@@ -21,7 +21,7 @@ NO_GOLDENS_OF_SET = "no goldens of this model on these texts"
 def require_parity(found: Embedded[L], gate: Gate, labels: Sequence[str] = ()) -> None:
     """Ask that no component of any vector of a set strays from its goldens. labels: names of its texts."""
     if found.golden is None:
-        return gate.uncalibrated(NO_GOLDENS_OF_SET)
+        return gate.not_calibrated(NO_GOLDENS_OF_SET)
     parts = [
         differences(list(vectors), list(golden))
         for vectors, golden in zip(found.vectors, found.golden, strict=True)
@@ -37,7 +37,7 @@ def require_parity(found: Embedded[L], gate: Gate, labels: Sequence[str] = ()) -
 def test_token_ids(subject: Subject, gate: Gate) -> None:
     """Every text gives exactly the golden token ids."""
     if subject.golden is None:
-        return gate.uncalibrated(NO_GOLDENS)
+        return gate.not_calibrated(NO_GOLDENS)
     found = subject.encoder.tokenize(subject.texts.texts).ids
     differ = differences(found, subject.golden.token_ids) != 0
     lengths = [len(ids) for ids in subject.golden.token_ids]
@@ -48,7 +48,7 @@ def test_token_ids(subject: Subject, gate: Gate) -> None:
 def test_parity(subject: Subject, gate: Gate) -> None:
     """No component of any vector strays from the golden vectors."""
     if subject.golden is None:
-        return gate.uncalibrated(NO_GOLDENS)
+        return gate.not_calibrated(NO_GOLDENS)
     worst = differences(list(subject.vectors), list(subject.golden.vectors))
     return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(worst_rows(worst))}")
 
@@ -56,7 +56,7 @@ def test_parity(subject: Subject, gate: Gate) -> None:
 def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
     """No component of any token's hidden state strays from the golden states, on their own scale."""
     if subject.golden is None:
-        return gate.uncalibrated(NO_GOLDENS)
+        return gate.not_calibrated(NO_GOLDENS)
     golden = subject.golden.hidden_states
     scale = np.sqrt(np.mean(np.square(np.concatenate(golden).astype(np.float64))))
     worst = differences(subject.hidden_states, golden) / scale

@@ -13,8 +13,10 @@ INSTRUCTION = "Instruct: {}\nQuery:{}"  # of every model that takes a task: thos
 
 def test_prompts(subject: Subject, gate: Gate) -> None:
     """With each of the model's prompts, texts give the golden token ids and vectors."""
+    if not subject.encoder.prompts and not (subject.golden and subject.golden.prompts):
+        return gate.not_applicable("has no prompts")
     if subject.golden is None or not subject.golden.prompts:
-        return gate.uncalibrated("no goldens with prompts")
+        return gate.not_calibrated("no goldens with prompts")
     worst = dict.fromkeys(subject.golden.prompts, np.inf)
     for name in worst.keys() & set(subject.encoder.prompts):
         golden = subject.golden.prompts[name]
@@ -31,7 +33,7 @@ def test_task(subject: Subject, gate: Gate) -> None:
     try:
         found = encoder.encode(texts, prompt="query", task=task)
     except subject.refusal:
-        return gate.uncalibrated("takes no task")
+        return gate.not_applicable("takes no task")
     plain = "document" if "document" in encoder.prompts else None
     expected = encoder.encode([INSTRUCTION.format(task, text) for text in texts], prompt=plain)
     return gate.require(differences(list(found), list(expected)).max())

@@ -47,7 +47,7 @@ def test_retrieval(subject: Subject, gate: Gate) -> None:
 def test_retrieval_by_chance(subject: Subject, gate: Gate) -> None:
     """Rankings put on other queries at random hardly ever fit as well (p of a permutation test)."""
     if resampling.least_p_of_retrieval(subject.retrieval.labelled) > resampling.SURE:
-        return gate.uncalibrated(TOO_FEW)
+        return gate.not_applicable(TOO_FEW)
     return gate.require(chance(subject.retrieval.vectors, subject.retrieval.labelled))
 
 
@@ -55,9 +55,9 @@ def test_retrieval_beside_baseline(subject: Subject, gate: Gate) -> None:
     """NDCG@10 is not surely worse than the baseline's on the same queries and passages."""
     found = subject.retrieval
     if found.baseline is None:
-        return gate.uncalibrated(found.no_baseline)
+        return gate.not_applicable(found.no_baseline)
     if resampling.least_p_of_retrieval(found.labelled) > resampling.SURE:
-        return gate.uncalibrated(TOO_FEW)
+        return gate.not_applicable(TOO_FEW)
     if not found.proven and chance(found.baseline_vectors, found.labelled) > resampling.SURE:
         return gate.require(math.nan, evidence=NO_MEASURE)
     one, other = (

@@ -81,17 +81,17 @@ def test_nearest_neighbour(topics: Embedded[Topics], gate: Gate) -> None:
 def test_topics_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
     """Topics put on other texts at random hardly ever fit the vectors as well (p of a permutation test)."""
     if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
-        return gate.uncalibrated(TOO_FEW)
+        return gate.not_applicable(TOO_FEW)
     return gate.require(resampling.chance_of_topics(topics.vectors[0], topics.labelled.categories))
 
 
 def test_texts_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
     """Texts put on other vectors of their topic hardly ever agree as well with the baseline (Mantel)."""
     if topics.baseline is None:
-        return gate.uncalibrated(topics.no_baseline)
+        return gate.not_applicable(topics.no_baseline)
     categories, baseline = topics.labelled.categories, topics.baseline_vectors[0]
     if resampling.least_p_of_texts(categories) > resampling.SURE:
-        return gate.uncalibrated(TOO_FEW)
+        return gate.not_applicable(TOO_FEW)
     found = resampling.chance_of_texts(topics.vectors[0], baseline, categories)
     whole = found.pop("")
     # One topic among many may agree less surely: it may be ten times as likely by chance.
@@ -103,9 +103,9 @@ def test_texts_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
 def test_topics_beside_baseline(topics: Embedded[Topics], gate: Gate) -> None:
     """Topic AUC and nearest neighbour are not surely worse than the baseline's on the same texts."""
     if topics.baseline is None:
-        return gate.uncalibrated(topics.no_baseline)
+        return gate.not_applicable(topics.no_baseline)
     if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
-        return gate.uncalibrated(TOO_FEW)
+        return gate.not_applicable(TOO_FEW)
     categories, baseline = topics.labelled.categories, topics.baseline_vectors[0]
     if not topics.proven and resampling.chance_of_topics(baseline, categories) > resampling.SURE:
         return gate.require(math.nan, evidence=NO_MEASURE)

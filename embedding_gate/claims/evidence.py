@@ -74,7 +74,7 @@ class Evidence:
         for figure in self.published.figures:
             if (figure.quantity, figure.model) == (quantity, model):
                 return figure
-        raise FixtureError("published figures", f"no {quantity} of {model}", mend="restore it")
+        raise FixtureError("published figures", f"no {quantity} of {model}", hint="restore it")
 
     def value(self, quantity: str, model: str) -> float:
         """Return the value of the first published figure of that quantity."""
@@ -88,7 +88,7 @@ class Evidence:
 
         """
         if model not in self.configs:
-            raise FixtureError(model or "published figures", "no such model's config.json", mend="name one")
+            raise FixtureError(model or "published figures", "no such model's config.json", hint="name one")
         return self.configs[model]
 
     def model(self, name: str) -> str:

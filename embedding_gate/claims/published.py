@@ -158,7 +158,7 @@ def read_published(path: Path) -> Published:
             raise ValueError(f"unknown keys {sorted(unknown)}")
         return Published(str(content["texts"]), names, figures, statements)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
+        raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
 
 
 def _figure(entry: Mapping[str, Any]) -> Figure:

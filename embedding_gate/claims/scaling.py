@@ -45,7 +45,7 @@ def cross_size(
     """
     for size, rate in rates.items():
         if not rate > 0 or size not in configs:
-            raise InputError(size, f"needs a rate above 0 and a config.json, got {rate}", mend="give both")
+            raise InputError(size, f"needs a rate above 0 and a config.json, got {rate}", hint="give both")
     flops = {size: flops_per_token(configs[size], tokens) for size in rates}
     order = sorted(rates, key=flops.__getitem__)
     return [

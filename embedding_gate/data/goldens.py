@@ -93,18 +93,18 @@ def read_texts(path: Path) -> Texts:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise FixtureError(where, f"not a JSON object ({error})", mend="correct the line") from error
+            raise FixtureError(where, f"not a JSON object ({error})", hint="correct the line") from error
         if not isinstance(row, dict) or row.keys() != {"id", "kind", "text"}:
-            raise FixtureError(where, "must be an object with id, kind and text", mend="correct the line")
+            raise FixtureError(where, "must be an object with id, kind and text", hint="correct the line")
         if not all(isinstance(value, str) for value in row.values()):
-            raise FixtureError(where, "id, kind and text must be strings", mend="correct the line")
+            raise FixtureError(where, "id, kind and text must be strings", hint="correct the line")
         if any(row["id"] == other["id"] for other in rows):
             raise FixtureError(
-                where, f"id {row['id']!r} is there twice", mend="give each text an id of its own"
+                where, f"id {row['id']!r} is there twice", hint="give each text an id of its own"
             )
         rows.append(row)
     if not rows:
-        raise FixtureError(path, "holds no text", mend="restore the file")
+        raise FixtureError(path, "holds no text", hint="restore the file")
     return Texts(
         ids=tuple(row["id"] for row in rows),
         kinds=tuple(row["kind"] for row in rows),
@@ -123,7 +123,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
     origin_path = folder / f"{model}.json"
     if not origin_path.exists():
         return None
-    mend = "restore the file, or make the goldens again (make golden)"
+    hint = "restore the file, or make the goldens again (make golden)"
     try:
         origin = json.loads(_read(origin_path))
         path = folder / origin["golden"]["file"]
@@ -132,16 +132,16 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
         long = origin.get("long")  # younger than some goldens
         prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])
     except (ValueError, KeyError, TypeError) as error:
-        raise FixtureError(origin_path, f"malformed ({error!r})", mend=mend) from error
+        raise FixtureError(origin_path, f"malformed ({error!r})", hint=hint) from error
     if of_texts != texts.sha256:
         raise FixtureError(
             origin_path,
             f"goldens of other texts (SHA-256 {of_texts[:12]}, now {texts.sha256[:12]})",
-            mend=mend,
+            hint=hint,
         )
     data = _read(path)
     if (got := hashlib.sha256(data).hexdigest()) != expected:
-        raise FixtureError(path, f"SHA-256 must be {expected}, got {got}", mend=mend)
+        raise FixtureError(path, f"SHA-256 must be {expected}, got {got}", hint=hint)
     try:
         tensors = load(data)
         ends = np.cumsum(tensors["lengths"])[:-1]
@@ -160,10 +160,10 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             random=random,
         )
     except (SafetensorError, KeyError, IndexError, ValueError) as error:
-        raise FixtureError(path, f"malformed ({error!r})", mend=mend) from error
+        raise FixtureError(path, f"malformed ({error!r})", hint=hint) from error
     if not len(golden.vectors) == len(golden.token_ids) == len(texts.texts):
         raise FixtureError(
-            path, f"holds {len(golden.vectors)} vectors for {len(texts.texts)} texts", mend=mend
+            path, f"holds {len(golden.vectors)} vectors for {len(texts.texts)} texts", hint=hint
         )
     return golden
 
@@ -185,7 +185,7 @@ def identify(folder: Path, goldens: Path) -> str:
         try:
             files = dict(json.loads(_read(origin_path))["files"])
         except (ValueError, KeyError, TypeError) as error:
-            raise FixtureError(origin_path, f"malformed ({error!r})", mend="restore the file") from error
+            raise FixtureError(origin_path, f"malformed ({error!r})", hint="restore the file") from error
         if all(sha256_of(folder / name) == expected for name, expected in files.items()):
             return origin_path.stem
     return folder.resolve().name
@@ -203,4 +203,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise FixtureError(path, f"cannot be read ({error.strerror})", mend="restore the file") from error
+        raise FixtureError(path, f"cannot be read ({error.strerror})", hint="restore the file") from error

@@ -121,18 +121,18 @@ def check_topics(where: Path, topics: Topics) -> None:
     for category, text in zip(topics.categories, topics.texts, strict=True):
         if of.setdefault(text, category) != category:
             raise FixtureError(
-                where, f"the same text in {of[text]} and {category}: {text[:40]!r}", mend="keep it in one"
+                where, f"the same text in {of[text]} and {category}: {text[:40]!r}", hint="keep it in one"
             )
     if (outliers := topics.categories.count(OUTLIER)) > len(topics.categories) / 2:
         raise FixtureError(
-            where, f"{outliers} of {len(topics.categories)} texts are outliers", mend="leave some of them out"
+            where, f"{outliers} of {len(topics.categories)} texts are outliers", hint="leave some of them out"
         )
     sizes = Counter(category for category in topics.categories if category != OUTLIER)
     if sum(size > 1 for size in sizes.values()) < 2:
         raise FixtureError(
             where,
             f"must hold two categories of two texts or more, got {dict(sizes)}",
-            mend="add texts: similarity within a topic means nothing without another topic",
+            hint="add texts: similarity within a topic means nothing without another topic",
         )
 
 
@@ -148,6 +148,6 @@ def read_pairs(path: Path) -> Pairs:
         for row in read_rows(path, ("sentence1", "sentence2", "score"))
     ]
     if len(rows) < 3 or len({score for _, _, score in rows}) == 1:
-        raise FixtureError(path, "must hold three pairs or more, and two grades", mend="add pairs")
+        raise FixtureError(path, "must hold three pairs or more, and two grades", hint="add pairs")
     one, other, grades = zip(*rows, strict=True)
     return Pairs(one, other, np.array(grades), content_hash(rows))

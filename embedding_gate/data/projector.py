@@ -71,10 +71,10 @@ def write_projector(
         raise InputError(
             folder,
             f"{len(vectors)} vectors, {len(labels)} labels, {len(categories)} categories, {len(texts)} texts",
-            mend="give one of each for every text",
+            hint="give one of each for every text",
         )
     if not np.isfinite(vectors).all():
-        raise InputError(folder, f"{model} gave vectors with NaN or infinity", mend="see the gate's table")
+        raise InputError(folder, f"{model} gave vectors with NaN or infinity", hint="see the gate's table")
     name = projector_name(model)
     config = {
         "embeddings": [
@@ -120,4 +120,4 @@ def check_writable(folder: Path) -> None:
 
 
 def _unwritable(folder: Path, error: Exception) -> InputError:
-    return InputError(folder, f"cannot be written ({error})", mend="free space, or name another folder")
+    return InputError(folder, f"cannot be written ({error})", hint="free space, or name another folder")

@@ -87,14 +87,14 @@ def read_retrieval(folder: Path) -> Retrieval:
         for name, among, file in ((query, known, "queries"), (passage, passage_of, "corpus")):
             if name not in among:
                 raise FixtureError(
-                    where, f"names {name!r}, which {file}.jsonl lacks", mend="correct the line"
+                    where, f"names {name!r}, which {file}.jsonl lacks", hint="correct the line"
                 )
     relevant = {key: gain for key, (_, gain) in judgements.items() if gain > 0}
     asked = {query for query, _ in relevant}
     kept = [(name, text) for _, name, text in query_rows if name in asked]
     if len(kept) < 2:
         raise FixtureError(
-            folder, "must hold two queries with a relevant passage, or more", mend="add judgements"
+            folder, "must hold two queries with a relevant passage, or more", hint="add judgements"
         )
     query_of = {name: row for row, (name, _) in enumerate(kept)}
     return Retrieval(
@@ -116,10 +116,10 @@ def _judgements(path: Path) -> dict[tuple[str, str], tuple[str, float]]:
     for row in read_rows(path, ("query-id", "corpus-id", "score")):
         key = (row.text("query-id"), row.text("corpus-id"))
         if key in found:
-            raise FixtureError(row.where, f"judges {key} twice", mend="keep one of the lines")
+            raise FixtureError(row.where, f"judges {key} twice", hint="keep one of the lines")
         gain = row.number("score")
         if gain < 0:
-            raise FixtureError(row.where, f"score must be 0 or more, got {gain:g}", mend="correct the line")
+            raise FixtureError(row.where, f"score must be 0 or more, got {gain:g}", hint="correct the line")
         found[key] = (row.where, gain)
     return found
 
@@ -131,7 +131,7 @@ def _passage_rows(path: Path, judged: set[str]) -> tuple[dict[str, int], int]:
     for number, row in enumerate(read_rows(path, ("_id", "text"))):
         name = str(row.values["_id"])
         if name in seen:
-            raise FixtureError(row.where, f"_id {name!r} is there twice", mend="give each an _id of its own")
+            raise FixtureError(row.where, f"_id {name!r} is there twice", hint="give each an _id of its own")
         seen.add(name)
         for column in ("text", "title"):
             if column == "text" or row.values.get("title"):

@@ -32,12 +32,12 @@ class Row:
         """
         value = self.values.get(column)
         if not isinstance(value, str) or not value.strip():
-            raise FixtureError(self.where, f"{column} must be a text, got {value!r}", mend="correct the line")
+            raise FixtureError(self.where, f"{column} must be a text, got {value!r}", hint="correct the line")
         try:
             value.encode()
         except UnicodeEncodeError as error:
             raise FixtureError(
-                self.where, f"{column} holds half a character ({error.reason})", mend="correct the line"
+                self.where, f"{column} holds half a character ({error.reason})", hint="correct the line"
             ) from error
         return value
 
@@ -55,7 +55,7 @@ class Row:
             number = math.nan
         if not math.isfinite(number):
             raise FixtureError(
-                self.where, f"{column} must be a finite number, got {value!r}", mend="correct the line"
+                self.where, f"{column} must be a finite number, got {value!r}", hint="correct the line"
             )
         return number
 
@@ -72,11 +72,11 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
 
     """
     if path.is_dir():
-        raise FixtureError(path, "is a folder", mend="name a file")
+        raise FixtureError(path, "is a folder", hint="name a file")
     readers = {".jsonl": _jsonl, ".tsv": _tsv, ".csv": _csv}
     if path.suffix not in readers:
         raise FixtureError(
-            path, f"must be one of {', '.join(readers)}, got {path.suffix!r}", mend="convert or rename it"
+            path, f"must be one of {', '.join(readers)}, got {path.suffix!r}", hint="convert or rename it"
         )
     empty = True
     with _opened(path) as file:
@@ -85,12 +85,12 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
                 raise FixtureError(
                     row.where if path.suffix == ".jsonl" else f"{path}, header",
                     f"lacks {', '.join(missing)}; has {', '.join(row.values) or 'nothing'}",
-                    mend=f"give {', '.join(required)}",
+                    hint=f"give {', '.join(required)}",
                 )
             empty = False
             yield row
     if empty:
-        raise FixtureError(path, "holds no row", mend="restore the file")
+        raise FixtureError(path, "holds no row", hint="restore the file")
 
 
 @contextmanager
@@ -101,10 +101,10 @@ def _opened(path: Path) -> Iterator[TextIO]:
             yield file
     except OSError as error:
         raise FixtureError(
-            path, f"cannot be read ({error.strerror})", mend="name a file that exists"
+            path, f"cannot be read ({error.strerror})", hint="name a file that exists"
         ) from error
     except UnicodeDecodeError as error:
-        raise FixtureError(path, f"is not UTF-8 ({error.reason})", mend="convert it to UTF-8") from error
+        raise FixtureError(path, f"is not UTF-8 ({error.reason})", hint="convert it to UTF-8") from error
 
 
 def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
@@ -114,9 +114,9 @@ def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise FixtureError(where, f"not a JSON object ({error})", mend="correct the line") from error
+            raise FixtureError(where, f"not a JSON object ({error})", hint="correct the line") from error
         if not isinstance(row, dict):
-            raise FixtureError(where, f"must be a JSON object, got {line[:40]!r}", mend="correct the line")
+            raise FixtureError(where, f"must be a JSON object, got {line[:40]!r}", hint="correct the line")
         yield Row(where, {key.lower(): value for key, value in row.items()})
 
 
@@ -144,7 +144,7 @@ def _csv(path: Path, file: TextIO) -> Iterator[Row]:
         yield from _with_header(path, ((f"{path}:{reader.line_num}", row) for row in reader if row))
     except csv.Error as error:
         raise FixtureError(
-            f"{path}:{reader.line_num}", f"not CSV ({error})", mend="correct the line"
+            f"{path}:{reader.line_num}", f"not CSV ({error})", hint="correct the line"
         ) from error
 
 
@@ -152,11 +152,11 @@ def _with_header(path: Path, lines: Iterator[tuple[str, list[str]]]) -> Iterator
     where, names = next(lines, (str(path), []))
     header = [name.strip().lower() for name in names]
     if len(set(header)) < len(header):
-        raise FixtureError(where, f"a column is named twice: {', '.join(header)}", mend="correct the header")
+        raise FixtureError(where, f"a column is named twice: {', '.join(header)}", hint="correct the header")
     for where, fields in lines:
         if len(fields) != len(header):
             raise FixtureError(
-                where, f"has {len(fields)} columns, the header {len(header)}", mend="correct the line"
+                where, f"has {len(fields)} columns, the header {len(header)}", hint="correct the line"
             )
         yield Row(where, dict(zip(header, fields, strict=True)))
 
@@ -172,7 +172,7 @@ def unique(names: list[tuple[str, str]], what: str) -> tuple[str, ...]:
     for where, name in names:
         if name in seen:
             raise FixtureError(
-                where, f"{what} {name!r} is there twice", mend=f"give each a {what} of its own"
+                where, f"{what} {name!r} is there twice", hint=f"give each a {what} of its own"
             )
         seen.add(name)
     return tuple(name for _, name in names)

@@ -67,7 +67,7 @@ def _read(path: Path, text: str) -> tuple[str, Lines]:
     if '"' in text and (sign := _sign_of_quoting(path, text, lines)):
         found, rest = _quoted(path, text)
         if rest:
-            raise FixtureError(sign, f"quotes as pandas writes them, line {rest} does not", mend=_MEND)
+            raise FixtureError(sign, f"quotes as pandas writes them, line {rest} does not", hint=_MEND)
         return QUOTED, found
     seen: dict[str, int] = {}  # kind of backslash -> where it is first
     for match in _BACKSLASH.finditer(text):
@@ -79,7 +79,7 @@ def _read(path: Path, text: str) -> tuple[str, Lines]:
         raise FixtureError(
             f"{path}:{letter}",
             f"a backslash that begins no escape, and in line {doubled} one that is escaped",
-            mend=_MEND,
+            hint=_MEND,
         )
     return PLAIN, lines
 

@@ -1,4 +1,4 @@
-"""Measurements of vectors and hidden states. A NaN anywhere comes out as NaN, and NaN passes no bar."""
+"""Measurements of vectors and hidden states. A NaN anywhere comes out as NaN, and NaN passes no threshold."""
 
 from collections.abc import Sequence
 

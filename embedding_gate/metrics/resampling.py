@@ -139,7 +139,8 @@ def chance_of_retrieval(scores: Iterable[Floats], retrieval: Retrieval, k: int =
 def least_p(labels: Sequence[Hashable], *, names_matter: bool = True) -> float:
     """Return the p of a perfect measure: one over the ways to put these labels on other items.
 
-    A set whose least p is above the bar can tell nothing: no vectors would be surely better than chance.
+    A set whose least p is above the threshold can tell nothing: no vectors would be surely better than
+    chance.
     names_matter: False where labels of equally many items could be exchanged (topics), True for grades.
     """
     sizes = list(Counter(labels).values())

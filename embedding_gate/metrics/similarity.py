@@ -14,7 +14,7 @@ Definitions (u are the vectors scaled to length 1; the category "outlier" belong
 ``weights`` (N,) say how often each text counts, for the bootstrap: a text is never paired with itself.
 A category with one text has no pairs: it has no intra-category similarity, and its text is nobody's
 anchor for the nearest neighbour. A vector that is zero or not finite makes every figure NaN that it
-enters, and NaN passes no bar. Cosines are compared at a resolution of 1e-6, so that equal vectors tie
+enters, and NaN passes no threshold. Cosines are compared at a resolution of 1e-6, so that equal vectors tie
 whatever order a BLAS adds in. Memory is a block of cosines beyond a float64 copy of the vectors.
 """
 

@@ -128,7 +128,7 @@ def judge(asked: argparse.Namespace, options: Sequence[str], root: Path) -> Judg
     base, head = read_commit(root, commit), read_work_tree(asked.head)
     if not any(path.startswith("embedding_gate/") for path in base):
         what = "has no package embedding_gate, so its gate cannot judge this tree"
-        raise InputError(asked.base, what, mend="name a later revision")
+        raise InputError(asked.base, what, hint="name a later revision")
     changes = changes_of(base, head)
     laid = lay_over(base, head)
     named = {"head": _named(head, options) if changes else [], "base": _named(base, options)}
@@ -155,18 +155,18 @@ def _named(tree: Mapping[str, bytes | None], options: Sequence[str]) -> list[str
     missing = [name for name in ("--model", "--baseline") if not any(one.startswith(name) for one in options)]
     if not missing or any(option.startswith("--recorded") for option in options):
         return []
-    mend = 'write DEFAULT_MODEL = "NAME" there'
+    hint = 'write DEFAULT_MODEL = "NAME" there'
     try:
         lines = ast.parse(tree.get(CATALOG) or b"").body
     except (SyntaxError, ValueError) as error:
-        raise InputError(CATALOG, f"cannot be read ({error})", mend=mend) from error
+        raise InputError(CATALOG, f"cannot be read ({error})", hint=hint) from error
     for line in lines:
         target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
         if isinstance(target, ast.Name) and target.id == "DEFAULT_MODEL":
             value = getattr(line, "value", None)
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 return [f"{name}={value.value}" for name in missing]
-    raise InputError(CATALOG, "no DEFAULT_MODEL is named there", mend=mend)
+    raise InputError(CATALOG, "no DEFAULT_MODEL is named there", hint=hint)
 
 
 def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> dict[str, Any]:

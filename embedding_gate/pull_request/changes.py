@@ -1,4 +1,4 @@
-"""What a pull request changes of the judge: the files, the bars, and one digest that a person can approve."""
+"""What a pull request changes of the judge: files, thresholds, and one digest that a person can approve."""
 
 import difflib
 import hashlib
@@ -13,7 +13,7 @@ from embedding_gate.pull_request.trees import Tree
 
 __all__ = ["Change", "approves", "changes_of", "digest_of", "moved_by", "printable"]
 
-BARS = "fixtures/thresholds.toml"
+THRESHOLDS = "fixtures/thresholds.toml"
 DIGITS = 32  # of a digest, at least: 128 bits, and with "judge:" before them they fit in a label
 MARK = "judge:"
 _Key = tuple[str, ...]
@@ -73,17 +73,19 @@ def approves(words: str, digest: str) -> bool:
 
 
 def moved_by(changes: Iterable[Change]) -> list[str]:
-    """Say what moved, a line each: every bar from what to what, files with counts of lines or bytes."""
+    """Say what moved, a line each: every threshold from what to what, files with counts of lines or bytes."""
     lines: list[str] = []
-    for change in sorted(changes, key=lambda one: one.path != BARS):  # many files do not bury the bars
+    for change in sorted(
+        changes, key=lambda one: one.path != THRESHOLDS
+    ):  # many files do not bury the thresholds
         lines.append(f"{change.path}: {_extent(change)}")
-        if change.path == BARS:
-            lines += [f"{change.path}: {line}" for line in _bars_moved(change.old, change.new)]
+        if change.path == THRESHOLDS:
+            lines += [f"{change.path}: {line}" for line in _thresholds_moved(change.old, change.new)]
     return [printable(line) for line in lines]
 
 
 def printable(text: str) -> str:
-    """Return text on one line: the name of a file or a bar cannot pass for a line of this program's."""
+    """Return text on one line: the name of a file or a threshold cannot pass for a line of this program's."""
     shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
     return shown.replace("##[", "## [")  # GitHub's older commands count anywhere in a line
 
@@ -98,11 +100,11 @@ def _extent(change: Change) -> str:
     return f"{how}, +{signs.count('+')} -{signs.count('-')} lines"
 
 
-def _bars_moved(old: bytes | None, new: bytes | None) -> Iterator[str]:
+def _thresholds_moved(old: bytes | None, new: bytes | None) -> Iterator[str]:
     try:
-        before, after = _bars(old), _bars(new)
+        before, after = _thresholds(old), _thresholds(new)
     except (ValueError, TypeError, AttributeError) as error:
-        yield f"cannot be compared bar by bar ({error})"
+        yield f"cannot be compared threshold by threshold ({error})"
         return
     for key in [*before, *(key for key in after if key not in before)]:
         name = " ".join(filter(None, (f"{key[0]} ({key[1]})", *key[2:4])))
@@ -114,8 +116,8 @@ def _bars_moved(old: bytes | None, new: bytes | None) -> Iterator[str]:
             yield f"{name}: {_difference(before[key], after[key])}"
 
 
-def _bars(data: bytes | None) -> dict[_Key, dict[str, Any]]:
-    entries = tomllib.loads((data or b"").decode()).get("bar", [])
+def _thresholds(data: bytes | None) -> dict[_Key, dict[str, Any]]:
+    entries = tomllib.loads((data or b"").decode()).get("threshold", [])
     found: dict[_Key, dict[str, Any]] = {}
     for entry in entries:
         checks = entry.get("check")
@@ -128,9 +130,11 @@ def _bars(data: bytes | None) -> dict[_Key, dict[str, Any]]:
     return found
 
 
-def _bound(bar: Mapping[str, Any]) -> str:
+def _bound(threshold: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{name} {json.dumps(bar[name], default=str)}" for name in ("at_least", "at_most") if name in bar
+        f"{name} {json.dumps(threshold[name], default=str)}"
+        for name in ("at_least", "at_most")
+        if name in threshold
     )
 
 
@@ -144,5 +148,5 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return ", ".join(shown)
 
 
-def _shown(bar: Mapping[str, Any], name: str) -> str:
-    return json.dumps(bar[name], default=str) if name in bar else "none"
+def _shown(threshold: Mapping[str, Any], name: str) -> str:
+    return json.dumps(threshold[name], default=str) if name in threshold else "none"

@@ -21,7 +21,7 @@ __all__ = ["annotations", "main", "outputs", "summary"]
 
 LIMIT = 1024 * 1024  # bytes of a step's summary; one that is longer is not shown at all
 CUT = "\n\n*Cut here: the rest is in the report among the artifacts of this run.*\n"
-BARS = "fixtures/against.toml"
+THRESHOLDS = "fixtures/against.toml"
 MOST = 10  # annotations of a kind in a step; GitHub drops what comes after
 _PLACE = re.compile(r"([\w./-]+\.(?:jsonl|json|toml|tsv|csv)), line (\d+)")
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -49,7 +49,7 @@ def _escaped(text: str, also: str = "") -> str:
 
 
 def annotations(record: Mapping[str, Any], root: Path = ROOT) -> list[str]:
-    """Return the workflow commands for what is red: on the bar that was missed, on the text that missed it.
+    """Return a workflow command for each failure, on the line of its threshold or of its text.
 
     root: where the fixtures lie that the texts are looked up in.
     """
@@ -61,7 +61,7 @@ def annotations(record: Mapping[str, Any], root: Path = ROOT) -> list[str]:
     for model in record["models"]:
         for verdict in model["verdicts"]:
             if verdict["red"]:
-                file, line = _place(model["bars_at"].get(verdict["check"], ""))
+                file, line = _place(model["threshold_lines"].get(verdict["check"], ""))
                 errors.append(Annotation("error", verdict["check"], _said(model, verdict), file, line))
                 warnings += list(_texts_of(verdict, root))
     for row in (record["against"] or {"rows": ()})["rows"]:
@@ -91,14 +91,14 @@ def _said(model: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
 
 
 def _slower(row: Mapping[str, Any], root: Path) -> Annotation:
-    """Show a benchmark that is red beside another revision on its bar: its own, or that of all."""
+    """Show a benchmark that is red beside another revision on its threshold: its own, or that of all."""
     ratio = " to ".join(_number(row[name]) for name in ("low", "high"))
-    text = f"time over the other's {_number(row['ratio'])} ({ratio}), at most {_number(row['bar'])}"
-    lines = (root / BARS).read_text(encoding="utf-8").split("\n")
+    text = f"time over the other's {_number(row['ratio'])} ({ratio}), at most {_number(row['threshold'])}"
+    lines = (root / THRESHOLDS).read_text(encoding="utf-8").split("\n")
     names = [line.partition("=")[0].strip().strip('"') for line in lines]
     named = row["benchmark"] if row["benchmark"] in names else "default"
     said = f"{text}; {row['evidence']}" if row["evidence"] else text
-    return Annotation("error", row["benchmark"], said, BARS, str(names.index(named) + 1))
+    return Annotation("error", row["benchmark"], said, THRESHOLDS, str(names.index(named) + 1))
 
 
 def _number(value: float | None) -> str:
@@ -219,7 +219,7 @@ def _read(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FixtureError(
-            path, f"is no report ({error})", mend="see the log: the gate ended before it wrote one"
+            path, f"is no report ({error})", hint="see the log: the gate ended before it wrote one"
         ) from error
     return dict(record)
 

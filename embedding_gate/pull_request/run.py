@@ -134,8 +134,8 @@ def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
         try:
             process = subprocess.Popen(command, cwd=folder, env=surroundings, start_new_session=True)
         except OSError as error:
-            mend = "name an interpreter that has the head's packages"
-            raise InputError(command[0], f"cannot be run ({error.strerror})", mend=mend) from error
+            hint = "name an interpreter that has the head's packages"
+            raise InputError(command[0], f"cannot be run ({error.strerror})", hint=hint) from error
         try:
             return process.wait()
         finally:

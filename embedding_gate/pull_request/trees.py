@@ -30,11 +30,11 @@ def git(repository: Path, *words: str, given: bytes | None = None) -> bytes:
     try:
         done = subprocess.run(command, input=given, capture_output=True, check=False, env=plain)
     except OSError as error:
-        raise InputError("git", f"cannot be run ({error.strerror})", mend="install it") from error
+        raise InputError("git", f"cannot be run ({error.strerror})", hint="install it") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise InputError(
-            repository, f"git {words[0]}: {said[-1]}", mend="name a revision that this repository holds"
+            repository, f"git {words[0]}: {said[-1]}", hint="name a revision that this repository holds"
         )
     return done.stdout
 
@@ -92,9 +92,9 @@ def lay_over(base: Tree, head: Tree) -> dict[str, bytes]:
         if role(path) != "judged":
             continue
         if data is None:
-            raise InputError(path, "is no plain file, and cannot be judged", mend="replace it by a plain one")
+            raise InputError(path, "is no plain file, and cannot be judged", hint="replace it by a plain one")
         if path.endswith((".pyc", ".pyo")):
-            raise InputError(path, "is not what a person reads, and cannot be judged", mend="remove it")
+            raise InputError(path, "is not what a person reads, and cannot be judged", hint="remove it")
         tree[path] = data
     return tree
 
@@ -112,7 +112,7 @@ def write_tree(tree: Mapping[str, bytes], folder: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
         except OSError as error:
-            raise InputError(path, f"cannot be written ({error.strerror})", mend="rename it") from error
+            raise InputError(path, f"cannot be written ({error.strerror})", hint="rename it") from error
 
 
 def altered(tree: Mapping[str, bytes], folder: Path) -> list[str]:

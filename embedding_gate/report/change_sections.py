@@ -35,13 +35,13 @@ def performance(record: Record) -> list[Section]:
     lead = (
         f"{found['model']}, this tree beside {found['revision']} ({found['commit'][:12]}), {found['rounds']} "
         "rounds in turns on the same new texts. Ratio: time of this tree over the other's, the median of the "
-        "rounds; below 1 is faster. Red only where it was so twice: beyond the bar, or not to be "
+        "rounds; below 1 is faster. Red only where it was so twice: beyond the threshold, or not to be "
         "measured. Control: the other revision over itself, in another process."
     )
     rows = []
     for one in found["rows"]:
-        bar, outcome = number(one["bar"]), one["outcome"]
-        rows.append((one["benchmark"], one["unit"], *_ratio(one), bar, outcome, one["evidence"] or "-"))
+        threshold, outcome = number(one["threshold"]), one["outcome"]
+        rows.append((one["benchmark"], one["unit"], *_ratio(one), threshold, outcome, one["evidence"] or "-"))
         rows.append(("control", one["unit"], *_ratio(one["control"]), "-", "-", "-"))
     blocks: list[Block] = [
         Text(lead),

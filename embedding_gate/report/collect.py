@@ -8,8 +8,8 @@ from typing import Any
 from embedding_gate import own_files, session
 from embedding_gate.claims.published import MARGIN, Comparison, Figure, compare, measure, read_published
 from embedding_gate.errors import FixtureError
-from embedding_gate.report.bars import bars_at
 from embedding_gate.report.record import model_as_data
+from embedding_gate.report.threshold_lines import threshold_lines
 from embedding_gate.report.vectors import NOTHING, measured_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
@@ -37,7 +37,9 @@ def model(
         precision=judged.precision if isinstance(judged, Subject) else "float32",
         looks_like=session.diagnosis(gate),
         notes=judged.notes,
-        bars_at=bars_at(gate.thresholds, own_files.THRESHOLDS, options.thresholds, own_files.ROOT),
+        threshold_lines=threshold_lines(
+            gate.thresholds, own_files.THRESHOLDS, options.thresholds, own_files.ROOT
+        ),
         part=part,
     )
 
@@ -77,7 +79,7 @@ def peers() -> list[dict[str, Any]]:
             for engine in table["engines"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FixtureError(PEERS, f"malformed ({error!r})", mend="restore the file") from error
+        raise FixtureError(PEERS, f"malformed ({error!r})", hint="restore the file") from error
 
 
 def _figure(figure: Figure, judged: str, measured: float, outcome: str) -> dict[str, Any]:

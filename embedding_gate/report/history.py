@@ -46,12 +46,12 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
     except (OSError, UnicodeDecodeError) as error:
-        raise FixtureError(path, f"cannot be read ({error})", mend="name another file") from error
+        raise FixtureError(path, f"cannot be read ({error})", hint="name another file") from error
     if lines[-1]:
         raise FixtureError(
             f"{path}:{len(lines)}",
             "the last line was cut off",
-            mend="complete or remove it; nothing was changed",
+            hint="complete or remove it; nothing was changed",
         )
     return [_run(f"{path}:{number}", line) for number, line in enumerate(lines[:-1], start=1)]
 
@@ -66,8 +66,8 @@ def _run(where: str, line: str) -> dict[str, Any]:
             "speed": [{key: one[key] for key in _SPEED} for one in run["speed"]],
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        mend = "correct or remove the line; nothing was changed"
-        raise FixtureError(where, f"no run ({error!r})", mend=mend) from error
+        hint = "correct or remove the line; nothing was changed"
+        raise FixtureError(where, f"no run ({error!r})", hint=hint) from error
 
 
 def _see_types(run: Mapping[str, Any]) -> None:
@@ -99,7 +99,7 @@ def append(path: Path, record: Record) -> None:
                 raise OSError("the disk is full")
     except OSError as error:
         raise InputError(
-            path, f"cannot be written ({error})", mend="free space, or name another file"
+            path, f"cannot be written ({error})", hint="free space, or name another file"
         ) from error
 
 
@@ -116,4 +116,4 @@ def check_appendable(path: Path) -> None:
         elif not path.absolute().parent.is_dir():
             raise OSError("no such folder")
     except OSError as error:
-        raise InputError(path, f"cannot be written ({error})", mend="name another file") from error
+        raise InputError(path, f"cannot be written ({error})", hint="name another file") from error

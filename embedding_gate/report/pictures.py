@@ -72,8 +72,8 @@ def plotly_script() -> str:
     try:
         from plotly.offline import get_plotlyjs  # noqa: PLC0415  (only a run that writes a page needs it)
     except ImportError as error:
-        mend = "run make dev, or pip install '.[report]'"
-        raise InputError("plotly", "is not installed, and the pictures need it", mend=mend) from error
+        hint = "run make dev, or pip install '.[report]'"
+        raise InputError("plotly", "is not installed, and the pictures need it", hint=hint) from error
     # Compressed, as it takes 2 MB of the page instead of 5, and the parser has less to walk through.
     library = base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
     return (

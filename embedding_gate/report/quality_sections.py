@@ -51,7 +51,7 @@ def coherence(record: Record) -> Section:
     ]
     if not rows:
         return Section("Semantic coherence", absent("Coherence", GATE))
-    bars = [
+    thresholds = [
         (model["name"], one["check"], number(one["measured"]), one["required"], one["outcome"])
         for model in record["models"]
         for one in model["verdicts"]
@@ -66,8 +66,10 @@ def coherence(record: Record) -> Section:
         ),
         Table("Cosines by topic", ("model", "cohesion", "inter-topic", "separation", "anisotropy"), rows),
     ]
-    if bars:
-        blocks.append(Table("and their bars", ("model", "figure", "measured", "required", "verdict"), bars))
+    if thresholds:
+        blocks.append(
+            Table("and their thresholds", ("model", "figure", "measured", "required", "verdict"), thresholds)
+        )
     return Section("Semantic coherence", [*blocks, Picture("heat map"), Picture("map")])
 
 

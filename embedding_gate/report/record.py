@@ -76,7 +76,7 @@ def merged(records: Sequence[Record]) -> Record:
             raise InputError(
                 "reports",
                 f"{other[0]} differs: {first[other[0]]} and {made[other[0]]}",
-                mend="run them on one tree and one machine",
+                hint="run them on one tree and one machine",
             )
     made = {
         **first,
@@ -106,14 +106,14 @@ def read_record(path: Path) -> Record:
         InputError: it is none, or of another version.
 
     """
-    mend = "write it anew: pytest -m quality --report=DIR"
+    hint = "write it anew: pytest -m quality --report=DIR"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read ({error})", mend=mend) from error
+        raise InputError(path, f"cannot be read ({error})", hint=hint) from error
     keys = {"schema", "made", "verdict", "reasons", *EMPTY}
     if not isinstance(record, dict) or record.keys() != keys or record["schema"] != 1:
-        raise InputError(path, "is no record of this version", mend=mend)
+        raise InputError(path, "is no record of this version", hint=hint)
     return record
 
 
@@ -142,25 +142,27 @@ def model_as_data(
     precision: str,
     looks_like: Iterable[str],
     notes: Iterable[str],
-    bars_at: Mapping[str, str],
+    threshold_lines: Mapping[str, str],
     part: str | None,
 ) -> dict[str, Any]:
     """Return one judged model: its verdicts, and what was measured of its vectors (see vectors.py).
 
-    looks_like, notes: lines of the table, bars_at: check -> file and line of its bar. part: of a run that
-    left checks out, how many it made.
+    looks_like, notes: lines of the table, threshold_lines: check -> file and line of its threshold. part: of
+    a run that left checks out, how many it made.
     """
     quality = measured["quality"]
     if quality is not None:  # one number each, and they stand among the verdicts
         found = {verdict.check: verdict.measured for verdict in gate.verdicts}
         quality = {**quality, "spearman": found.get("pairs"), "ndcg": found.get("retrieval")}
-    bars = {check.partition(": ")[2]: bar for check, bar in gate.thresholds.items() if ": " in check}
+    thresholds = {
+        check.partition(": ")[2]: threshold for check, threshold in gate.thresholds.items() if ": " in check
+    }
     categories = [
         {
             "name": name,
             "similarity": similarity,
-            "at_least": bars[name].at_least if name in bars else None,
-            "at_most": bars[name].at_most if name in bars else None,
+            "at_least": thresholds[name].at_least if name in thresholds else None,
+            "at_most": thresholds[name].at_most if name in thresholds else None,
         }
         for name, similarity in measured["similarities"].items()
     ]
@@ -174,7 +176,7 @@ def model_as_data(
         "verdicts": [verdict_as_data(verdict) for verdict in gate.verdicts],
         "looks_like": [line.strip() for line in looks_like],
         "notes": [line.strip() for line in notes if line.strip()],
-        "bars_at": dict(bars_at),
+        "threshold_lines": dict(threshold_lines),
         "quality": quality,
         "categories": categories,
     }

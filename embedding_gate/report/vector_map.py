@@ -122,17 +122,21 @@ def categories(record: Record) -> list[Picture]:
         (model, [one for one in model["categories"] if one["similarity"] is not None])
         for model in record["models"]
     ]
-    return [_categories(model["name"], bars) for model, bars in found if bars]
+    return [_categories(model["name"], thresholds) for model, thresholds in found if thresholds]
 
 
-def _categories(model: str, bars: Sequence[Mapping[str, Any]]) -> Picture:
-    names = [f"{label(one['name'])} {one['similarity']:.3f}" for one in bars]
+def _categories(model: str, thresholds: Sequence[Mapping[str, Any]]) -> Picture:
+    names = [f"{label(one['name'])} {one['similarity']:.3f}" for one in thresholds]
     data = [
-        _bars("measured", "", [(n, one) for n, one in zip(names, bars, strict=True) if not _outside(one)]),
-        _bars(
-            "measured, outside", "/", [(n, one) for n, one in zip(names, bars, strict=True) if _outside(one)]
+        _thresholds(
+            "measured", "", [(n, one) for n, one in zip(names, thresholds, strict=True) if not _outside(one)]
         ),
-        _limits(names, bars),
+        _thresholds(
+            "measured, outside",
+            "/",
+            [(n, one) for n, one in zip(names, thresholds, strict=True) if _outside(one)],
+        ),
+        _limits(names, thresholds),
     ]
     layout = {
         "yaxis": {"categoryarray": names, "autorange": "reversed", "showgrid": False},
@@ -141,16 +145,18 @@ def _categories(model: str, bars: Sequence[Mapping[str, Any]]) -> Picture:
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
     caption = f"{model}: similarity within each category, and the limits that the gate requires"
-    return Picture(caption, [one for one in data if one["y"]], layout, 150 + 34 * len(bars))
+    return Picture(caption, [one for one in data if one["y"]], layout, 150 + 34 * len(thresholds))
 
 
-def _bars(name: str, pattern: str, bars: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+def _thresholds(
+    name: str, pattern: str, thresholds: Sequence[tuple[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
     return {
         "type": "bar",
         "orientation": "h",
         "name": name,
-        "x": [one["similarity"] for _, one in bars],
-        "y": [name for name, _ in bars],
+        "x": [one["similarity"] for _, one in thresholds],
+        "y": [name for name, _ in thresholds],
         "marker": {
             "color": COLOURS[1],
             "line": {"color": OUTLINE, "width": 1},
@@ -160,11 +166,11 @@ def _bars(name: str, pattern: str, bars: Sequence[tuple[str, Mapping[str, Any]]]
     }
 
 
-def _limits(names: Sequence[str], bars: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _limits(names: Sequence[str], thresholds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return one line for each category from its lower to its upper limit, or a stroke where it has one."""
     x: list[float | None] = []
     y: list[str | None] = []
-    for name, one in zip(names, bars, strict=True):
+    for name, one in zip(names, thresholds, strict=True):
         if limits := [limit for limit in (one["at_least"], one["at_most"]) if limit is not None]:
             x += [*limits, None]
             y += [*([name] * len(limits)), None]

@@ -1,9 +1,11 @@
 """The gate's verdicts as tables: what is red and why, and every check."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from embedding_gate.report.blocks import Block, Items, Section, Table, Text, number
+from embedding_gate.verdicts.table import unjudged
 
 __all__ = ["checks", "conclusion", "margin_of", "verdict"]
 
@@ -24,14 +26,14 @@ def verdict(record: Record) -> Section:
     if red:
         blocks.append(
             Table(
-                "What is red, and where its bar stands",
-                ("model", *HEADER, "evidence", "bar"),
+                "What is red, and where its threshold stands",
+                ("model", *HEADER, "evidence", "threshold"),
                 [
                     (
                         model["name"],
                         *_cells(one),
                         one["evidence"] or "-",
-                        model["bars_at"].get(one["check"], "-"),
+                        model["threshold_lines"].get(one["check"], "-"),
                     )
                     for model, one in red[:REASONS]
                 ],
@@ -70,8 +72,7 @@ def _tally(record: Record) -> str:
     counts = []
     for model in record["models"]:
         red = sum(one["red"] for one in model["verdicts"])
-        unjudged = sum(one["outcome"] == "uncalibrated" for one in model["verdicts"])
-        rest = f", {unjudged} uncalibrated" if unjudged else ""
+        rest = "".join(f", {one}" for one in unjudged(Counter(one["outcome"] for one in model["verdicts"])))
         part = f"A PART OF THE GATE, {model['part']}. " if model["part"] else ""
         counts.append(f"{part}{model['name']}: {red} of {len(model['verdicts'])} checks red{rest}.")
     for model, audits in record["audits"].items():

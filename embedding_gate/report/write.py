@@ -66,7 +66,7 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
                 return [(Path(scratch) / name).replace(folder / name) for name in contents]
     except OSError as error:
         raise InputError(
-            folder, f"cannot be written ({error})", mend="free space, or name another folder"
+            folder, f"cannot be written ({error})", hint="free space, or name another folder"
         ) from error
 
 

@@ -37,8 +37,8 @@ class Sets:
 class Subject:
     """One model under judgement.
 
-    name: the model whose bars bind it. The judge decides it, by what was asked for and by the hashes of
-        files: a library that names itself could choose its own bars.
+    name: the model whose thresholds bind it. The judge decides it, by what was asked for and by the hashes of
+        files: a library that names itself could choose its own thresholds.
     source: where it comes from: a name of the catalog, or a folder's resolved path.
     golden: an independent implementation's results on ``texts``, or None where there are none.
     encode_elsewhere: encodes texts in a new Python process.
@@ -104,7 +104,7 @@ class Subject:
             config = json.loads(path.read_text(encoding="utf-8"))
             return {"model_type": config["model_type"], **config}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FixtureError(path, f"malformed ({error!r})", mend="restore the file") from error
+            raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
@@ -137,7 +137,7 @@ class Subject:
     def _embedded(self, labelled: L) -> Embedded[L]:
         def encode() -> list[NDArray[np.float32]]:
             if self.random:
-                raise InputError(self.name, "its weights are random: no meaning to judge", mend="take others")
+                raise InputError(self.name, "its weights are random: no meaning to judge", hint="take others")
             return embed(self.encoder, labelled, self.notes.append)
 
         baseline, why = self.baseline, "--baseline none"

@@ -42,12 +42,12 @@ def recorded_names(folder: Path) -> list[str]:
         for kind in ("vectors_", "metadata_")
     )
     if not folder.is_dir():
-        raise FixtureError(folder, "no such folder", mend="name the folder of recorded vectors")
+        raise FixtureError(folder, "no such folder", hint="name the folder of recorded vectors")
     if not vectors:
-        raise FixtureError(folder, "holds no vectors_X.tsv", mend="name the folder of recorded vectors")
+        raise FixtureError(folder, "holds no vectors_X.tsv", hint="name the folder of recorded vectors")
     if alone := sorted(vectors ^ metadata):
         raise FixtureError(
-            folder, f"lacks vectors or metadata of {', '.join(alone)}", mend="give both or neither"
+            folder, f"lacks vectors or metadata of {', '.join(alone)}", hint="give both or neither"
         )
     return sorted(vectors)
 
@@ -64,7 +64,7 @@ def read_recorded(folder: Path, name: str) -> tuple[Topics, NDArray[np.float32]]
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise FixtureError(path, f"cannot be read ({error})", mend="restore the file") from error
+        raise FixtureError(path, f"cannot be read ({error})", hint="restore the file") from error
     rows: list[list[float]] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -73,24 +73,24 @@ def read_recorded(folder: Path, name: str) -> tuple[Topics, NDArray[np.float32]]
             rows.append([float(field) for field in line.split("\t")])
         except ValueError as error:
             raise FixtureError(
-                f"{path}:{number}", f"not numbers ({error})", mend="correct the line"
+                f"{path}:{number}", f"not numbers ({error})", hint="correct the line"
             ) from error
         if len(rows[-1]) != len(rows[0]):
             raise FixtureError(
                 f"{path}:{number}",
                 f"has {len(rows[-1])} numbers, the first line {len(rows[0])}",
-                mend="correct the line",
+                hint="correct the line",
             )
         if not (np.abs(rows[-1]) <= np.finfo(np.float32).max).all():
             raise FixtureError(
                 f"{path}:{number}",
                 "holds NaN, infinity, or what float32 cannot hold",
-                mend="record the vectors again",
+                hint="record the vectors again",
             )
     if len(rows) != len(topics.texts):
         raise FixtureError(
             path,
             f"holds {len(rows)} vectors, metadata_{name}.tsv {len(topics.texts)} texts",
-            mend="record both again",
+            hint="record both again",
         )
     return topics, np.array(rows, dtype=np.float32)

@@ -1,1 +1,1 @@
-"""Verdicts: what a check found, by which bar, and what a red run looks like."""
+"""Verdicts: what a check found, by which threshold, and what a red run looks like."""

@@ -1,9 +1,9 @@
 """What a red run looks like: the known faults whose pattern of red and green checks is most like its own.
 
 Nearest neighbours. How alike two patterns are is the share of their red checks on which they agree, from 0
-to 1: 1 where the same checks are red, each as far beyond its bar and for the same reason. A check counts
-only where both runs gave it a verdict; but a red one of which the known fault's record says nothing (it was
-recorded on another kind of model) is left unexplained, and counts half against it.
+to 1: 1 where the same checks are red, each as far beyond its threshold and for the same reason. A check
+counts only where both runs gave it a verdict; but a red one of which the known fault's record says nothing
+(it was recorded on another kind of model) is left unexplained, and counts half against it.
 """
 
 import json
@@ -23,7 +23,7 @@ __all__ = ["Likely", "Pattern", "Red", "Signature", "likely", "looks_like", "pat
 NAMED = 3
 OF_ONE_CAUSE = 1  # of those named: the cause is where to look, and three places say more than one
 LEAST = 0.2  # alike: right faults on other texts 0.48 to 1 (make signatures), faults of no like 0.06 to 0.25
-FARTHEST = 7.0  # decades beyond a bar; an exact bar (a count that must be 0) has no nearer
+FARTHEST = 7.0  # decades beyond a threshold; an exact threshold (a count that must be 0) has no nearer
 APART = 2.0  # decades between two measurements that have nothing but their colour in common
 
 Beyond = float | Literal["NaN", "ERROR"]
@@ -33,7 +33,7 @@ Beyond = float | Literal["NaN", "ERROR"]
 class Red:
     """How red a check is.
 
-    beyond: how far beyond its bar, in decades; or "NaN", or "ERROR".
+    beyond: how far beyond its threshold, in decades; or "NaN", or "ERROR".
     words: of what was found, numbers and paths left out: the kind of the worst text, names of weights.
     """
 
@@ -68,12 +68,12 @@ class Likely:
 
 
 def pattern_of(verdicts: Iterable[Verdict]) -> Pattern:
-    """Return the pattern of a run. What is uncalibrated is no evidence."""
+    """Return the pattern of a run. What was not judged is no evidence."""
     red: dict[str, Red] = {}
     judged = set()
     for verdict in verdicts:
         check = verdict.check.partition(":")[0]
-        if verdict.outcome != "uncalibrated":
+        if verdict.judged:
             judged.add(check)
         if verdict.red and (check not in red or _badness(_red(verdict)) > _badness(red[check])):
             red[check] = _red(verdict)
@@ -184,15 +184,15 @@ def read_signatures(path: Path) -> list[Signature]:
         FixtureError: the file is missing or malformed.
 
     """
-    mend = "restore the file, or make it again (make signatures)"
+    hint = "restore the file, or make it again (make signatures)"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         checks = frozenset(document["checks"])
         return [_signature(row, checks) for row in document["faults"]]
     except OSError as error:
-        raise FixtureError(path, f"cannot be read ({error.strerror})", mend=mend) from error
+        raise FixtureError(path, f"cannot be read ({error.strerror})", hint=hint) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FixtureError(path, f"malformed ({error!r})", mend=mend) from error
+        raise FixtureError(path, f"malformed ({error!r})", hint=hint) from error
 
 
 def _signature(row: Mapping[str, Any], checks: frozenset[str]) -> Signature:

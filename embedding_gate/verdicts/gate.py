@@ -4,13 +4,20 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from embedding_gate.verdicts.thresholds import ANY_MODEL, Threshold, Verdict
+from embedding_gate.verdicts.thresholds import (
+    ANY_MODEL,
+    NOT_APPLICABLE,
+    NOT_CALIBRATED,
+    Outcome,
+    Threshold,
+    Verdict,
+)
 
 __all__ = ["CheckFailed", "Gate", "check_name"]
 
 
 class CheckFailed(AssertionError):
-    """A measurement did not reach its bar."""
+    """A measurement did not reach its threshold."""
 
 
 def check_name(test_name: str) -> str:
@@ -39,7 +46,7 @@ class Gate:
 
     @property
     def unread(self) -> list[str]:
-        """The checks that have a bar and gave no verdict: their tests were skipped, renamed or taken out."""
+        """The checks that have a threshold and no verdict: the test was skipped, renamed or removed."""
         judged = {verdict.check for verdict in self.verdicts}
         return sorted(check for check in self.thresholds if not {check, check.partition(":")[0]} & judged)
 
@@ -61,54 +68,71 @@ class Gate:
             raise CheckFailed(str(self.verdicts[-1]))
 
     def require(self, measured: float, *, evidence: str = "") -> None:
-        """Judge the running claim's measurement by its bar.
+        """Judge the running claim's measurement by its threshold.
 
         Raises:
-            CheckFailed: the bar was not reached, or there is none.
+            CheckFailed: the threshold was not reached, or there is none.
 
         """
         __tracebackhide__ = True
-        self._end(self._bar(self._claim).judge(measured, evidence))
+        self._end(self._threshold(self._claim).judge(measured, evidence))
 
     def require_calibrated(self, measured: Mapping[str, float] | float, *, fixture: str) -> None:
-        """Judge what only a bar of the model itself on these very texts can judge, or show it uncalibrated.
+        """Judge by a threshold of this model on these texts; without one, show the figure as not calibrated.
 
-        A mapping measures several parts, each judged by the bar "claim: part"; all are judged before one
-        fails. fixture: SHA-256 of the texts. A model that the gate has a bar for on them must have all.
+        A mapping measures several parts, each judged by the threshold "claim: part"; all are judged before
+        one fails. fixture: SHA-256 of the texts. A model that the gate has a threshold for on them must have
+        all.
 
         Raises:
-            CheckFailed: a bar was not reached, or there is none although the model has others.
+            CheckFailed: a threshold was not reached, or there is none although the model has others.
 
         """
         __tracebackhide__ = True
         parts = measured if isinstance(measured, Mapping) else {"": measured}
-        calibrated = any(bar.fixture == fixture and not bar.own for bar in self.thresholds.values())
+        calibrated = any(
+            threshold.fixture == fixture and not threshold.own for threshold in self.thresholds.values()
+        )
         failed = []
         for part, value in parts.items():
             check = f"{self._claim}: {part}" if part else self._claim
             try:
                 if calibrated or check in self.thresholds:
-                    self._end(self._bar(check).judge(value))
+                    self._end(self._threshold(check).judge(value))
                 else:
-                    self._end(Verdict(check, value, "-", math.nan, "uncalibrated"))
+                    self._end(Verdict(check, value, "-", math.nan, NOT_CALIBRATED))
             except CheckFailed as failure:
                 failed.append(str(failure))
         if failed:
             raise CheckFailed("\n".join(failed))
 
-    def uncalibrated(self, why: str) -> None:
-        """Say that the running claim cannot be judged for this model.
+    def not_calibrated(self, why: str) -> None:
+        """Say that nothing is there to judge the running claim by: no goldens, no threshold of this model.
 
         Raises:
-            CheckFailed: this very model has a bar for it, so what is missing was there once.
+            CheckFailed: this very model has a threshold for it, so what is missing was there once.
 
         """
         __tracebackhide__ = True
-        bar = self.thresholds.get(self._claim)
-        if bar is not None and bar.model == self.model != ANY_MODEL:
+        self._unjudged(NOT_CALIBRATED, why)
+
+    def not_applicable(self, why: str) -> None:
+        """Say that the running claim is none about this model, or that this run did not ask for it.
+
+        Raises:
+            CheckFailed: this very model has a threshold for it, so what is missing was there once.
+
+        """
+        __tracebackhide__ = True
+        self._unjudged(NOT_APPLICABLE, why)
+
+    def _unjudged(self, outcome: Outcome, why: str) -> None:
+        __tracebackhide__ = True
+        threshold = self.thresholds.get(self._claim)
+        if threshold is not None and threshold.model == self.model != ANY_MODEL:
             self._error(why)
             raise CheckFailed(str(self.verdicts[-1]))
-        self._end(Verdict(self._claim, math.nan, "-", math.nan, "uncalibrated", why))
+        self._end(Verdict(self._claim, math.nan, "-", math.nan, outcome, why))
 
     def bound(self) -> float:
         """Return the running claim's bound, for a search that stops at the first failure.
@@ -117,12 +141,12 @@ class Gate:
             CheckFailed: there is none.
 
         """
-        return self._bar(self._claim).at_most
+        return self._threshold(self._claim).at_most
 
-    def _bar(self, check: str) -> Threshold:
+    def _threshold(self, check: str) -> Threshold:
         __tracebackhide__ = True
         if check not in self.thresholds:
-            self._error(f"no bar for {self.model} in thresholds.toml", check)
+            self._error(f"no threshold for {self.model} in thresholds.toml", check)
             raise CheckFailed(str(self.verdicts[-1]))
         return self.thresholds[check]
 
@@ -133,6 +157,6 @@ class Gate:
             raise CheckFailed(str(verdict))
 
     def _error(self, why: str, check: str = "") -> None:
-        bar = self.thresholds.get(check or self._claim)
-        required = "a bar" if bar is None else bar.required
+        threshold = self.thresholds.get(check or self._claim)
+        required = "a threshold" if threshold is None else threshold.required
         self.verdicts.append(Verdict(check or self._claim, math.nan, required, 0.0, "ERROR", why))

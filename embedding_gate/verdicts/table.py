@@ -1,13 +1,14 @@
 """The verdicts of the gate as the table that ends a run."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from embedding_gate.text_table import aligned
 from embedding_gate.verdicts.gate import Gate
-from embedding_gate.verdicts.thresholds import Verdict
+from embedding_gate.verdicts.thresholds import NOT_APPLICABLE, NOT_CALIBRATED, Outcome, Verdict
 
-__all__ = ["gate_table"]
+__all__ = ["gate_table", "unjudged"]
 
 _HEADER = ("check", "measured", "required", "margin", "verdict")
 
@@ -27,23 +28,23 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
         lines.append(row)
         if evidence and evidence != below:  # what several have in common stands once, beneath the last
             lines.append(f"      {evidence}")
-    if any(verdict.outcome == "uncalibrated" and not math.isnan(verdict.measured) for verdict in verdicts):
-        lines.append("  uncalibrated: shown, not judged; thresholds hold no bar of this model on these texts")
+    if any(verdict.outcome == NOT_CALIBRATED and not math.isnan(verdict.measured) for verdict in verdicts):
+        lines.append("  not calibrated: shown, not judged; this model has no threshold on these texts")
     return [*lines, *notes]
 
 
 def _summary(gate: Gate) -> str:
-    counts = {
-        outcome: sum(v.outcome == outcome for v in gate.verdicts) for outcome in ("pass", "uncalibrated")
-    }
-    parts = [
-        f"{len(gate.red)} of {len(gate.verdicts)} checks red"
-        if gate.red
-        else f"{counts['pass']} checks passed"
-    ]
-    if counts["uncalibrated"]:
-        parts.append(f"{counts['uncalibrated']} uncalibrated")
-    return ", ".join(parts)
+    counts = Counter(verdict.outcome for verdict in gate.verdicts)
+    if gate.red:
+        parts = [f"{len(gate.red)} of {len(gate.verdicts)} checks red"]
+    else:
+        parts = [f"{counts['pass']} checks passed"]
+    return ", ".join([*parts, *unjudged(counts)])
+
+
+def unjudged(counts: Mapping[Outcome, int]) -> list[str]:
+    """Say how many checks judged nothing, by outcome: "3 not calibrated"."""
+    return [f"{counts[one]} {one}" for one in (NOT_CALIBRATED, NOT_APPLICABLE) if counts[one]]
 
 
 def _badness(verdict: Verdict) -> tuple[bool, bool, float]:

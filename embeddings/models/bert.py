@@ -57,14 +57,14 @@ class BertConfig:
         for name, kind in handled.items():
             if kind is int and getattr(config, name) < 1:
                 raise DamagedModel(
-                    where, f"{name} must be at least 1, got {getattr(config, name)}", mend="correct the file"
+                    where, f"{name} must be at least 1, got {getattr(config, name)}", hint="correct the file"
                 )
         if config.hidden_size % config.num_attention_heads:
             raise UnsupportedModel(
                 where,
                 f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads "
                 f"{config.num_attention_heads}",
-                mend="correct the file",
+                hint="correct the file",
             )
         return config
 

@@ -84,10 +84,10 @@ class DecoderConfig:
         try:
             made = arguments(**given)
         except (TypeError, ValueError) as error:
-            raise DamagedModel(where, f"mlx-lm refuses it ({error})", mend="fetch the file again") from error
+            raise DamagedModel(where, f"mlx-lm refuses it ({error})", hint="fetch the file again") from error
         for name, value in {**sizes, "num_hidden_layers": made.num_hidden_layers}.items():
             if value < 1:
-                raise DamagedModel(where, f"{name} must be at least 1, got {value}", mend="correct the file")
+                raise DamagedModel(where, f"{name} must be at least 1, got {value}", hint="correct the file")
         return cls(family, given, Quantization.read(where, declared.get("quantization")), **sizes)
 
 
@@ -104,7 +104,7 @@ class Decoder:
     ) -> None:
         if not (causal or config.family.plain):
             raise UnsupportedModel(
-                config.family.module, "is not run without its causal mask", mend="use a recipe that keeps it"
+                config.family.module, "is not run without its causal mask", hint="use a recipe that keeps it"
             )
         self.config = config
         self.causal = causal

@@ -70,7 +70,7 @@ class Family:
                 raise UnsupportedModel(
                     where,
                     f"{key} {declared[key]!r} is not supported",
-                    mend="use a model without it, or add parity for it",
+                    hint="use a model without it, or add parity for it",
                 )
             if rope.get("rope_theta") is not None:
                 thetas.add(rope["rope_theta"])
@@ -78,7 +78,7 @@ class Family:
                 scaling = {**{name: rope[name] for name in needs}, "rope_type": kind}
         if len(thetas) > 1:
             raise DamagedModel(
-                where, f"rope_theta is declared twice, as {sorted(thetas)}", mend="correct the file"
+                where, f"rope_theta is declared twice, as {sorted(thetas)}", hint="correct the file"
             )
         return {"rope_theta": thetas.pop() if thetas else 10_000.0, "rope_scaling": scaling or None}
 
@@ -94,7 +94,7 @@ class Family:
         window, kinds = declared.get("sliding_window", self.window), set(declared.get("layer_types") or ())
         if unknown := kinds - {"full_attention", "sliding_attention"}:
             raise UnsupportedModel(
-                where, f"layer_types {sorted(unknown)} are not supported", mend="use another model"
+                where, f"layer_types {sorted(unknown)} are not supported", hint="use another model"
             )
         slides = (
             "sliding_attention" in kinds
@@ -105,7 +105,7 @@ class Family:
             raise UnsupportedModel(
                 where,
                 f"sliding windows are not supported, and one of {window} hides some of {positions} positions",
-                mend="lower max_position_embeddings to sliding_window: so far it hides nothing",
+                hint="lower max_position_embeddings to sliding_window: so far it hides nothing",
             )
 
 

@@ -49,12 +49,12 @@ class Quantization:
             raise UnsupportedModel(
                 where,
                 f"quantization {declared!r} is not supported",
-                mend="use affine, alike in all layers",
+                hint="use affine, alike in all layers",
             )
         group_size, bits = declared.get("group_size"), declared.get("bits")
         if group_size not in (32, 64, 128) or bits not in (2, 3, 4, 5, 6, 8):
             raise UnsupportedModel(
-                where, f"quantization {declared!r} is not supported", mend="use groups of 32, 64 or 128"
+                where, f"quantization {declared!r} is not supported", hint="use groups of 32, 64 or 128"
             )
         return cls(group_size, bits)
 

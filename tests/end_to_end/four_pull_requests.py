@@ -1,8 +1,8 @@
 """What four pull requests get: ``python -m tests.end_to_end.four_pull_requests DIR``, in three minutes.
 
-One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every bar that this missed;
-and one only takes out what made the library slow. Each is judged in a clone of this repository's last commit;
-reports and summaries are written into DIR.
+One changes nothing that is judged, one pools wrongly, one pools wrongly and moves every threshold that this
+missed; and one only takes out what made the library slow. Each is judged in a clone of this repository's last
+commit; reports and summaries are written into DIR.
 """
 
 import json
@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.against.record import SLOWED
-from embedding_gate.pull_request.changes import BARS
+from embedding_gate.pull_request.changes import THRESHOLDS
 from embedding_gate.pull_request.trees import git
 
 ROOT = Path(__file__).resolve().parents[2]
 POOLING, EMBEDDER = "embeddings/pooling.py", "embeddings/embedder.py"
-SLOWDOWN = 0.25  # of the base that the last pull request mends
+SLOWDOWN = 0.25  # of the base that the last pull request repairs
 RIGHT = "    return mx.where(real[..., None], hidden, 0).sum(axis=1) / lengths[:, None]\n"
 WRONG = (
     "    return mx.where(real[..., None], hidden, 0)[:, 0]\n"  # the first token, under the name of the mean
@@ -65,24 +65,31 @@ def commit_slowed(clone: Path) -> None:
     embedder.write_text(right, encoding="utf-8")
 
 
-def hidden(bars: str, model: str, missed: Sequence[Mapping[str, Any]]) -> str:
-    """Return the file of bars with those that were missed set anew from what the fault measures."""
+def hidden(thresholds: str, model: str, missed: Sequence[Mapping[str, Any]]) -> str:
+    """Return the file of thresholds with those that were missed set anew from what the fault measures."""
     flat = [
-        {**bar, "check": check}
-        for bar in tomllib.loads(bars)["bar"]
-        for check in ([bar["check"]] if isinstance(bar["check"], str) else bar["check"])
+        {**threshold, "check": check}
+        for threshold in tomllib.loads(thresholds)["threshold"]
+        for check in ([threshold["check"]] if isinstance(threshold["check"], str) else threshold["check"])
     ]
     for verdict in missed:
-        bound = [bar for bar in flat if bar["check"] == verdict["check"] and bar["model"] in (model, "any")]
+        bound = [
+            threshold
+            for threshold in flat
+            if threshold["check"] == verdict["check"] and threshold["model"] in (model, "any")
+        ]
         if verdict["measured"] is None or not bound:
             continue
-        bar = min(bound, key=lambda one: one["model"] == "any")
+        threshold = min(bound, key=lambda one: one["model"] == "any")
         around = (round(verdict["measured"] - 0.001, 4), round(verdict["measured"] + 0.001, 4))
-        bar |= {"measured": round(verdict["measured"], 4)}
-        bar |= {name: at for name, at in zip(("at_least", "at_most"), around, strict=True) if name in bar}
-        bar |= {"band": list(around)} if "band" in bar else {}
+        threshold |= {"measured": round(verdict["measured"], 4)}
+        threshold |= {
+            name: at for name, at in zip(("at_least", "at_most"), around, strict=True) if name in threshold
+        }
+        threshold |= {"band": list(around)} if "band" in threshold else {}
     return "\n".join(
-        "[[bar]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in bar.items()) for bar in flat
+        "[[threshold]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in threshold.items())
+        for threshold in flat
     )
 
 
@@ -91,22 +98,22 @@ def main(folder: Path) -> int:
     with TemporaryDirectory(prefix="proof-") as scratch:
         clone = Path(scratch) / "clone"
         git(ROOT, "clone", "-q", "--no-hardlinks", str(ROOT), str(clone))
-        pooling, bars = clone / POOLING, clone / BARS
+        pooling, thresholds = clone / POOLING, clone / THRESHOLDS
         unchanged = judged(clone, folder / "unchanged")
         right = pooling.read_text(encoding="utf-8")
         assert RIGHT in right
         pooling.write_text(right.replace(RIGHT, WRONG), encoding="utf-8")
         wrong = judged(clone, folder / "wrong")
         missed = [one for one in wrong["models"][0]["verdicts"] if one["red"]]
-        moved = hidden(bars.read_text(encoding="utf-8"), wrong["models"][0]["name"], missed)
-        bars.write_text(moved, encoding="utf-8")
+        moved = hidden(thresholds.read_text(encoding="utf-8"), wrong["models"][0]["name"], missed)
+        thresholds.write_text(moved, encoding="utf-8")
         twice = judged(clone, folder / "hidden")
         commit_slowed(clone)
         faster = compared(clone, folder / "faster")
     fault, judge = wrong["models"][0]["looks_like"][0], twice["judge"]
     print(f"unchanged: {unchanged['verdict']}")
     print(f"wrong pooling: {wrong['verdict']}, {len(missed)} checks red, {fault}")
-    print(f"wrong pooling, bars moved: {twice['verdict']}, {len(twice['reasons'])} reasons")
+    print(f"wrong pooling, thresholds moved: {twice['verdict']}, {len(twice['reasons'])} reasons")
     print(f"  {len(judge['moved'])} lines of what moved; by the base's judge: {judge['base_verdict']}")
     print(f"  by its own: {judge['head_verdict']}; approved: {judge['approved']}")
     print(f"only faster: {faster['verdict']}")

@@ -2,8 +2,8 @@
 
 For each family of perturbations of the embedded model's vectors: the largest loss of nDCG@10 on the retrieval
 fixture that no check of the gate sees. In four columns: the embedded model with all that is known of it;
-the same vectors as a model of your own, without goldens and bars, beside the embedded model as baseline;
-the same beside a worse baseline; and recorded, where the gate sees the vectors of the topics alone.
+the same vectors as a model of your own, without goldens and thresholds, beside the embedded model as
+baseline; the same beside a worse baseline; and recorded, where the gate sees the vectors of the topics alone.
 """
 
 import argparse

@@ -34,14 +34,14 @@ _SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=3, phases=[Phase.gen
 class Outcome:
     """What was said of the library under a fault or benign variant of that name, in the run of that number.
 
-    bars: check -> what the verdicts come from.
+    thresholds: check -> what the verdicts come from.
     usual: the verdicts of a gate of the usual kind; none where such a gate measures and does not judge.
     """
 
     name: str
     seed: int
     verdicts: tuple[Verdict, ...]
-    bars: Mapping[str, Threshold]
+    thresholds: Mapping[str, Threshold]
     usual: Usual = ()
     seconds: float = 0.0
 

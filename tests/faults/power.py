@@ -120,7 +120,7 @@ def all_checks() -> list[str]:
 def checks_of(rows: Iterable[Row]) -> list[str]:
     """Name the checks that judged anything."""
     verdicts = (verdict for row in rows for outcome in row.outcomes for verdict in outcome.verdicts)
-    judged = {check_of(verdict) for verdict in verdicts if verdict.outcome != "uncalibrated"}
+    judged = {check_of(verdict) for verdict in verdicts if verdict.judged}
     return [check for check in all_checks() if check in judged]
 
 
@@ -130,8 +130,8 @@ def checks_of(rows: Iterable[Row]) -> list[str]:
 def spreads(rows: Iterable[Row]) -> Mapping[Kind, Spread]:
     """Return the benign spread of each check: the least and the most that right implementations measure.
 
-    What benign variants measured, what the bar was set from, and its band where it has one: what that gives
-    when the texts are drawn anew.
+    What benign variants measured, what the threshold was set from, and its band where it has one: what that
+    gives when the texts are drawn anew.
     """
     found: dict[Kind, Spread] = {}
     for row in rows:
@@ -139,11 +139,11 @@ def spreads(rows: Iterable[Row]) -> Mapping[Kind, Spread]:
             continue
         for outcome in row.outcomes:
             for verdict in outcome.verdicts:
-                bar = outcome.bars.get(verdict.check)
-                if bar is None or math.isnan(verdict.measured):
+                threshold = outcome.thresholds.get(verdict.check)
+                if threshold is None or math.isnan(verdict.measured):
                     continue
                 kind = (verdict.check, row.fault.model, row.fault.precision)
-                known = (*found.get(kind, ()), *(bar.band or ()), bar.measured, verdict.measured)
+                known = (*found.get(kind, ()), *(threshold.band or ()), threshold.measured, verdict.measured)
                 found[kind] = (min(known), max(known))
     return found
 

@@ -27,7 +27,7 @@ class Fault:
     killers: checks that must be red; none for a benign variant, on which every check must stay green.
     source: a public thread where it was found, or "" where it was thought of.
     model: what it is injected into; a decoder where an encoder does not have it.
-    precision: what is computed in, and whose bars bind; None for the default.
+    precision: what is computed in, and whose thresholds bind; None for the default.
     random: whether it draws random numbers, or races: it must die on every seed.
     """
 

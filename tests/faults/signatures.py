@@ -2,7 +2,7 @@
 
 ``make signatures`` judges every fault on two slices of the texts. What was said on the one slice are the
 signatures, which the gate reads. What was said on the other is the recorded proof, on which statistics of the
-catalogue are tested: a live run has a few verdicts at the very bar, and these depend on the processor.
+catalogue are tested: a live run has a few verdicts at the very threshold, and these depend on the processor.
 """
 
 import math

@@ -17,8 +17,8 @@ __all__ = ["golden_of", "slice_of"]
 def slice_of(subject: Subject, number: int = 0) -> Subject:
     """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time.
 
-    number: 0, or 1 for a slice of other texts. Both have the topics, whose bars bind those very texts, and
-    the pairs of texts that differ in their last word, and the hostile texts.
+    number: 0, or 1 for a slice of other texts. Both have the topics, whose thresholds bind those very texts,
+    and the pairs of texts that differ in their last word, and the hostile texts.
     """
     golden, sets = golden_of(subject.name, number), own_files.slice_of_sets(number)
     baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)

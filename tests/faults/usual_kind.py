@@ -1,8 +1,9 @@
 """A gate of the usual kind, to stand beside this one: lengths near 1, texts of a topic similar enough.
 
-As generous as it can be made: its bars belong to the very model and texts. A category's similarity and the
-cohesion must reach the lower end of the middle 95 % that the goldens' vectors give when the texts are drawn
-anew, where harnesses of this kind take one number for all models. The lengths' bar is the published one.
+As generous as it can be made: its thresholds belong to the very model and texts. A category's similarity and
+the cohesion must reach the lower end of the middle 95 % that the goldens' vectors give when the texts are
+drawn anew, where harnesses of this kind take one number for all models. The lengths' threshold is the
+published one.
 """
 
 from collections.abc import Iterator
@@ -36,24 +37,26 @@ def judge(subject: Subject) -> tuple[Verdict, ...]:
             raise ValueError(f"{vectors.shape} vectors")
     except Exception as error:  # noqa: BLE001  (a crash fails a harness of any kind)
         return (Verdict("no vectors", np.nan, "vectors", 0.0, "ERROR", str(error)),)
-    return tuple(_verdicts(vectors, topics, bars_of(subject.name)))
+    return tuple(_verdicts(vectors, topics, thresholds_of(subject.name)))
 
 
 @cache
-def bars_of(model: str) -> dict[str, Threshold]:
-    """Return its bars for a model that has goldens: check -> bar."""
+def thresholds_of(model: str) -> dict[str, Threshold]:
+    """Return its thresholds for a model that has goldens: check -> threshold."""
     golden, topics = own_files.golden(model), own_files.sets().topics
     assert golden is not None
-    bars = {"norm": Threshold("norm", model, NORM, "published", at_most=NORM)}
+    thresholds = {"norm": Threshold("norm", model, NORM, "published", at_most=NORM)}
     for check, measured, draws, *_ in of_topics(golden.sets[topics.sha256][0], topics):
         if check.startswith(("category similarity", "cohesion")):
             low, _ = resampling.band(draws[np.isfinite(draws)])
-            bars[check] = Threshold(check, model, measured, "goldens", at_least=low)
-    return bars
+            thresholds[check] = Threshold(check, model, measured, "goldens", at_least=low)
+    return thresholds
 
 
-def _verdicts(vectors: NDArray[np.float32], topics: Topics, bars: dict[str, Threshold]) -> Iterator[Verdict]:
-    yield bars["norm"].judge(sim.mean_norm_error(vectors))
+def _verdicts(
+    vectors: NDArray[np.float32], topics: Topics, thresholds: dict[str, Threshold]
+) -> Iterator[Verdict]:
+    yield thresholds["norm"].judge(sim.mean_norm_error(vectors))
     for category, found in sim.intra_category_similarities(vectors, topics.categories).items():
-        yield bars[f"category similarity: {category}"].judge(found)
-    yield bars["cohesion"].judge(sim.cohesion(vectors, topics.categories))
+        yield thresholds[f"category similarity: {category}"].judge(found)
+    yield thresholds["cohesion"].judge(sim.cohesion(vectors, topics.categories))

@@ -95,7 +95,7 @@ def _model(name: str, seed: int) -> dict[str, Any]:
         "verdicts": [],
         "looks_like": [],
         "notes": [],
-        "bars_at": {},
+        "threshold_lines": {},
         "quality": {
             **dict.fromkeys(
                 ("norm_mean", "norm_deviation", "norm_worst", "cohesion", "inter", "separation"), 0.5

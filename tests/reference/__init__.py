@@ -1,1 +1,1 @@
-"""Other implementations: where the goldens and the bars come from."""
+"""Other implementations: where the goldens and the thresholds come from."""

@@ -1,8 +1,8 @@
-"""How far right implementations stray: ``make spread``. The bars of the gate are set from its figures.
+"""How far right implementations stray: ``make spread``. The thresholds of the gate are set from its figures.
 
 The gate runs in a new process for each of several arithmetics that are all right (OpenBLAS kernels of
 other processors, other thread counts, MLX's own BLAS), and for each check the worst figure is printed.
-A bar is four times that, rounded up to 1, 2 or 5 times a power of ten; a floor is half of the smallest.
+A threshold is four times that, rounded up to 1, 2 or 5 times a power of ten; a floor is half of the smallest.
 """
 
 import json

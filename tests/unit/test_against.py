@@ -165,7 +165,7 @@ def pytest_configure():
     from embedding_gate.errors import GateError
 
     def compare(*given):
-        raise GateError("HEAD", "its process stopped", mend="see why")
+        raise GateError("HEAD", "its process stopped", hint="see why")
 
     plugin.compare = compare
 """

@@ -1,4 +1,4 @@
-"""Paired ratios, bars, verdicts and reruns, on planted ratios."""
+"""Paired ratios, thresholds, verdicts and reruns, on planted ratios."""
 
 import json
 import math
@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.against.bars import FILE, binding_bars, read_bars
 from benchmarks.against.comparison import Comparison, Row, rows_of, settled
 from benchmarks.against.error_rates import WHOLE
 from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.paired import paired
 from benchmarks.against.rounds import BENCHMARKS
+from benchmarks.against.thresholds import FILE, binding_thresholds, read_thresholds
 from benchmarks.against.vectors import VectorChange
 from embedding_gate import own_files
 from embedding_gate.errors import FixtureError
@@ -38,7 +38,7 @@ def measured(ours: Sequence[float], again: Sequence[float], *faults: str) -> Mea
 
 
 def row(ours: Sequence[float], again: Sequence[float] = (), *faults: str) -> Row:
-    """Judge one benchmark by a bar of 10 %."""
+    """Judge one benchmark by a threshold of 10 %."""
     found = {"short": measured(ours, again if len(again) else noise(0, 1).tolist(), *faults)}
     return rows_of(found, {"short": 0.1}, "ours", "base", "again")[0]
 
@@ -63,7 +63,7 @@ def test_one_wild_round_moves_little() -> None:
     ("slowdown", "outcome", "words"),
     [
         (0.20, "FAIL", r"slower: surely 1\d% to 2\d% more time"),
-        (0.11, "pass", ""),  # the median lies beyond the bar, the interval on both sides
+        (0.11, "pass", ""),  # the median lies beyond the threshold, the interval on both sides
         (0.00, "pass", ""),
         (-0.20, "pass", r"faster: surely 2\d% to 2\d% less time"),
     ],
@@ -123,9 +123,20 @@ def test_the_record_is_plain_json() -> None:
     found = Comparison("main", "0" * 40, "m", WHOLE, rows, SAME, ("a note",))
     data = json.loads(json.dumps(found.as_data(), allow_nan=False))
     assert set(data["rows"][0]) == {
-        *("benchmark", "unit", "ratio", "low", "high", "bar", "outcome", "confirmed", "evidence", "control")
+        *(
+            "benchmark",
+            "unit",
+            "ratio",
+            "low",
+            "high",
+            "threshold",
+            "outcome",
+            "confirmed",
+            "evidence",
+            "control",
+        )
     }
-    assert data["rows"][0]["low"] > data["rows"][0]["bar"] == pytest.approx(1.1)
+    assert data["rows"][0]["low"] > data["rows"][0]["threshold"] == pytest.approx(1.1)
     assert data["rows"][1]["low"] is None
     assert data["rows"][0]["control"].keys() == {"ratio", "low", "high"}
     assert data["vectors"] == {
@@ -154,12 +165,12 @@ def test_the_table() -> None:
 NAMES = ["short", "long"]
 
 
-def test_bars_of_a_file(tmp_path: Path) -> None:
+def test_thresholds_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "against.toml"
-    path.write_text("default = 0.1\n[bars]\nlong = 0.2\n", encoding="utf-8")
-    assert read_bars(path, NAMES) == {"short": 0.1, "long": 0.2}
+    path.write_text("default = 0.1\n[thresholds]\nlong = 0.2\n", encoding="utf-8")
+    assert read_thresholds(path, NAMES) == {"short": 0.1, "long": 0.2}
     names = [one.name for one in BENCHMARKS]
-    assert set(read_bars(own_files.ROOT / FILE, names)) == set(names)
+    assert set(read_thresholds(own_files.ROOT / FILE, names)) == set(names)
 
 
 @pytest.mark.parametrize(
@@ -171,29 +182,29 @@ def test_bars_of_a_file(tmp_path: Path) -> None:
         "default = nan",
         'default = "x"',
         "default = 0.1\nmore = 1",
-        "default = 0.1\n[bars]\nno-such = 0.1",
+        "default = 0.1\n[thresholds]\nno-such = 0.1",
         "default = 0.1\nbars = 1",
         "not toml",
     ],
 )
-def test_malformed_bars(tmp_path: Path, text: str) -> None:
+def test_malformed_thresholds(tmp_path: Path, text: str) -> None:
     path = tmp_path / "against.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(FixtureError, match=r"against.toml: malformed \(.*\); restore the file"):
-        read_bars(path, NAMES)
+        read_thresholds(path, NAMES)
 
 
-def test_the_bars_of_the_other_revision_bind(tmp_path: Path) -> None:
+def test_the_thresholds_of_the_other_revision_bind(tmp_path: Path) -> None:
     """A branch that widens its own is judged by those that it began from, and the reader is told."""
-    for name, bar in (("base", 0.1), ("ours", 0.9), ("none", None)):
+    for name, threshold in (("base", 0.1), ("ours", 0.9), ("none", None)):
         (tmp_path / name / "fixtures").mkdir(parents=True)
-        if bar:
-            (tmp_path / name / FILE).write_text(f"default = {bar}\n", encoding="utf-8")
-    bars, notes = binding_bars(tmp_path / "base", tmp_path / "ours", NAMES)
-    assert bars == {"short": 0.1, "long": 0.1}
-    assert notes == [f"{FILE} changed (short, long): the other revision's bars bind"]
-    assert binding_bars(tmp_path / "none", tmp_path / "base", NAMES) == (
-        bars,
-        [f"{FILE} is new: its own bars bind"],
+        if threshold:
+            (tmp_path / name / FILE).write_text(f"default = {threshold}\n", encoding="utf-8")
+    thresholds, notes = binding_thresholds(tmp_path / "base", tmp_path / "ours", NAMES)
+    assert thresholds == {"short": 0.1, "long": 0.1}
+    assert notes == [f"{FILE} changed (short, long): the other revision's thresholds bind"]
+    assert binding_thresholds(tmp_path / "none", tmp_path / "base", NAMES) == (
+        thresholds,
+        [f"{FILE} is new: its own thresholds bind"],
     )
-    assert binding_bars(tmp_path / "base", tmp_path / "base", NAMES) == (bars, [])
+    assert binding_thresholds(tmp_path / "base", tmp_path / "base", NAMES) == (thresholds, [])

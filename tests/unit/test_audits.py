@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.audits import AUDITS, Findings, Reported, bars, judge, median_interval
+from benchmarks.audits import AUDITS, Findings, Reported, judge, median_interval, thresholds
 from benchmarks.fresh import FreshTexts, Seen
 from benchmarks.meter import Meter, by_clock
 from benchmarks.records import PERCENTILES, Probe, Record, Spied
@@ -113,7 +113,7 @@ def test_what_was_not_run_is_red() -> None:
     found.probe = found.uneven = None
     assert red(found) == {"repeated texts", "second seed", "growing work", "real tokens"}
     nothing = Findings("float32", lambda _: FLOPS, peak=PEAK)
-    assert red(nothing) == set(bars(nothing))
+    assert red(nothing) == set(thresholds(nothing))
 
 
 @pytest.mark.parametrize(("count", "place"), [(7, 0), (8, 0), (11, 1), (15, 2), (64, 22)])

@@ -43,7 +43,7 @@ def alike(run: list[Verdict], *known: Verdict) -> float:
 
 
 def test_pattern() -> None:
-    """Each check by its worst part, in decades beyond its bar; what was not judged is nowhere."""
+    """Each check by its worst part, in decades beyond its threshold; what was not judged is nowhere."""
     found = pattern_of(
         [
             red("parity", 1e-3, "worst: word-01, length-256"),
@@ -54,10 +54,15 @@ def test_pattern() -> None:
             red("far", 1e-30),
             Verdict("norm", math.nan, "<= 1", 0.0, "FAIL"),
             Verdict(
-                "cached", math.nan, "a bar", 0.0, "ERROR", "FixtureError: /home/me/x.json: BAD in ~/y, here"
+                "cached",
+                math.nan,
+                "a threshold",
+                0.0,
+                "ERROR",
+                "FixtureError: /home/me/x.json: BAD in ~/y, here",
             ),
             green("finite"),
-            Verdict("cohesion", 0.2, "-", math.nan, "uncalibrated"),
+            Verdict("cohesion", 0.2, "-", math.nan, "not calibrated"),
         ]
     )
     assert found.red["parity"].words == {"worst", "word", "length"}
@@ -97,7 +102,7 @@ def test_what_was_not_judged_is_no_evidence() -> None:
     """A check that this run has not, or did not calibrate, changes nothing; one unexplained counts half."""
     known = (red("a"), red("b"), green("c"))
     assert alike([red("a")], *known) == 1
-    assert alike([red("a"), Verdict("b", 0.1, "-", math.nan, "uncalibrated")], *known) == 1
+    assert alike([red("a"), Verdict("b", 0.1, "-", math.nan, "not calibrated")], *known) == 1
     assert alike([red("a"), green("d")], red("a")) == 1
     assert alike([red("a"), red("d")], red("a")) == pytest.approx(1 / 1.5)
 

@@ -69,7 +69,7 @@ def test_hundred_thousand_short_texts(model: Embedder) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_progress_bar(model: Embedder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_threshold(model: Embedder, capsys: pytest.CaptureFixture[str]) -> None:
     model.encode(["abc"] * 10, progress=True)
     assert "tokens" in capsys.readouterr().err
     model.encode(["abc"] * 10)

@@ -1,4 +1,4 @@
-"""Every kind of bad model or input gets one line: where, what, how to mend."""
+"""Every kind of bad model or input gets one line: where, what, how to fix it."""
 
 import json
 from collections.abc import Callable
@@ -213,7 +213,7 @@ def test_damaged_folder(tmp_path: Path, name: str) -> None:
     assert message.startswith(str(folder / file))
     assert words in message
     assert "\n" not in message
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "", None])

@@ -71,7 +71,8 @@ def test_what_is_refused_still_strays(tmp_path: Path, name: str, family: str) ->
     module = import_module(f"mlx_lm.models.{family}")
     trunk = module.Model(module.ModelArgs.from_dict(config)).model
     trunk.load_weights([(key, mx.array(weight)) for key, weight in weights.items()], strict=True)
-    # measured: gemma 3.3e-4 (its GELU), gemma3 3.4e-3 (the scale of its embeddings); the bar above is 2e-5
+    # measured: gemma 3.3e-4 (its GELU), gemma3 3.4e-3 (the scale of its embeddings); the threshold above is
+    # 2e-5
     assert strays(name, trunk, 64) > 1e-4
     assert family not in FAMILIES
     with pytest.raises(embeddings.UnsupportedModel, match=f"got '{family}' \\(mlx-lm ") as caught:

@@ -1,4 +1,4 @@
-"""The judge judged: verdicts, bars, and what must never pass."""
+"""The judge judged: verdicts, thresholds, and what must never pass."""
 
 import math
 import subprocess
@@ -21,10 +21,11 @@ from embedding_gate.metrics.differences import (
 )
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 from embedding_gate.verdicts.table import gate_table
-from embedding_gate.verdicts.thresholds import ANY_MODEL, Fixtures, Threshold, read_thresholds
+from embedding_gate.verdicts.threshold_file import Fixtures, read_thresholds
+from embedding_gate.verdicts.thresholds import ANY_MODEL, Threshold
 
 
-def bar(
+def threshold(
     check: str = "parity",
     *,
     at_least: float = -math.inf,
@@ -75,7 +76,7 @@ def test_judge_does_not_import_mlx() -> None:
     ],
 )
 def test_verdicts(bounds: dict[str, float], measured: float, outcome: str, margin: float) -> None:
-    verdict = bar(**bounds).judge(measured)  # type: ignore[arg-type]
+    verdict = threshold(**bounds).judge(measured)  # type: ignore[arg-type]
     assert str(verdict.outcome) == outcome
     assert verdict.margin == pytest.approx(margin)
     assert verdict.red == (outcome != "pass")
@@ -97,7 +98,7 @@ def test_metrics_by_hand() -> None:
 
 
 def test_a_claim_ends_in_one_verdict() -> None:
-    gate = Gate("m", {"parity": bar()})
+    gate = Gate("m", {"parity": threshold()})
     with gate.claim("test_parity[m]"):
         gate.require(1e-7)
     with pytest.raises(CheckFailed, match="required <= 2e-06: FAIL"), gate.claim("test_parity"):
@@ -109,34 +110,39 @@ def test_a_claim_ends_in_one_verdict() -> None:
     assert [verdict.outcome for verdict in gate.verdicts] == ["pass", "FAIL", "ERROR", "ERROR"]
 
 
-def test_a_missing_bar_fails() -> None:
+def test_a_missing_threshold_fails() -> None:
     gate = Gate("m", {})
-    with pytest.raises(CheckFailed, match="no bar for m"), gate.claim("test_parity"):
+    with pytest.raises(CheckFailed, match="no threshold for m"), gate.claim("test_parity"):
         gate.require(0.0)
-    with pytest.raises(CheckFailed, match="no bar for m"), gate.claim("test_parity"):
+    with pytest.raises(CheckFailed, match="no threshold for m"), gate.claim("test_parity"):
         gate.bound()
 
 
-def test_uncalibrated_passes_only_without_a_bar_of_the_model() -> None:
-    gate = Gate("m", {"parity": bar(model=ANY_MODEL)})
+def test_not_calibrated_passes_only_without_a_threshold_of_the_model() -> None:
+    gate = Gate("m", {"parity": threshold(model=ANY_MODEL)})
     with gate.claim("test_parity"):
-        gate.uncalibrated("no goldens")
+        gate.not_calibrated("no goldens")
     assert not gate.red
-    gate = Gate("m", {"parity": bar(model="m")})
+    gate = Gate("m", {"parity": threshold(model="m")})
     with pytest.raises(CheckFailed, match="no goldens"), gate.claim("test_parity"):
-        gate.uncalibrated("no goldens")
+        gate.not_calibrated("no goldens")
     assert gate.red
 
 
-def test_a_bar_that_no_check_reads() -> None:
-    gate = Gate("m", {"parity": bar(), "norm": bar("norm"), "finite": bar("finite", model=ANY_MODEL)})
+def test_a_threshold_that_no_check_reads() -> None:
+    gate = Gate(
+        "m",
+        {"parity": threshold(), "norm": threshold("norm"), "finite": threshold("finite", model=ANY_MODEL)},
+    )
     with gate.claim("test_parity"):
         gate.require(0.0)
     assert gate.unread == ["finite", "norm"]
 
 
 def test_table_is_worst_first() -> None:
-    gate = Gate("m", {"good": bar("good"), "bad": bar("bad"), "count": bar("count", at_most=0)})
+    gate = Gate(
+        "m", {"good": threshold("good"), "bad": threshold("bad"), "count": threshold("count", at_most=0)}
+    )
     for name, measured in (("count", 0.0), ("good", 1e-7), ("bad", math.nan)):
         try:
             with gate.claim(f"test_{name}"):
@@ -150,111 +156,119 @@ def test_table_is_worst_first() -> None:
     assert rows[0].split() == ["bad", "nan", "<=", "2e-06", "0x", "FAIL"]
 
 
-def bars_of(
+def thresholds_of(
     path: Path, own: Path | None = None, *, model: str = "m", used: str = "", unused: str = ""
 ) -> dict[str, Threshold]:
     return read_thresholds(path, model=model, fixtures=Fixtures({used}, {unused} - {""}), own=own)
 
 
-BAR = '[[bar]]\ncheck = "parity"\nmodel = "m"\nat_most = 2e-6\nmeasured = 5e-7\nsource = "a test"\n'
+HEAD = "version = 2\n"
+THRESHOLD = (
+    f'{HEAD}[[threshold]]\ncheck = "parity"\nmodel = "m"\n'
+    'at_most = 2e-6\nmeasured = 5e-7\nsource = "a test"\n'
+)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[[bar\n", "line 1"),
+        ("[[threshold\n", "line 1"),
         ("", "must hold"),
         ("[other]\na = 1\n", "must hold"),
-        (BAR + "at_least = 1\n", "does not reach it"),
-        (BAR.replace("source", "sauce"), "sauce"),
-        (BAR.replace('"m"', "7"), "model has the wrong type"),
-        (BAR.replace("2e-6", '"tight"'), "at_most has the wrong type"),
-        (BAR.replace("2e-6", "1e-9"), "its own measurement 5e-07 does not reach it"),
-        (BAR.replace("5e-7", "nan"), "its own measurement nan does not reach it"),
-        (BAR + BAR, "is there twice"),
-        (BAR.replace("2e-6", "inf"), "at_most must be finite"),
-        (BAR.replace("2e-6", "1e-4"), "200 times looser than its measurement"),
-        ("bar = [1]\n", "must be a .*table"),
+        (THRESHOLD + "at_least = 1\n", "does not reach it"),
+        (THRESHOLD.replace("source", "sauce"), "sauce"),
+        (THRESHOLD.replace('"m"', "7"), r"Expected `str`, got `int` - at `\$\.model`"),
+        (THRESHOLD.replace("2e-6", '"tight"'), r"Expected `float \| null`, got `str` - at `\$\.at_most`"),
+        (THRESHOLD.replace("2e-6", "1e-9"), "its own measurement 5e-07 does not reach it"),
+        (THRESHOLD.replace("5e-7", "nan"), "its own measurement nan does not reach it"),
+        (THRESHOLD + THRESHOLD.removeprefix("version = 2\n"), "is there twice"),
+        (THRESHOLD.replace("2e-6", "inf"), "must be finite in every number"),
+        (THRESHOLD.replace("2e-6", "1e-4"), "200 times looser than its measurement"),
+        ("version = 2\nthreshold = [1]\n", "must be a .*table"),
+        ("version = 3\n" + THRESHOLD[12:], "must hold version = 2"),
+        (THRESHOLD[12:], "must hold version = 2"),
+        (THRESHOLD[12:].replace("threshold", "bar"), "the form of an older version; write"),
     ],
 )
 def test_malformed_thresholds(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "thresholds.toml"
     path.write_text(text)
     with pytest.raises(FixtureError, match=words) as caught:
-        bars_of(path)
+        thresholds_of(path)
     assert str(caught.value).startswith(str(path))
 
 
 def test_missing_thresholds(tmp_path: Path) -> None:
     with pytest.raises(FixtureError, match="cannot be read"):
-        bars_of(tmp_path / "none.toml")
+        thresholds_of(tmp_path / "none.toml")
 
 
-def test_which_bar_binds(tmp_path: Path) -> None:
+def test_which_threshold_binds(tmp_path: Path) -> None:
     """The model's own goes before that of any model; one that was set on other texts is an error."""
     path = tmp_path / "thresholds.toml"
-    loose = BAR.replace('"m"', '"any"').replace("2e-6", "4e-6")
-    own = BAR + 'fixture = "beef"\n'
-    for text in (loose + own, own + loose):
+    loose = THRESHOLD.replace('"m"', '"any"').replace("2e-6", "4e-6")
+    own = THRESHOLD + 'fixture = "beef"\n'
+    for text in (loose + own[12:], own + loose[12:]):
         path.write_text(text)
-        assert bars_of(path, used="beef")["parity"].at_most == 2e-6
-        assert bars_of(path, model="other", used="cafe")["parity"].at_most == 4e-6
-        assert bars_of(path, used="cafe", unused="beef")["parity"].at_most == 4e-6
-        with pytest.raises(FixtureError, match="was set on texts of SHA-256 beef, which are none"):
-            bars_of(path, used="cafe")
+        assert thresholds_of(path, used="beef")["parity"].at_most == 2e-6
+        assert thresholds_of(path, model="other", used="cafe")["parity"].at_most == 4e-6
+        assert thresholds_of(path, used="cafe", unused="beef")["parity"].at_most == 4e-6
+        with pytest.raises(FixtureError, match=r"was set on texts beef .SHA-256. that are not here"):
+            thresholds_of(path, used="cafe")
 
 
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        (BAR, "must name its model, and its texts"),
-        (BAR.replace('"m"', '"any"') + 'fixture = "beef"\n', "must name its model, and its texts"),
+        (THRESHOLD, "must name its model, and its texts"),
+        (THRESHOLD.replace('"m"', '"any"') + 'fixture = "beef"\n', "must name its model, and its texts"),
         (
-            BAR.replace("2e-6", "3e-6") + 'fixture = "beef"\n',
+            THRESHOLD.replace("2e-6", "3e-6") + 'fixture = "beef"\n',
             "is looser than the gate's <= 2e-06",
         ),
     ],
 )
-def test_bars_of_ones_own_do_not_loosen(tmp_path: Path, own: str, words: str) -> None:
+def test_thresholds_of_ones_own_do_not_loosen(tmp_path: Path, own: str, words: str) -> None:
     gates, users = tmp_path / "gate.toml", tmp_path / "user.toml"
-    gates.write_text(BAR)
+    gates.write_text(THRESHOLD)
     users.write_text(own)
     with pytest.raises(FixtureError, match=words):
-        bars_of(gates, users, used="beef")
+        thresholds_of(gates, users, used="beef")
 
 
-def test_a_bar_of_ones_own_goes_first(tmp_path: Path) -> None:
+def test_a_threshold_of_ones_own_goes_first(tmp_path: Path) -> None:
     gates, users = tmp_path / "gate.toml", tmp_path / "user.toml"
-    gates.write_text(BAR.replace('"m"', '"any"'))
-    users.write_text(BAR.replace("2e-6", "1e-6") + 'fixture = "beef"\n')
-    bar = bars_of(gates, users, used="beef")["parity"]
-    assert (bar.at_most, bar.own, bar.required) == (1e-6, True, "<= 1e-06 (own)")
-    assert not bars_of(gates, users, used="cafe")["parity"].own
+    gates.write_text(THRESHOLD.replace('"m"', '"any"'))
+    users.write_text(THRESHOLD.replace("2e-6", "1e-6") + 'fixture = "beef"\n')
+    threshold = thresholds_of(gates, users, used="beef")["parity"]
+    assert (threshold.at_most, threshold.own, threshold.required) == (1e-6, True, "<= 1e-06 (own)")
+    assert not thresholds_of(gates, users, used="cafe")["parity"].own
 
 
-def test_a_bar_of_ones_own_asks_for_no_others() -> None:
+def test_a_threshold_of_ones_own_asks_for_no_others() -> None:
     """The gate's own calibration is whole or an error; a user may judge by one figure."""
-    gate = Gate("m", {"topic auc": replace(bar("topic auc", at_least=0.5, fixture="beef"), own=True)})
+    gate = Gate("m", {"topic auc": replace(threshold("topic auc", at_least=0.5, fixture="beef"), own=True)})
     with gate.claim("test_cohesion"):
         gate.require_calibrated(0.2, fixture="beef")
-    assert gate.verdicts[0].outcome == "uncalibrated"
+    assert gate.verdicts[0].outcome == "not calibrated"
 
 
 def test_a_model_called_any() -> None:
-    gate = Gate(ANY_MODEL, {"parity": bar(model=ANY_MODEL)})
+    gate = Gate(ANY_MODEL, {"parity": threshold(model=ANY_MODEL)})
     with gate.claim("test_parity"):
-        gate.uncalibrated("no goldens")
+        gate.not_calibrated("no goldens")
     assert not gate.red
 
 
-def test_another_recipe_has_other_bars(tmp_path: Path) -> None:
+def test_another_recipe_has_other_thresholds(tmp_path: Path) -> None:
     path = tmp_path / "thresholds.toml"
-    path.write_text(BAR + 'recipe = "another"\n')
-    assert bars_of(path) == {}
+    path.write_text(THRESHOLD + 'recipe = "another"\n')
+    assert thresholds_of(path) == {}
 
 
 BAND = (
-    '[[bar]]\ncheck = "cohesion"\nmodel = "m"\nat_least = 0.1\nat_most = 0.3\nmeasured = 0.2\n'
+    "version = 2\n[[threshold]]\n"
+    'check = "cohesion"\nmodel = "m"\nat_least = 0.1\nat_most = 0.3\nmeasured = 0.2\n'
     'band = [0.1, 0.3]\nsource = "a test"\n'
 )
 
@@ -263,41 +277,41 @@ BAND = (
     ("text", "words"),
     [
         (BAND.replace("band = [0.1, 0.3]\n", ""), "at_least and at_most need a band"),
-        (BAND.replace("[0.1, 0.3]", "[0.1]"), r"band must be \[low, high\]"),
-        (BAND.replace("[0.1, 0.3]", '["a", 0.3]'), "band has the wrong type"),
-        (BAND.replace("[0.1, 0.3]", "[]"), r"band must be \[low, high\]"),
+        (BAND.replace("[0.1, 0.3]", "[0.1]"), "of length 2"),
+        (BAND.replace("[0.1, 0.3]", '["a", 0.3]'), r"got `str` - at `\$\.band"),
+        (BAND.replace("[0.1, 0.3]", "[]"), "of length 2"),
         (BAND.replace("at_most = 0.3", "at_most = 0.4"), "is not the band 0.1 to 0.3"),
         (BAND.replace("at_least = 0.1", "at_least = -0.1"), "is not the band 0.1 to 0.3"),
         (BAND.replace("[0.1, 0.3]", "[0.25, 0.3]"), "is not the band"),
         (BAND.replace("measured = 0.2", "measured = 0.5"), "does not reach it"),
     ],
 )
-def test_a_band_is_the_bar(tmp_path: Path, text: str, words: str) -> None:
-    """A two-sided bar stands where the resampling put it, not where it would be comfortable."""
+def test_a_band_is_the_threshold(tmp_path: Path, text: str, words: str) -> None:
+    """A two-sided threshold stands where the resampling put it, not where it would be comfortable."""
     path = tmp_path / "thresholds.toml"
     path.write_text(BAND)
-    assert bars_of(path)["cohesion"].required == "0.1 to 0.3"
+    assert thresholds_of(path)["cohesion"].required == "0.1 to 0.3"
     path.write_text(text)
     with pytest.raises(FixtureError, match=words):
-        bars_of(path)
+        thresholds_of(path)
 
 
 def test_parts_and_missing_calibration() -> None:
-    """Every part is judged before one fails; a model with one bar on these texts must have them all."""
+    """Every part is judged before one fails; a model with one threshold on these texts must have them all."""
     own = {
-        "similarity: a": bar("similarity: a", at_least=0.5, fixture="beef"),
-        "similarity: b": bar("similarity: b", at_least=0.5, fixture="beef"),
+        "similarity: a": threshold("similarity: a", at_least=0.5, fixture="beef"),
+        "similarity: b": threshold("similarity: b", at_least=0.5, fixture="beef"),
     }
     gate = Gate("m", own)
     with pytest.raises(CheckFailed, match="similarity: a: measured"), gate.claim("test_similarity"):
         gate.require_calibrated({"a": 0.1, "b": 0.9}, fixture="beef")
     assert [verdict.outcome for verdict in gate.verdicts] == ["FAIL", "pass"]
     assert not gate.unread
-    with pytest.raises(CheckFailed, match="no bar for m"), gate.claim("test_cohesion"):
+    with pytest.raises(CheckFailed, match="no threshold for m"), gate.claim("test_cohesion"):
         gate.require_calibrated(0.2, fixture="beef")
     with gate.claim("test_cohesion"):
         gate.require_calibrated(0.2, fixture="other texts")
-    assert str(gate.verdicts[-1].outcome) == "uncalibrated"
+    assert str(gate.verdicts[-1].outcome) == "not calibrated"
     assert gate.verdicts[-1].measured == 0.2
     gate = Gate("m", own)
     with gate.claim("test_similarity"):

@@ -43,25 +43,25 @@ def record(*verdicts: dict[str, Any], **others: Any) -> dict[str, Any]:
     model = {
         "name": "all-MiniLM-L6-v2",
         "looks_like": ["looks like: first-token pooling (pooling)"],
-        "bars_at": {"parity": "fixtures/thresholds.toml:43"},
+        "threshold_lines": {"parity": "fixtures/thresholds.toml:43"},
         "verdicts": list(verdicts),
     }
     reasons = [f"{one['check']} is red" for one in verdicts if one["red"]]
     return make_record(MADE, [{"models": [model], "reasons": reasons, **others}], passed=not reasons)
 
 
-def test_a_red_check_stands_on_the_line_of_its_bar() -> None:
+def test_a_red_check_stands_on_the_line_of_its_threshold() -> None:
     assert github.annotations(record(verdict("parity"))) == [
         "::error file=fixtures/thresholds.toml,line=43,title=parity::all-MiniLM-L6-v2: measured 0.25, "
         "required <= 2e-06%0Alooks like: first-token pooling (pooling)"
     ]
 
 
-def test_a_slower_benchmark_stands_on_its_bar(tmp_path: Path) -> None:
+def test_a_slower_benchmark_stands_on_its_threshold(tmp_path: Path) -> None:
     """On its own where it has one, else on that of all; a broken one too, and none that is as fast."""
     found = record(against=a_comparison())
     (tmp_path / "fixtures").mkdir()
-    (tmp_path / "fixtures" / "against.toml").write_text('default = 0.1\n[bars]\n"one text" = 0.05\n')
+    (tmp_path / "fixtures" / "against.toml").write_text('default = 0.1\n[thresholds]\n"one text" = 0.05\n')
     assert github.annotations(found, tmp_path) == [
         "::error file=fixtures/against.toml,line=3,title=one text::time over the other's 1.2 (1.18 to 1.23), "
         "at most 1.1; slower",

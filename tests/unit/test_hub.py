@@ -91,8 +91,8 @@ def test_parse(name: str, parts: tuple[str, str] | None) -> None:
 def test_unpinned(revision: str) -> None:
     with pytest.raises(embeddings.ModelNotFound, match="only a pinned commit is taken") as caught:
         find_folder(f"{NAME}@{revision}")
-    assert "add @COMMIT (40 hex digits)" in caught.value.mend
-    assert f"https://huggingface.co/{NAME}" in caught.value.mend
+    assert "add @COMMIT (40 hex digits)" in caught.value.hint
+    assert f"https://huggingface.co/{NAME}" in caught.value.hint
 
 
 @pytest.mark.parametrize("listed", [None, FILES])
@@ -242,12 +242,12 @@ REFUSALS = {
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_refusal(served: FakeHub, case: str) -> None:
-    what, status, code, words, mend = REFUSALS[case]
+    what, status, code, words, hint = REFUSALS[case]
     served.fails[what] = (status, code)
     with pytest.raises(embeddings.ModelNotFound, match=words) as caught:
         hub.fetch(NAME, COMMIT)
     assert str(caught.value).startswith(f"{NAME}: ")
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
     assert "\n" not in str(caught.value)
 
 
@@ -262,15 +262,15 @@ def test_refusal_of_an_incomplete_snapshot(served: FakeHub, cache: Path) -> None
 def test_no_network() -> None:
     with pytest.raises(embeddings.ModelNotFound, match=r"127.0.0.1:1 failed \(ConnectError") as caught:
         hub.fetch(NAME, COMMIT)
-    assert f"hf download {NAME} --revision {COMMIT}" in caught.value.mend
-    assert "--model=FOLDER" in caught.value.mend
+    assert f"hf download {NAME} --revision {COMMIT}" in caught.value.hint
+    assert "--model=FOLDER" in caught.value.hint
 
 
 def test_offline(served: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(embeddings.ModelNotFound, match="HF_HUB_OFFLINE is set") as caught:
         hub.fetch(NAME, COMMIT)
-    assert "--model=FOLDER" in caught.value.mend
+    assert "--model=FOLDER" in caught.value.hint
     assert not served.asked
 
 
@@ -290,7 +290,7 @@ def test_disk_full(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.file_download.http_get", full)
     with pytest.raises(embeddings.ModelNotFound, match=f"{cache} is full") as caught:
         hub.fetch(NAME, COMMIT)
-    assert "HF_HUB_CACHE" in caught.value.mend
+    assert "HF_HUB_CACHE" in caught.value.hint
 
 
 @pytest.mark.parametrize("absent", ["tokenizer.json", "config.json", WEIGHTS])

@@ -49,15 +49,15 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
     some = "topics_beside or cohesion or norm or parity or weights"
     done = pytest_run("tests/quality", "-k", some, f"--model={model}", f"--junitxml={tmp_path / 'junit.xml'}")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"my-model \(.*\): \d+ checks passed, \d+ uncalibrated", done.stdout)
-    assert re.search(r"parity +- +- +- +uncalibrated\n +no goldens of this model", done.stdout)
+    assert re.search(r"my-model \(.*\): \d+ checks passed, \d+ not calibrated", done.stdout)
+    assert re.search(r"parity +- +- +- +not calibrated\n +no goldens of this model", done.stdout)
     junit = ET.parse(tmp_path / "junit.xml")  # noqa: S314  (made by the run above)
     properties = junit.findall(".//testcase[@name='test_norm[" + str(model) + "]']/properties/property")
     assert {found.get("name") for found in properties} == {"measured", "required"}
 
 
 def test_a_broken_model_is_red(model: Path) -> None:
-    """One NaN among the weights: exit code 1, the worst first, the bar beside the figure."""
+    """One NaN among the weights: exit code 1, the worst first, the threshold beside the figure."""
     weights = load_file(model / "model.safetensors")
     weights["embeddings.LayerNorm.bias"][3] = np.nan
     save_file(weights, model / "model.safetensors")
@@ -125,7 +125,7 @@ def run_with_plugin(tmp_path: Path, plugin: str, *arguments: str) -> subprocess.
 
 
 def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
-    """A check that does not run leaves its bar unread; where a part was asked for, the table says so."""
+    """A check that does not run leaves its threshold unread. If a part was asked for, the table says so."""
     plugin = (
         "import pytest\n"
         "def pytest_collection_modifyitems(items):\n"
@@ -135,7 +135,7 @@ def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
     )
     whole = run_with_plugin(tmp_path, plugin, "-m", "quality", f"--model={model}")
     assert whole.returncode == 1
-    assert re.findall("FAIL: a bar that no check read: (.*)", whole.stdout) == ["my-model: finite"]
+    assert re.findall("FAIL: a threshold that no check read: (.*)", whole.stdout) == ["my-model: finite"]
     part = run_with_plugin(tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}")
     assert part.returncode == 0
     assert f"A PART: 1 of {len(session.live_tests())} checks" in part.stdout

@@ -91,7 +91,7 @@ def error_of_exp2(coefficients: Sequence[float]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("error_of", "ours", "fit", "bar"),
+    ("error_of", "ours", "fit", "threshold"),
     [
         (error_of_tail, cpu._NORMAL_TAIL, fit_cpu.normal_tail, 1.9e-7),  # 1.87e-7; the least is 1.21e-7
         (error_of_exp2, cpu._EXP2, fit_cpu.exp2, 1.2e-7),  # 1.15e-7; the least is 7.5e-8
@@ -101,15 +101,15 @@ def test_the_polynomials_are_as_near_as_they_can_be(
     error_of: Callable[[Sequence[float]], float],
     ours: Sequence[float],
     fit: Callable[[], Sequence[float]],
-    bar: float,
+    threshold: float,
 ) -> None:
     """By their largest error in float64, on a grid finer than that of the fit.
 
-    The bar is the error of ours, rounded up. The fit finds the least, so its error is no larger than ours.
-    Ours is less than twice the least, which is a bit of a float32.
+    The threshold is the error of ours, rounded up. The fit finds the least, so its error is no larger than
+    ours. Ours is less than twice the least, which is a bit of a float32.
     """
     least = error_of(fit())
-    assert least < error_of(ours) <= bar
+    assert least < error_of(ours) <= threshold
     assert error_of(ours) < 2 * least
 
 

@@ -44,7 +44,7 @@ def right() -> NDArray[np.float32]:
 
 
 def test_recorded_vectors(tmp_path: Path) -> None:
-    """What --projector writes passes by the model's own bars; broken vectors fail under whatever name.
+    """What --projector writes passes by the model's own thresholds; broken vectors fail under whatever name.
 
     All have norm 1. Published figures stand beside those of a published model's name.
     """
@@ -81,7 +81,7 @@ def test_recorded_vectors(tmp_path: Path) -> None:
         "exchanged": {"texts by chance"},
         "medium": set(),
     }
-    assert "all-MiniLM-L6-v2: 19 checks passed, 1 uncalibrated" in done.stdout
+    assert "all-MiniLM-L6-v2: 19 checks passed, 1 not applicable" in done.stdout
     published = tables[sorted(reds).index("medium")]
     assert re.search(r"published of Qwen3-Embedding-4B +published +measured +verdict", published)
     assert re.search(r"cohesion +0.652 +0.166\d* +not comparable", published)
@@ -91,7 +91,7 @@ def test_recorded_vectors(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("baseline", "outcome", "words"),
-    [(None, "uncalibrated", "--baseline none"), ("all-MiniLM-L6-v2", "pass", "beside all-MiniLM-L6-v2")],
+    [(None, "not applicable", "--baseline none"), ("all-MiniLM-L6-v2", "pass", "beside all-MiniLM-L6-v2")],
 )
 def test_texts_without_goldens(tmp_path: Path, baseline: str | None, outcome: str, words: str) -> None:
     """The baseline encodes them; without one the table says so."""
@@ -179,25 +179,28 @@ PART = tuple(f"embedding_gate/checks/test_{name}.py" for name in ("topics", "pai
 
 
 def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:
-    """The same checks; the gate's bars do not bind them, a bar of one's own does."""
-    bars = tmp_path / "bars.toml"
-    bars.write_text(
-        '[[bar]]\ncheck = "retrieval"\nmodel = "all-MiniLM-L6-v2"\nat_least = 0.9\nmeasured = 0.95\n'
+    """The same checks; the gate's thresholds do not bind them, a threshold of one's own does."""
+    thresholds = tmp_path / "thresholds.toml"
+    thresholds.write_text(
+        "version = 2\n[[threshold]]\n"
+        'check = "retrieval"\nmodel = "all-MiniLM-L6-v2"\nat_least = 0.9\nmeasured = 0.95\n'
         f'source = "hope"\nfixture = "{read_retrieval(own["retrieval"]).sha256}"\n'
-        '[[bar]]\ncheck = "pairs"\nmodel = "nobody"\nat_least = 0.9\nmeasured = 0.95\n'
+        '[[threshold]]\ncheck = "pairs"\nmodel = "nobody"\nat_least = 0.9\nmeasured = 0.95\n'
         f'source = "hope"\nfixture = "{"0" * 64}"\n'
     )
     options = [f"--{name}={path}" for name, path in own.items()]
-    done = pytest_run(*PART, *options, f"--thresholds={bars}")
+    done = pytest_run(*PART, *options, f"--thresholds={thresholds}")
     assert done.returncode == 1, done.stdout
     assert re.search(r"1 of \d+ checks red", done.stdout)
     assert re.search(r"retrieval +0.7\d+ +>= 0.9 \(own\) +0.8\d+x +FAIL", done.stdout)
-    assert re.search(r"FAIL: a bar of .* that binds nothing here: pairs of nobody on texts 0000", done.stdout)
+    assert re.search(
+        r"FAIL: a threshold of .* that binds nothing here: pairs of nobody on texts 0000", done.stdout
+    )
     assert re.search(r"  retrieval: SHA-256 [0-9a-f]{64}", done.stdout)
     assert re.search(r"retrieval: nDCG@10 0.7\d+, recall@10 0.\d+, MRR 0.\d+", done.stdout)
-    assert re.search(r"  cohesion +0.1\d+ +- +- +uncalibrated", done.stdout)
+    assert re.search(r"  cohesion +0.1\d+ +- +- +not calibrated", done.stdout)
     assert re.search(r"topics by chance +0.0005 .*pass", done.stdout)
-    same = r"pairs beside baseline .*uncalibrated\n(.*beside baseline .*\n)* +the model is the baseline"
+    same = r"pairs beside baseline .*not applicable\n(.*beside baseline .*\n)* +the model is the baseline"
     assert re.search(same, done.stdout)
     assert "  passages: 1 of 442 texts were cut at 256 tokens" in done.stdout
 

@@ -18,7 +18,7 @@ ONE, OTHER = [one for one in FAULTS if (one.model, one.precision, one.random) ==
     :2
 ]
 RANDOM = next(fault for fault in FAULTS if fault.random)
-BARS = {
+THRESHOLDS = {
     "norm": Threshold("norm", "any", 5e-7, "", at_most=2e-6),
     "parity": Threshold("parity", "any", 5e-7, "", at_most=2e-6),
     "long tail": Threshold("long tail", "any", 0.1, "", at_least=0.05),
@@ -31,9 +31,9 @@ RIGHT = {"norm": 4e-7, "parity": 5e-7, "long tail": 0.1, "finite": 0.0, "cohesio
 def outcome(name: str, seed: int = 0, *, usual: float = 0, **measured: float) -> Outcome:
     """Return an outcome that differs from the right one in what is named."""
     found = RIGHT | {check.replace("_", " "): value for check, value in measured.items()}
-    verdicts = tuple(BARS[check].judge(value) for check, value in found.items())
+    verdicts = tuple(THRESHOLDS[check].judge(value) for check, value in found.items())
     said = Threshold("norm", "any", 0, "", at_most=0).judge(usual)
-    return Outcome(name, seed, verdicts, BARS, (said,))
+    return Outcome(name, seed, verdicts, THRESHOLDS, (said,))
 
 
 def rows(*outcomes: Outcome) -> list[Row]:
@@ -82,7 +82,7 @@ def test_a_fault_must_die_in_every_run_and_a_harmless_change_in_none() -> None:
 @pytest.mark.parametrize(
     ("measured", "check", "times"),
     [
-        ({"norm": 4.05e-5}, "norm", 400),  # right ones 4e-7 and, when the bar was set, 5e-7
+        ({"norm": 4.05e-5}, "norm", 400),  # right ones 4e-7 and, when the threshold was set, 5e-7
         ({"norm": 4.05e-5, "parity": 1e-4}, "parity", math.inf),  # right ones 5e-7 alone
         ({"cohesion": 0.65}, "cohesion", 4),  # beyond its band of 0.15 to 0.25
         ({"cohesion": 0.05}, "cohesion", 1),

@@ -82,7 +82,7 @@ def test_a_fault_is_red(toy: Path) -> None:
     assert judged(toy)["reasons"] == ["toy: parity: measured 3.0"]
 
 
-def test_a_fault_that_widens_its_bar_is_red_twice(toy: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_that_widens_its_threshold_is_red_twice(toy: Path, capfd: pytest.CaptureFixture[str]) -> None:
     edit(toy, WORSE | WIDER)
     record = judged(toy)
     judge = record["judge"]
@@ -111,7 +111,7 @@ def test_a_person_approves_what_was_seen_and_nothing_else(toy: Path) -> None:
 
 
 def test_an_approval_of_what_the_base_calls_red_is_of_that_library(toy: Path) -> None:
-    """Moved bars that a person approved let no other fault through, red for the base before and after."""
+    """Thresholds that a person approved let no other fault through."""
     edit(toy, WORSE | WIDER)
     digest = judged(toy)["judge"]["digest"]
     assert judged(toy, "--approve", digest)["verdict"] == "pass"
@@ -251,7 +251,7 @@ def test_paths_are_those_of_whoever_asks(tmp_path: Path, monkeypatch: pytest.Mon
     assert arguments(given)[1] == [f"--model={tmp_path / 'mine'}", "--sts=none.tsv", "--device=cpu"]
 
 
-def test_many_files_do_not_bury_the_bars(toy: Path) -> None:
+def test_many_files_do_not_bury_the_thresholds(toy: Path) -> None:
     edit(toy, WIDER | {f"aside/{number}.py": "" for number in range(30)})
     record = judged(toy)
     assert "and 11 more; verdict" in record["reasons"][0]
@@ -305,12 +305,12 @@ def test_a_commit_is_read_without_its_filters(toy: Path) -> None:
 
 
 def test_what_moved() -> None:
-    bar = '[[bar]]\ncheck = "a"\nmodel = "m"\nat_most = 1\nsource = "x"\n'
+    threshold = '[[threshold]]\ncheck = "a"\nmodel = "m"\nat_most = 1\nsource = "x"\n'
     lines = moved_by(
         [
-            Change("fixtures/thresholds.toml", bar.encode(), bar.replace('"a"', '"b"').encode()),
-            Change("fixtures/thresholds.toml", bar.encode(), bar.replace("x", "y").encode()),
-            Change("fixtures/thresholds.toml", bar.encode(), b"[[bar"),
+            Change("fixtures/thresholds.toml", threshold.encode(), threshold.replace('"a"', '"b"').encode()),
+            Change("fixtures/thresholds.toml", threshold.encode(), threshold.replace("x", "y").encode()),
+            Change("fixtures/thresholds.toml", threshold.encode(), b"[[threshold"),
             Change("fixtures/golden/m.safetensors", b"\xff\x00", b"\xff"),
             Change("tests/a.py", None, b"1\n2\n"),
         ]
@@ -322,7 +322,7 @@ def test_what_moved() -> None:
         "fixtures/thresholds.toml: changed, +1 -1 lines",
         "fixtures/thresholds.toml: a (m): another source",
     ]
-    assert "cannot be compared bar by bar" in lines[6]
+    assert "cannot be compared threshold by threshold" in lines[6]
     assert lines[7:] == [
         "fixtures/golden/m.safetensors: changed, 2 -> 1 bytes",
         "tests/a.py: added, +2 -0 lines",
@@ -331,8 +331,10 @@ def test_what_moved() -> None:
 
 def test_no_name_can_pass_for_a_line_of_the_log() -> None:
     assert printable("a##[add-mask]FAIL") == "a## [add-mask]FAIL"
-    bar = b'[[bar]]\ncheck = "a\\n::error::b"\nmodel = "m"\nat_most = 1\n'
-    lines = moved_by([Change("fixtures/thresholds.toml", b"", bar), Change("tests/\udcff\n::x", None, b"")])
+    threshold = b'[[threshold]]\ncheck = "a\\n::error::b"\nmodel = "m"\nat_most = 1\n'
+    lines = moved_by(
+        [Change("fixtures/thresholds.toml", b"", threshold), Change("tests/\udcff\n::x", None, b"")]
+    )
     assert [line for line in lines if not line.isprintable()] == []
     assert lines[1:] == [
         "fixtures/thresholds.toml: a\\n::error::b (m): none -> at_most 1",

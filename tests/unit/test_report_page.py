@@ -87,7 +87,7 @@ def test_every_section_is_there_in_order() -> None:
 
 
 def test_what_a_change_moved_is_told() -> None:
-    """The bar that a pull request moved, a slower benchmark, one that was not measured, and the vectors."""
+    """A moved threshold, a slower benchmark, one that was not measured, and the vectors."""
     shown = "\n".join(str(block) for section in sections(a_full_record())[1:3] for block in section.blocks)
     for words in (
         "Judged by 222222222222: fail.",

@@ -16,7 +16,6 @@ from benchmarks.against.vectors import Moved, VectorChange
 from embedding_gate.data.labelled import OUTLIER, Topics
 from embedding_gate.errors import InputError
 from embedding_gate.report import collect
-from embedding_gate.report.bars import bars_at
 from embedding_gate.report.record import (
     SCHEMA,
     Record,
@@ -27,9 +26,11 @@ from embedding_gate.report.record import (
     read_record,
     red_reasons,
 )
+from embedding_gate.report.threshold_lines import threshold_lines
 from embedding_gate.report.vectors import measured_of, principal_components, shown_rows
 from embedding_gate.verdicts.gate import Gate
-from embedding_gate.verdicts.thresholds import Fixtures, Threshold, Verdict, read_thresholds
+from embedding_gate.verdicts.threshold_file import Fixtures, read_thresholds
+from embedding_gate.verdicts.thresholds import Threshold, Verdict
 
 MADE = {
     "when": "2026-01-01T00:00:00Z",
@@ -54,7 +55,7 @@ def a_gate() -> Gate:
         Verdict("cohesion", 0.5, ">= 0.25", 2.0, "pass"),
         Verdict("parity", math.nan, "<= 2e-06", 0.0, "FAIL", "worst: </td><b>word-01"),
         Verdict("cached", 0, "<= 0", math.inf, "pass"),
-        Verdict("pairs", 0.7, "-", math.nan, "uncalibrated"),
+        Verdict("pairs", 0.7, "-", math.nan, "not calibrated"),
     ]
     return gate
 
@@ -70,7 +71,7 @@ def a_model(vectors: Any = None) -> dict[str, Any]:
         precision="float32",
         looks_like=["  looks like: first-token pooling (pooling)"],
         notes=["  a note", ""],
-        bars_at={"parity": "fixtures/thresholds.toml:1"},
+        threshold_lines={"parity": "fixtures/thresholds.toml:1"},
         part=None,
     )
 
@@ -231,7 +232,7 @@ def test_vectors_that_are_not_finite_have_no_map_and_still_a_record() -> None:
 
 
 def test_figures_are_those_of_the_gate() -> None:
-    """Spearman is the pairs' verdict; a category has its bar beside it, where there is one."""
+    """Spearman is the pairs' verdict; a category has its threshold beside it, where there is one."""
     model = plain(a_model())
     assert model["quality"]["spearman"] == 0.7
     assert model["quality"]["ndcg"] is None
@@ -268,23 +269,23 @@ def test_the_map_keeps_the_distances_that_three_dimensions_can() -> None:
         assert (np.abs(found).max(axis=0) == found.max(axis=0)).all(), "a run draws it as another one does"
 
 
-def test_a_bar_is_found_on_its_line(tmp_path: Path) -> None:
-    """Of two bars of one check it is that of the model; what is no bar of a file has no line."""
-    bar = 'measured = 0.5\nat_most = 1\nsource = "[[bar]]"\n'
+def test_a_threshold_is_found_on_its_line(tmp_path: Path) -> None:
+    """Of two thresholds of one check it is that of the model; what is no threshold of a file has no line."""
+    threshold = 'measured = 0.5\nat_most = 1\nsource = "[[threshold]]"\n'
     file = tmp_path / "thresholds.toml"
     file.write_text(
-        f'# [[bar]]\n\n[[bar]]\ncheck = "norm"\nmodel = "any"\n{bar}'
-        f'  [[bar]]\ncheck = ["norm", "long tail"]\nmodel = "m"\n{bar}',
+        f'version = 2\n# [[threshold]]\n\n[[threshold]]\ncheck = "norm"\nmodel = "any"\n{threshold}'
+        f'  [[threshold]]\ncheck = ["norm", "long tail"]\nmodel = "m"\n{threshold}',
         encoding="utf-8",
     )
-    bars = read_thresholds(file, model="m", fixtures=Fixtures(set()))
-    bars["made up"] = Threshold("made up", "m", 0.5, "")
-    assert bars_at(bars, file, None, tmp_path) == {
-        "norm": "thresholds.toml:9",
-        "long tail": "thresholds.toml:9",
+    thresholds = read_thresholds(file, model="m", fixtures=Fixtures(set()))
+    thresholds["made up"] = Threshold("made up", "m", 0.5, "")
+    assert threshold_lines(thresholds, file, None, tmp_path) == {
+        "norm": "thresholds.toml:10",
+        "long tail": "thresholds.toml:10",
     }
-    assert bars_at({"norm": replace(bars["norm"], own=True)}, file, None, tmp_path) == {}
-    assert bars_at({"norm": replace(bars["norm"], own=True)}, file, file, tmp_path.parent)
+    assert threshold_lines({"norm": replace(thresholds["norm"], own=True)}, file, None, tmp_path) == {}
+    assert threshold_lines({"norm": replace(thresholds["norm"], own=True)}, file, file, tmp_path.parent)
 
 
 def test_a_run_that_fails_says_why_whatever_failed() -> None:

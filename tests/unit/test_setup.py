@@ -108,7 +108,7 @@ def test_each_target_sets_up_what_it_needs_once(checkout: Checkout) -> None:
     assert checkout.make("test") == (0, [*SET_UP, *ADD, *TEST])
 
 
-GATE = "quality benchmarks decoders crossover collapse bars spread signatures blind-spots .venv"
+GATE = "quality benchmarks decoders crossover collapse thresholds spread signatures blind-spots .venv"
 MORE = "test proof hard faults lint report pull-request pull-request-proof dev"
 
 
@@ -168,7 +168,7 @@ def test_a_missing_package_is_one_line(tmp_path: Path) -> None:
     shadow = tmp_path / "scipy"
     shadow.mkdir()
     (shadow / "__init__.py").write_text("raise ModuleNotFoundError(name='scipy')", encoding="utf-8")
-    done = pytest_run("tests/unit/test_bars.py", "tests/unit/test_ranking.py", path=tmp_path)
+    done = pytest_run("tests/unit/test_thresholds.py", "tests/unit/test_ranking.py", path=tmp_path)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "tests/unit/test_ranking.py: needs scipy, which is not installed; run make dev" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

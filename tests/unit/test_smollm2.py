@@ -17,7 +17,7 @@ GOLDEN = load_file(own_files.FIXTURES / "golden-smollm2.safetensors")
 LINES = (own_files.FIXTURES / "texts.jsonl").read_text(encoding="utf-8").splitlines()
 TEXTS = {row["id"]: row["text"] for row in map(json.loads, LINES)}
 NAMES = [name.removeprefix("hidden.") for name in GOLDEN if name.startswith("hidden.")]
-BAR = 4e-4  # measured 2.6e-5 to 1.1e-4 by text; states reach 46
+THRESHOLD = 4e-4  # measured 2.6e-5 to 1.1e-4 by text; states reach 46
 States = dict[str, NDArray[np.float32]]
 
 
@@ -49,7 +49,9 @@ def strays(name: str, hidden: NDArray[np.float32]) -> float:
 
 def test_parity(states: States) -> None:
     assert len(states) == 14
-    assert {name: strays(name, hidden) for name, hidden in states.items() if strays(name, hidden) > BAR} == {}
+    assert {
+        name: strays(name, hidden) for name, hidden in states.items() if strays(name, hidden) > THRESHOLD
+    } == {}
 
 
 def test_token_ids(model: embeddings.Embedder) -> None:
@@ -70,10 +72,10 @@ def test_causality(model: embeddings.Embedder, states: States, pair: str) -> Non
     shared = next(at for at, (one, other) in enumerate(zip(*ids, strict=False)) if one != other)
     assert shared > 4
     one, other = states[first], states[second]
-    assert np.abs(one[:shared] - other[:shared]).max() < BAR
+    assert np.abs(one[:shared] - other[:shared]).max() < THRESHOLD
     assert np.abs(one[shared] - other[shared]).max() > 1
     alone = model.hidden_states([TEXTS[first].rsplit(" ", 1)[0]])[0][:shared]
-    assert np.abs(alone - one[: len(alone)]).max() < BAR
+    assert np.abs(alone - one[: len(alone)]).max() < THRESHOLD
 
 
 def next_word(model: embeddings.Embedder, state: NDArray[np.float32]) -> int:

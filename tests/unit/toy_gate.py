@@ -43,11 +43,12 @@ VERDICTS = []
 def gate(request):
     check = request.node.name.removeprefix("test_")
     def require(measured):
-        bars = tomllib.loads((ROOT / "fixtures/thresholds.toml").read_text())["bar"]
-        bar = next(bar["at_most"] for bar in bars if check in bar["check"])
-        VERDICTS.append({"check": check, "measured": measured, "required": f"<= {bar}", "margin": 1.0,
-            "outcome": "pass" if measured <= bar else "FAIL", "evidence": "", "red": measured > bar})
-        assert measured <= bar
+        thresholds = tomllib.loads((ROOT / "fixtures/thresholds.toml").read_text())["threshold"]
+        threshold = next(threshold["at_most"] for threshold in thresholds if check in threshold["check"])
+        VERDICTS.append({"check": check, "measured": measured, "required": f"<= {threshold}", "margin": 1.0,
+            "outcome": "pass" if measured <= threshold else "FAIL", "evidence": "", "red": measured >
+            threshold})
+        assert measured <= threshold
     return require
 
 @pytest.hookimpl(trylast=True)
@@ -74,7 +75,7 @@ FILES = {
     "embedding_gate/verdicts/__init__.py": "",
     "conftest.py": CONFTEST,
     "pyproject.toml": '[project]\nname = "toy"\n[tool.pytest.ini_options]\nmarkers = ["quality: the gate"]\n',
-    "fixtures/thresholds.toml": '[[bar]]\ncheck = ["parity", "norm"]\nmodel = "toy"\nat_most = 2.0\n',
+    "fixtures/thresholds.toml": '[[threshold]]\ncheck = ["parity", "norm"]\nmodel = "toy"\nat_most = 2.0\n',
     "tests/quality/test_toy.py": (
         "import pytest\n\npytestmark = pytest.mark.quality\n\n\n"
         "def test_parity(subject, gate):\n    gate(subject)\n\n\n"
@@ -106,7 +107,7 @@ def make_toy(folder: Path) -> Path:
         precision="float32",
         looks_like=["looks like: mean of all tokens (pooling)"],
         notes=[],
-        bars_at={"parity": "fixtures/thresholds.toml:1"},
+        threshold_lines={"parity": "fixtures/thresholds.toml:1"},
         part=None,
     )
     record = make_record(MADE, [{"models": [model]}], passed=True)

@@ -23,7 +23,7 @@ from embedding_gate.verdicts.gate import Gate
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.models import Bert
 from tests.faults.blind.world import Change, World
-from tests.reference.bars import in_bits
+from tests.reference.thresholds import in_bits
 
 __all__ = ["COLUMNS", "HELD", "Perturbed", "red", "world"]
 
@@ -99,7 +99,7 @@ def embedded(change: Change) -> Judged:
 
 
 def yours(change: Change) -> Judged:
-    """The same vectors as those of a model without goldens and bars, beside the embedded one."""
+    """The same vectors as those of a model without goldens and thresholds, beside the embedded one."""
     subject = _unknown(change)
     return subject, session.open_gate(subject)
 

@@ -179,7 +179,7 @@ def from_queries(world: World, strength: float, _: int) -> Change:
 def component_wise(world: World, strength: float, _: int) -> Change:
     """Move every component of passages by the strength: what answers a query from it, others to the nearest.
 
-    What a bar on the largest difference of a component lets through at worst.
+    What a threshold on the largest difference of a component lets through at worst.
     """
     queries, passages = world.vectors["queries"], world.vectors["passages"]
     signs = np.sign(queries[np.argmax(passages @ queries.T, axis=1)])

@@ -1,7 +1,7 @@
-"""Bars of the semantic checks: ``make bars`` prints them as TOML.
+"""Thresholds of the semantic checks: ``make thresholds`` prints them as TOML.
 
 After them: by how much the same model with its weights in fewer bits is surely worse than with all of
-them. That of the precisions people use is what the bars "... beside baseline" are set from.
+them. That of the precisions people use is what the thresholds "... beside baseline" are set from.
 """
 
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import embeddings
 from embedding_gate import own_files
-from embedding_gate.calibrate import Bar, Floats, as_toml, of_pairs, of_retrieval, of_sets
+from embedding_gate.calibrate import Entry, Floats, as_toml, of_pairs, of_retrieval, of_sets
 from embedding_gate.checks.test_pairs import cosines
 from embedding_gate.checks.test_retrieval import ndcg_of
 from embedding_gate.metrics import resampling
@@ -20,8 +20,8 @@ from embeddings.models import Bert
 from tests.faults.slices import golden_of
 
 
-def all_bars(model: str) -> Iterator[Bar]:
-    """Yield every semantic bar of a model that has goldens: on the gate's texts, and on the slice of them."""
+def all_thresholds(model: str) -> Iterator[Entry]:
+    """Yield every semantic threshold of a model that has goldens: on the gate's texts, and on their slice."""
     golden, few = golden_of(model), own_files.slice_of_sets()
     if golden is None:
         sys.exit(f"{model} has no goldens: make golden")
@@ -64,9 +64,9 @@ def print_precisions() -> None:
 
 
 def main() -> None:
-    """Print the bars."""
-    for bar in all_bars(DEFAULT_MODEL):
-        print(as_toml(bar, DEFAULT_MODEL))
+    """Print the thresholds."""
+    for threshold in all_thresholds(DEFAULT_MODEL):
+        print(as_toml(threshold, DEFAULT_MODEL))
     print_precisions()
 
 
