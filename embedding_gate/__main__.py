@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from embedding_gate.command_line import FILES
+
 __all__ = ["main"]
 
 HERE = Path(__file__).resolve().parent
 # Options whose value may follow after a space. pytest would take the value for a path of tests.
 VALUES = {
-    "--recorded": "judge the recorded vectors of this folder, and no live model",
-    "--topics": "your own texts by topic: .jsonl, .tsv or .csv",
-    "--sts": "your own graded pairs: .jsonl, .tsv or .csv",
-    "--retrieval": "your own retrieval set: a folder in BEIR form",
-    "--thresholds": "your own thresholds, which go before the gate's",
-    "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
+    **FILES,
     "--baseline": "the model that the judged one must not be worse than, or none",
     "--recipe": "the way from texts to vectors",
     "--precision": "compute in float32, float16 or bfloat16",

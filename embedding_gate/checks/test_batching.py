@@ -8,19 +8,15 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, target
+from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import strategies as st
 
 from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
-ROWS, QUANTIZED_ROWS = 3_300, 33_000  # of one padded batch: quantized kernels were wrong past 32,768
-PAIRS = 3  # of texts that are padded to the greatest length
-SEARCH = settings(
-    max_examples=16, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
 
 
 class Broken(Exception):
@@ -43,7 +39,7 @@ def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
 
     Two of one shape: the second must not be taken for the first.
     """
-    pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[:PAIRS]
+    pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[: subject.effort.mixed]
     worst = 0.0
     for few in zip(*pairs, strict=True):
         texts = [*few, subject.text_of(subject.encoder.max_tokens)]
@@ -81,7 +77,9 @@ def test_many_texts(subject: Subject, gate: Gate) -> None:
     words = subject.texts.of_kind("word")
     lengths = subject.encoder.count_tokens(words)
     few = np.argsort(lengths, kind="stable")[:5]
-    many = -(-(QUANTIZED_ROWS if subject.quantized else ROWS) // int(lengths[few[-1]]))
+    effort = subject.effort
+    rows = effort.padded_rows_quantized if subject.quantized else effort.padded_rows
+    many = -(-rows // int(lengths[few[-1]]))
     texts = [words[row] for row in np.random.default_rng(0).choice(few, size=many)]
     vectors = subject.encoder.encode(texts, batch_tokens=1 << 20)
     gate.require(differences(list(vectors), subject.alone(texts)).max())
@@ -108,6 +106,17 @@ def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
     gate.require(float(worst))
 
 
+def _search(effort: Effort) -> settings:
+    return settings(
+        max_examples=effort.examples,
+        phases=tuple(Phase) if effort.shrink else (Phase.generate,),
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
     """Hypothesis looks for a list of texts, of any characters, that breaks the invariance."""
     anything = st.text("ab Zé9.,\n\t\x00ß\u0301\u200d中日अשع🙂👩[]#", max_size=40)
@@ -116,7 +125,7 @@ def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
     last: tuple[float, list[str]] = (0.0, [])
     worst = 0.0
 
-    @SEARCH
+    @_search(subject.effort)
     @given(st.lists(some, min_size=2, max_size=6))
     def search(texts: list[str]) -> None:
         nonlocal last, worst

@@ -12,7 +12,6 @@ from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
-ROUNDS, TEXTS = 2, 5  # of each thread
 
 
 def sample(subject: Subject) -> list[str]:
@@ -30,12 +29,14 @@ def test_repeated(subject: Subject, gate: Gate) -> None:
 
 def test_threads(subject: Subject, gate: Gate) -> None:
     """Eight threads that share the model, each with texts of its own, get the vectors that one alone gets."""
+    effort = subject.effort
     pool_of_texts = subject.texts.of_kind("word", "sentence", "script", "format")
 
     def worst_of(seed: int) -> float:
         random, worst = np.random.default_rng(seed), 0.0
-        for _ in range(ROUNDS):
-            texts = [pool_of_texts[index] for index in random.integers(len(pool_of_texts), size=TEXTS)]
+        for _ in range(effort.thread_calls):
+            chosen = random.integers(len(pool_of_texts), size=effort.thread_texts)
+            texts = [pool_of_texts[index] for index in chosen]
             found = subject.encoder.encode(texts, batch_tokens=64)
             worst = np.maximum(worst, differences(list(found), subject.vectors_of(texts)).max())
         return float(worst)

@@ -14,9 +14,7 @@ from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.verdicts.gate import Gate
 
-pytestmark = pytest.mark.quality
-MOST = 600  # texts of a part that are compared
-BESIDE_GOLDENS = 48  # texts of a part that are edited where goldens already hold every vector of it
+pytestmark = [pytest.mark.quality, pytest.mark.semantic]
 AT_ONCE = 16  # texts that are edited in the second place together
 ALIKE = 0.5  # a text that shares so many runs of three letters says nearly the same: no stranger
 
@@ -77,19 +75,21 @@ def farthest(
     return worst, whose
 
 
-def farthest_of(encoder: Encoder, part: Part, vectors: NDArray[np.float32], most: int) -> tuple[float, int]:
+def farthest_of(
+    encoder: Encoder, part: Part, vectors: NDArray[np.float32], compared: int, changed: int
+) -> tuple[float, int]:
     """Return the greatest distance of an edited text of a part, and the text's number.
 
-    most: how many of the texts are edited; the strangers are all that are compared.
+    compared: how many of the texts may be strangers. changed: how many of these are edited.
     """
-    rows = sample(part.count, MOST)
+    rows = sample(part.count, compared)
     kept = set(rows.tolist())
     texts = [text for row, text in enumerate(part.texts) if row in kept]
-    apart, chosen = strangers(texts), sample(len(texts), most)
+    apart, chosen = strangers(texts), sample(len(texts), changed)
 
     def distances(some: NDArray[np.int64], share: int) -> NDArray[np.float64]:
-        changed = [edited(texts[row], share) for row in some]
-        found = embed_part(encoder, Part(part.name, changed, len(changed), part.role))
+        edits = [edited(texts[row], share) for row in some]
+        found = embed_part(encoder, Part(part.name, edits, len(edits), part.role))
         return moved(vectors[rows], found, some, apart)
 
     far, whose = farthest(distances(chosen, 4), lambda some: distances(chosen[some], 2))
@@ -100,9 +100,10 @@ def test_edited_texts(subject: Subject, gate: Gate) -> None:
     """A comma among its words leaves a text nearer to itself than to any stranger, in one place of two."""
     worst, where = 0.0, "all alike"
     for found in (subject.topics, subject.pairs, subject.retrieval):
-        most = MOST if found.golden is None else BESIDE_GOLDENS
+        compared = subject.effort.edited
+        changed = compared if found.golden is None else subject.effort.edited_beside_goldens
         for part, vectors in zip(found.labelled.parts, found.vectors, strict=True):
-            far, row = farthest_of(subject.encoder, part, vectors, most)
+            far, row = farthest_of(subject.encoder, part, vectors, compared, changed)
             if not far <= worst:
                 worst, where = far, f"{part.name} {row + 1}"
     gate.require(worst, evidence=f"worst: {where}")

@@ -11,7 +11,6 @@ from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
-MEGABYTE = 1_000_000
 
 
 def works(subject: Subject, texts: list[str]) -> bool:
@@ -37,7 +36,7 @@ def test_hostile_texts(subject: Subject, gate: Gate) -> None:
         "no texts": lambda: works(subject, []),
         "every hostile text of the fixture": lambda: works(subject, subject.texts.of_kind("hostile")),
         "an empty text among others": lambda: works(subject, ["one", "", "two", "   ", "\x00"]),
-        "a megabyte": lambda: works(subject, ["word " * (MEGABYTE // 5)]),
+        "a megabyte": lambda: works(subject, ["word " * (subject.effort.megabyte // 5)]),
         "one endless word": lambda: works(subject, ["x" * 100_000, "short"]),
         "a lone surrogate": lambda: refused(subject, ["fine", "bad \ud800 text"], "texts[1]:"),
         "half an emoji": lambda: refused(subject, ["\udc00"], "texts[0]:"),

@@ -14,7 +14,7 @@ from embedding_gate.metrics.similarity import unit
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, pytest.mark.semantic]
 
 
 def cosines(vectors: list[NDArray[np.float32]]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from embedding_gate.metrics.ranking import cosines_by_query, ndcg, rank, recall,
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, pytest.mark.semantic]
 
 
 def ndcg_of(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> NDArray[np.float64]:

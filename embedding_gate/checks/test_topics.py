@@ -16,7 +16,7 @@ from embedding_gate.metrics import similarity as sim
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.verdicts.gate import Gate
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, pytest.mark.semantic]
 SAME_VECTOR = 1e-4  # 1 - cosine
 TOO_FEW = "too few texts: perfect vectors would not be surely better than chance"
 NO_MEASURE = "the baseline is itself no better than chance on these texts: take others, or --baseline=none"

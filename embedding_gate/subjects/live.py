@@ -15,6 +15,7 @@ from embedding_gate.data.goldens import Golden, Texts
 from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
 from embedding_gate.subjects.protocols import Encoder
 
@@ -53,6 +54,7 @@ class Subject:
     precision: what it is computed in.
     random: whether its weights are random numbers, so that what its vectors say of texts means nothing.
     notes: what the reader of the table must know besides.
+    effort: how much the checks do.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Subject:
     precision: str = "float32"
     random: bool = False
     notes: list[str] = field(default_factory=list)
+    effort: Effort = field(default_factory=Effort)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -5,15 +5,14 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import Phase, settings
 
 from embedding_gate import adapter, own_files, session
-from embedding_gate.checks import test_batching, test_determinism, test_edits, test_hostile
+from embedding_gate.subjects.effort import Effort
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import Threshold, Verdict
 from embeddings.blas import usable_cores
@@ -27,7 +26,16 @@ __all__ = ["Outcome", "Run", "judge", "judged"]
 
 Run = tuple[str, int]  # a fault's name, and a seed
 Usual = tuple[Verdict, ...]  # of a gate of the usual kind
-_SHORT_SEARCH = settings(test_batching.SEARCH, max_examples=3, phases=[Phase.generate])
+_LITTLE = Effort(
+    mixed=1,
+    padded_rows=384,
+    examples=3,
+    shrink=False,
+    edited=6,
+    thread_calls=1,
+    thread_texts=2,
+    megabyte=100_000,
+)
 
 
 @dataclass(frozen=True)
@@ -85,24 +93,23 @@ def _audited(name: str, seed: int) -> tuple[Gate, Usual]:
 def _gated(fault: Fault, seed: int, number: int, *, only: Sequence[str]) -> tuple[Gate, Usual]:
     with pytest.MonkeyPatch.context() as patch:
         clean.reuse(patch, fault)
-        patch.setattr(test_batching, "SEARCH", _SHORT_SEARCH)
-        all_rows = fault.cause == "kernels" and fault.model == TINY_DECODER  # for that which needs them
-        patch.setattr(test_batching, "ROWS", test_batching.QUANTIZED_ROWS if all_rows else 384)
-        patch.setattr(test_hostile, "MEGABYTE", 100_000)
-        patch.setattr(test_batching, "PAIRS", 1)
-        patch.setattr(test_edits, "MOST", 6)
-        patch.setattr(test_determinism, "ROUNDS", 1)
-        patch.setattr(test_determinism, "TEXTS", 2)
         options = own_files.Options(precision=fault.precision)
         with injected(fault.name, seed) as within:
             clean.reuse_within(within, fault)
             opened = adapter.open_subject(
                 fault.model, options, variant=("tests.faults.catalogue", fault.name, seed)
             )
-            subject = slice_of(opened, number)
+            subject = replace(slice_of(opened, number), effort=_effort(fault))
             gate = session.open_gate(subject, options)
             session.run_gate(subject, gate, only)
             return gate, () if only else usual_kind.judge(subject)
+
+
+def _effort(fault: Fault) -> Effort:
+    """Return how much the checks do: all rows only for faults that need them."""
+    if fault.cause == "kernels" and fault.model == TINY_DECODER:
+        return replace(_LITTLE, padded_rows=_LITTLE.padded_rows_quantized)
+    return _LITTLE
 
 
 @contextmanager

@@ -1,0 +1,111 @@
+"""The gate's options, as pytest takes them and as ``embedding-gate`` does."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from embedding_gate.own_files import Options
+from embeddings.catalog import DEFAULT_MODEL, RECIPES
+
+__all__ = ["FILES", "add_options", "check_together", "names_of", "read_options", "refuse_beside"]
+
+FILES = {
+    "--recorded": "judge the vectors_X.tsv and metadata_X.tsv of this folder, and no live model",
+    "--topics": "your own texts by topic: .jsonl, .tsv or .csv with category and text",
+    "--sts": "your own graded pairs: .jsonl, .tsv or .csv with sentence1, sentence2 and score",
+    "--retrieval": "your own retrieval set: a folder in BEIR form",
+    "--thresholds": "your own thresholds, which go before the gate's",
+    "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
+}
+OWN_FILES = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
+LIVE = ("model", "topics", "sts", "retrieval", "projector", "device", "precision", "calibrate")
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options that say what is judged, and how."""
+    group = parser.getgroup("embedding-gate")
+    group.addoption(
+        "--model",
+        action="append",
+        metavar="NAME|PATH",
+        default=[],
+        help=f"model to judge, as --model=PATH; repeatable (default: {DEFAULT_MODEL})",
+    )
+    for option, text in FILES.items():
+        group.addoption(option, type=Path, metavar="PATH", help=f"{text}; as {option}=PATH")
+    group.addoption(
+        "--recipe",
+        choices=("declared", *RECIPES),
+        default="declared",
+        help="the way from texts to vectors (default: what the model's folder declares)",
+    )
+    group.addoption(
+        "--calibrate",
+        action="store_true",
+        help="write the semantic thresholds of a model that passes parity; the run that does so is red",
+    )
+    group.addoption(
+        "--precision",
+        choices=("float32", "float16", "bfloat16"),
+        help="compute in it (default: float32, but the checkpoint's own for a decoder on a GPU)",
+    )
+    group.addoption(
+        "--device", choices=("cpu", "gpu"), help="compute on it (default: a GPU where there is one)"
+    )
+    group.addoption(
+        "--baseline",
+        metavar="NAME|PATH|none",
+        default=DEFAULT_MODEL,
+        help=f"model that the judged one must not be worse than (default: {DEFAULT_MODEL})",
+    )
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Return what the user asked for.
+
+    Raises:
+        UsageError: an option is empty.
+
+    """
+    if not (baseline := config.getoption("baseline")):
+        raise pytest.UsageError("--baseline: must be a name, a folder, or none")
+    given = {name: config.getoption(option) for option, name in OWN_FILES.items() if config.getoption(option)}
+    return Options(
+        **given,
+        baseline=None if baseline == "none" else baseline,
+        recipe=config.getoption("recipe"),
+        device=config.getoption("device"),
+        precision=config.getoption("precision"),
+    )
+
+
+def check_together(config: pytest.Config) -> None:
+    """Refuse options that contradict each other, and a model that is named twice.
+
+    Raises:
+        UsageError: they do.
+
+    """
+    refuse_beside(config, "recorded", LIVE, "brings its own texts and vectors")
+    refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
+    if len(set(names := config.getoption("model"))) < len(names):
+        raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+
+
+def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why: str) -> None:
+    """Refuse an option beside any of the others.
+
+    Raises:
+        UsageError: both are given.
+
+    """
+    clash = [name for name in others if config.getoption(name)] if config.getoption(option) else []
+    if clash:
+        raise pytest.UsageError(f"--{option} {why}: leave out --{clash[0]}")
+
+
+def names_of(config: pytest.Config) -> list[str]:
+    """Return the live models that are judged, as the user named them."""
+    models: list[str] = config.getoption("model")
+    return models or [DEFAULT_MODEL]

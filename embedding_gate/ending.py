@@ -1,0 +1,76 @@
+"""How a run of pytest ends: files are written, the table is printed, and the exit code is decided."""
+
+from typing import Any
+
+import pytest
+
+from embedding_gate.adapter import ERRORS
+from embedding_gate.calibrate import calibrate
+from embedding_gate.report import collect
+from embedding_gate.report.record import red_reasons
+from embedding_gate.session import diagnosis, export
+from embedding_gate.state import Run, run_of
+from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.table import gate_table
+
+FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config, run = session.config, run_of(session.config)
+    if session.exitstatus in FINISHED:
+        if folder := config.getoption("projector"):
+            live = [judged for judged in run.judged.values() if isinstance(judged, Subject)]
+            try:
+                run.written += export(live, folder)
+            except ERRORS as error:
+                run.written.append(f"FAIL: --projector: {error}")
+        if config.getoption("calibrate"):
+            run.written += calibrated(run)
+    red = run.red or run.failed_to_write or run.unread_thresholds()
+    if session.exitstatus == pytest.ExitCode.OK and red:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def calibrated(run: Run) -> list[str]:
+    """Write the thresholds of each model judged, and return what the reader must see of it."""
+    lines = []
+    for name, gate in run.gates.items():
+        subject = run.judged[name]
+        assert isinstance(subject, Subject)
+        try:
+            lines += calibrate(subject, gate)
+        except ERRORS as error:
+            lines.append(f"FAIL: {error}")
+        else:
+            done = f"--calibrate wrote thresholds of {subject.name}"
+            lines.append(f"FAIL: {done}: read the diff, commit it, run again")
+    return lines
+
+
+def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
+    """Give the report what was judged."""
+    found: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
+    run = run_of(config)
+    for asked_for, gate in run.gates.items():
+        judged, part = run.judged[asked_for], run.checks_made(gate) if run.partial else None
+        found["models"].append(collect.model(gate, judged, asked_for, run.options, part=part))
+        found["reasons"] += red_reasons(gate, asked_for)
+        found["published"] += collect.published(judged)
+    found["reasons"] += [*run.failed_to_write, *run.unread_thresholds()]
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    run = run_of(terminalreporter.config)
+    broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
+    for name, gate in run.gates.items():
+        made = run.checks_made(gate)
+        part = f", BROKEN OFF after {made}" if broken_off else f", A PART: {made}" if run.partial else ""
+        terminalreporter.section(f"embedding gate{part}")
+        for line in gate_table(gate, name, [*diagnosis(gate), *run.judged[name].notes]):
+            terminalreporter.line(line)
+    unread = [] if broken_off else run.unread_thresholds()
+    for line in (*run.written, *(f"FAIL: {threshold}" for threshold in unread)):
+        terminalreporter.line(line)

@@ -1,0 +1,96 @@
+"""What one run of pytest judges, and what it has found so far."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import pytest
+
+from embedding_gate.adapter import open_subject
+from embedding_gate.own_files import Options
+from embedding_gate.session import live_tests, open_gate, open_recorded_gate, recorded_tests, unbound
+from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.recorded import Recorded
+from embedding_gate.verdicts.gate import Gate
+
+__all__ = ["RUN", "Judged", "Run", "run_of"]
+
+Judged = Subject | Recorded
+
+
+@dataclass
+class Run:
+    """One run.
+
+    names: of what is judged, as the user named it.
+    tests: names of the checks that can judge it.
+    partial: whether checks were left out: then a threshold without a verdict is no failure.
+    judged, gates: by name, from when they are first asked for.
+    written: lines about the files that the run has written.
+    """
+
+    options: Options
+    names: list[str] = field(default_factory=list)
+    tests: Collection[str] = ()
+    partial: bool = False
+    judged: dict[str, Judged] = field(default_factory=dict)
+    gates: dict[str, Gate] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+
+    def name(self, names: list[str], *, recorded: bool) -> None:
+        """Say what is judged."""
+        self.names = names
+        self.tests = recorded_tests() if recorded else live_tests(self.options.recipe)
+
+    def opened(self, name: str) -> Judged:
+        """Return what is judged under a name."""
+        if name not in self.judged:
+            self.judged[name] = open_subject(name, self.options)
+        return self.judged[name]
+
+    def new_gate(self, name: str) -> Gate:
+        """Make a gate with the thresholds of what is judged under a name."""
+        judged = self.opened(name)
+        if isinstance(judged, Recorded):
+            return open_recorded_gate(judged, self.options)
+        return open_gate(judged, self.options)
+
+    def gate(self, name: str) -> Gate:
+        """Return the gate that collects the verdicts on what is judged under a name."""
+        if name not in self.gates:
+            self.gates[name] = self.new_gate(name)
+        return self.gates[name]
+
+    @property
+    def red(self) -> bool:
+        """Whether a check failed."""
+        return any(gate.red for gate in self.gates.values())
+
+    @property
+    def failed_to_write(self) -> list[str]:
+        """What went wrong with a file, without the word FAIL."""
+        return [line.removeprefix("FAIL: ") for line in self.written if line.startswith("FAIL")]
+
+    def checks_made(self, gate: Gate) -> str:
+        """Say how many of the run's checks gave a verdict."""
+        return f"{len(gate.claims)} of {len(self.tests)} checks"
+
+    def unread_thresholds(self) -> list[str]:
+        """Name the thresholds that no check evaluated: the user's, and on a complete run the gate's too."""
+        found = [
+            f"threshold {check!r} of {gate.model} was never evaluated (was the check skipped or renamed?)"
+            for gate in ([] if self.partial else self.gates.values())
+            for check in gate.unread
+        ]
+        if (own := self.options.thresholds) and self.gates:
+            found += [
+                f"a threshold of {own} binds nothing here: {one}" for one in unbound(own, self.gates.values())
+            ]
+        return found
+
+
+RUN = pytest.StashKey[Run]()
+
+
+def run_of(config: pytest.Config) -> Run:
+    """Return the run that pytest is in."""
+    return config.stash[RUN]

@@ -1,0 +1,32 @@
+"""How much a check does: the proof of power judges hundreds of faults, each with less effort than a run."""
+
+from dataclasses import dataclass
+
+__all__ = ["Effort"]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Sizes of what the checks encode. No claim depends on them, only what a check can catch.
+
+    mixed: pairs of texts beside one of the greatest length, in "alone or mixed".
+    padded_rows: tokens, padding included, of the one batch of "many texts". padded_rows_quantized: of a
+        quantized model, because MLX's quantized kernels were once wrong past 32,768 rows.
+    examples: lists of texts that Hypothesis tries in "generated mixtures". shrink: whether it then looks for
+        the smallest list that fails.
+    edited: texts of a part that "edited texts" compares. edited_beside_goldens: of how many it changes some,
+        where goldens already hold every vector of the part.
+    thread_calls, thread_texts: calls of each thread in "threads", and texts of a call.
+    megabyte: characters of the longest hostile text.
+    """
+
+    mixed: int = 2
+    padded_rows: int = 3_300
+    padded_rows_quantized: int = 33_000
+    examples: int = 16
+    shrink: bool = True
+    edited: int = 600
+    edited_beside_goldens: int = 32
+    thread_calls: int = 2
+    thread_texts: int = 5
+    megabyte: int = 1_000_000
