@@ -1,4 +1,4 @@
-"""Each token of an encoder reads the whole text; a token of a decoder never reads what comes after it."""
+"""In an encoder each token reads the whole text. In a decoder no token reads what comes after it."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.quality
 
 
 def test_bidirectional(subject: Subject, gate: Gate) -> None:
-    """Another last word moves the hidden state of the first: under a causal mask it could not."""
+    """Changing the last word changes the first token's hidden state. A causal mask would prevent that."""
     if subject.causal:
         return gate.not_applicable("a causal decoder")
     states = dict(zip(subject.hidden_rows, subject.hidden_states, strict=True))
@@ -24,7 +24,7 @@ def test_bidirectional(subject: Subject, gate: Gate) -> None:
 
 
 def test_causal(subject: Subject, gate: Gate) -> None:
-    """Another last word leaves the hidden states of all tokens before it alone."""
+    """Changing the last word does not change the hidden states of the tokens before it."""
     if not subject.causal:
         return gate.not_applicable("an encoder, which reads both ways")
     rows = [row for row, kind in enumerate(subject.texts.kinds) if kind == "prefix"]

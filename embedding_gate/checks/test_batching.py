@@ -1,7 +1,7 @@
 """A text's vector does not depend on the texts that it is encoded with.
 
-Most published faults of embedding servers live here: padding that leaks into the mean, a last token
-looked for at the wrong place, masks left out when they seem needless, results in another order.
+Most published bugs of embedding servers are of this kind: padding enters the mean, the last token is taken
+from the wrong position, a mask is left out, or results come back in another order.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.quality
 
 
 class Broken(Exception):
-    """The invariance does not hold."""
+    """A vector depends on the other texts of its batch."""
 
 
 def mixture(subject: Subject, first: int = 0) -> list[str]:
@@ -29,15 +29,15 @@ def mixture(subject: Subject, first: int = 0) -> list[str]:
 
 
 def twins(subject: Subject) -> list[str]:
-    """Pick texts that are alike but for case, white space, an accent, a sign, or what comes last."""
+    """Pick texts that differ only in case, white space, an accent, a sign, or the last word."""
     long = subject.texts.of_kind("paragraph")[0]
     return ["apples", "Apples", " apples", "\u00e4pples", "apples.", long, f"{long} Apples."]
 
 
 def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
-    """Large batches, padded to the greatest length of all, give what each text gives alone.
+    """A text in a batch that is padded to the model's limit has the same vector as the text alone.
 
-    Two of one shape: the second must not be taken for the first.
+    There are two such batches of one shape, so that a wrongly reused result shows.
     """
     pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[: subject.effort.mixed]
     worst = 0.0
@@ -49,13 +49,13 @@ def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
 
 
 def test_alike_texts(subject: Subject, gate: Gate) -> None:
-    """Texts that are nearly the same get each its own vector, beside the others."""
+    """Nearly identical texts in one batch each get their own vector."""
     texts = twins(subject)
     gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
 
 
 def test_permuted(subject: Subject, gate: Gate) -> None:
-    """Vectors come back in input order, whatever it is."""
+    """Vectors come back in the order of the input."""
     texts = mixture(subject)
     order = np.random.default_rng(0).permutation(len(texts))
     permuted = subject.encoder.encode([texts[index] for index in order])
@@ -64,7 +64,7 @@ def test_permuted(subject: Subject, gate: Gate) -> None:
 
 
 def test_batch_budget(subject: Subject, gate: Gate) -> None:
-    """Any budget gives the same vectors in the same order, one below a text's length too."""
+    """Every token budget gives the same vectors in the same order, even one that is smaller than a text."""
     texts = [*mixture(subject), subject.text_of(96)]
     expected = subject.alone(texts)
     found = [subject.encoder.encode(texts, batch_tokens=budget) for budget in (64, 100, 300)]
@@ -73,7 +73,7 @@ def test_batch_budget(subject: Subject, gate: Gate) -> None:
 
 
 def test_many_texts(subject: Subject, gate: Gate) -> None:
-    """One batch of thousands of texts, with repeats, gives a vector for each."""
+    """One batch of many hundred texts, with repeats, gives each text its vector."""
     words = subject.texts.of_kind("word")
     lengths = subject.encoder.count_tokens(words)
     few = np.argsort(lengths, kind="stable")[:5]
@@ -86,7 +86,7 @@ def test_many_texts(subject: Subject, gate: Gate) -> None:
 
 
 def test_equal_lengths(subject: Subject, gate: Gate) -> None:
-    """Texts of equal length, which need no padding, give what each gives alone."""
+    """Texts of equal length, which need no padding, have the same vectors as each text alone."""
     groups: dict[int, list[str]] = defaultdict(list)
     for text, length in zip(
         subject.texts.texts, subject.encoder.count_tokens(subject.texts.texts), strict=True
@@ -97,7 +97,7 @@ def test_equal_lengths(subject: Subject, gate: Gate) -> None:
 
 
 def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
-    """A longest text that fills a kernel's tile exactly changes nothing for it or its neighbours."""
+    """A longest text of exactly 32 or 128 tokens (a kernel's tile) changes no vector of the batch."""
     worst = 0.0
     for tokens in (32, 128):
         texts = [subject.text_of(tokens), subject.text_of(tokens - 1), *subject.texts.of_kind("sentence")[:2]]
@@ -118,7 +118,7 @@ def _search(effort: Effort) -> settings:
 
 
 def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
-    """Hypothesis looks for a list of texts, of any characters, that breaks the invariance."""
+    """Hypothesis searches for a list of texts whose vectors depend on each other."""
     anything = st.text("ab Zé9.,\n\t\x00ß\u0301\u200d中日अשع🙂👩[]#", max_size=40)
     some = st.one_of(anything, st.sampled_from(subject.texts.texts[:120]))
     bound = gate.bound()
@@ -132,7 +132,7 @@ def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
         mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
         difference = float(differences(list(mixed), subject.alone(texts)).max())
         last = (difference, texts)
-        if not difference <= bound:  # NaN too; hypothesis then shrinks the list
+        if not difference <= bound:  # also true for NaN; Hypothesis then shrinks the list
             raise Broken
         worst = max(worst, difference)
         target(difference)

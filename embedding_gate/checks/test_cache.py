@@ -1,4 +1,4 @@
-"""A cache changes no vector, whatever it has seen before."""
+"""A cache never changes a vector, whatever it holds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,14 +22,15 @@ PLAIN = "as it is"
 
 
 def lower_limit(limit: int) -> int:
-    """Return the limit without its last digit: 25 of 256, or 8 where that leaves no room for a text."""
+    """Return the limit without its last digit (25 for 256), but at least 8."""
     return min(limit, max(8, limit // 10))
 
 
 def sample(subject: Subject) -> list[str]:
-    """Pick texts, one longer than the lower limit; and two that keys run into with a limit before them.
+    """Pick texts. One is longer than the lower limit.
 
-    "256" + "apples" is "25" + "6apples", and "apples" is among the twins.
+    One is "6apples": a cache key that joins limit and text without a separator confuses "25" + "6apples" with
+    "256" + "apples". "apples" is one of the twins.
     """
     limit = subject.encoder.max_tokens
     short = subject.texts.of_kind("word", "script")
@@ -38,7 +39,7 @@ def sample(subject: Subject) -> list[str]:
 
 
 def calls_of(subject: Subject) -> dict[str, Call]:
-    """Return calls that must not get each other's vectors."""
+    """Return calls with different options, which must not get each other's cached vectors."""
     encoder = subject.encoder
     fewer = max(encoder.least_dimensions, encoder.dimension // 2)
     calls: dict[str, Call] = {
@@ -53,15 +54,17 @@ def calls_of(subject: Subject) -> dict[str, Call]:
     try:
         encoder.encode(["a"], **task)
     except subject.refusal:
-        return calls  # it takes none
+        return calls  # the model takes no instruction
     return calls | {"a task": (encoder, task)}
 
 
 def test_cached(subject: Subject, gate: Gate) -> None:
-    """Half of the texts, then all, again in another order, and from the file: bit for bit as without a cache.
+    """With a cache every vector is the same, bit for bit, as without one.
 
-    All calls share one cache. Each text is a batch of its own, so that the texts beside it change no bit.
-    Texts that are alike come with one kind of call: they try the text's part of a key.
+    The cache is asked for half of the texts, for all of them, for all in reverse order, and again after it
+    was opened from its file. All calls share one cache. Each text is a batch of its own, so that other texts
+    cannot change the last bits. The nearly identical texts come with the first kind of call only: they test
+    the part of the key that depends on the text.
     """
     few, calls = sample(subject), calls_of(subject)
     texts = {name: few if name != PLAIN else [*few, *twins(subject)] for name in calls}

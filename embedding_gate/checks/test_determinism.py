@@ -1,4 +1,4 @@
-"""The same text gives the same vector: again, in another thread, in another process."""
+"""The same text gives the same vector in a second call, in another thread and in a new process."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
@@ -28,7 +28,7 @@ def test_repeated(subject: Subject, gate: Gate) -> None:
 
 
 def test_threads(subject: Subject, gate: Gate) -> None:
-    """Eight threads that share the model, each with texts of its own, get the vectors that one alone gets."""
+    """Eight threads that share the model get the same vectors as one thread alone."""
     effort = subject.effort
     pool_of_texts = subject.texts.of_kind("word", "sentence", "script", "format")
 
@@ -46,7 +46,7 @@ def test_threads(subject: Subject, gate: Gate) -> None:
 
 
 def test_no_side_effects(subject: Subject, gate: Gate) -> None:
-    """A call leaves its texts and earlier results alone, and a progress bar changes nothing."""
+    """A call changes neither its input nor earlier results, and a progress bar changes no vector."""
     texts = sample(subject)
     given, first = list(texts), subject.encoder.encode(texts)
     kept = first.copy()

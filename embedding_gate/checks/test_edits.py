@@ -1,4 +1,4 @@
-"""A small edit moves a vector a little: no other text comes nearer than the text itself."""
+"""A small edit moves a vector only a little: the edited text stays nearest to its original."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,19 +15,19 @@ from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = [pytest.mark.quality, pytest.mark.semantic]
-AT_ONCE = 16  # texts that are edited in the second place together
-ALIKE = 0.5  # a text that shares so many runs of three letters says nearly the same: no stranger
+AT_ONCE = 16  # texts whose second edit is encoded together
+ALIKE = 0.5  # texts that share this part of their three-letter sequences say nearly the same
 
 
 def edited(text: str, share: int) -> str:
-    """Set a comma after the first of so many shares of the words."""
+    """Insert a comma after the first 1/share of the words."""
     words = text.split()
     at = max(1, len(words) // share)
     return f"{' '.join(words[:at])}, {' '.join(words[at:])}".strip()
 
 
 def strangers(texts: Sequence[str]) -> NDArray[np.bool_]:
-    """Mark the pairs (N, N) of texts that do not say nearly the same."""
+    """Mark the pairs (N, N) of unrelated texts: those that do not say nearly the same."""
     runs = [{of[at : at + 3] for at in range(max(len(of) - 2, 1))} for of in map(folded, texts)]
     column = {run: number for number, run in enumerate(set().union(*runs))}
     has = np.zeros((len(texts), len(column)), dtype=np.float32)
@@ -43,10 +43,13 @@ def moved(
     rows: NDArray[np.int64],
     apart: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Return how far each edit went (E,): its distance (1 - cosine) from its text over that from the next.
+    """Return how far each edit moved its text (E,).
 
-    vectors: (N, D) of the texts. edited: (E, D) of those numbered ``rows``. apart: (N, N) marks strangers.
-    1 or more where a stranger is as near as the text itself.
+    This is the distance (1 - cosine) to the original, divided by the distance to the nearest unrelated text.
+    It is 1 or more if an unrelated text is as near as the original.
+
+    vectors: (N, D) of the originals. edited: (E, D) of the edited texts. rows: (E,) the numbers of their
+    originals. apart: (N, N) marks unrelated texts.
     """
     cosines = unit(edited) @ unit(vectors).T
     nearest = np.where(apart[rows], cosines, -1.0).max(axis=1)
@@ -58,10 +61,10 @@ def moved(
 def farthest(
     first: NDArray[np.float64], second: Callable[[NDArray[np.int64]], NDArray[np.float64]]
 ) -> tuple[float, int]:
-    """Return the greatest distance, and whose it is; a text's distance is the smaller one of its two edits.
+    """Return the greatest distance and its text. A text counts with the smaller of its two edits.
 
-    first: (E,) of the one edit. second: gives (K,) of the other, and is asked only for texts that may be
-    the farthest. NaN is the greatest.
+    first: (E,) distances of the first edit. second: computes the distances (K,) of the second edit; it is
+    called only for texts that may be the farthest. NaN counts as the greatest distance.
     """
     order = np.argsort(-np.nan_to_num(first, nan=np.inf), kind="stable")
     worst, whose = 0.0, 0
@@ -80,7 +83,7 @@ def farthest_of(
 ) -> tuple[float, int]:
     """Return the greatest distance of an edited text of a part, and the text's number.
 
-    compared: how many of the texts may be strangers. changed: how many of these are edited.
+    compared: how many texts are looked at. changed: how many of these are edited.
     """
     rows = sample(part.count, compared)
     kept = set(rows.tolist())
@@ -97,7 +100,7 @@ def farthest_of(
 
 
 def test_edited_texts(subject: Subject, gate: Gate) -> None:
-    """A comma among its words leaves a text nearer to itself than to any stranger, in one place of two."""
+    """A comma at one of two places does not move a text closer to an unrelated text than to itself."""
     worst, where = 0.0, "all alike"
     for found in (subject.topics, subject.pairs, subject.retrieval):
         compared = subject.effort.edited

@@ -1,4 +1,4 @@
-"""Hostile input either works or is refused by an error that says where and why."""
+"""Unusual input is either encoded correctly or refused with an error that says where and why."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.quality
 
 
 def works(subject: Subject, texts: list[str]) -> bool:
-    """Whether there is one finite vector of length 1 for each text."""
+    """Tell whether each text gets one finite vector of length 1."""
     vectors = subject.encoder.encode(texts)
     return vectors.shape == (len(texts), subject.encoder.dimension) and bool(
         (norm_error(vectors) < 1e-4).all()
@@ -22,7 +22,7 @@ def works(subject: Subject, texts: list[str]) -> bool:
 
 
 def refused(subject: Subject, texts: Any, where: str) -> bool:
-    """Whether the call is refused by an error that names the place."""
+    """Tell whether the call is refused with an error that names the place."""
     try:
         subject.encoder.encode(texts)
     except subject.refusal as error:
@@ -31,7 +31,7 @@ def refused(subject: Subject, texts: Any, where: str) -> bool:
 
 
 def test_hostile_texts(subject: Subject, gate: Gate) -> None:
-    """Empty, blank, NUL, surrogates, megabytes, and things that are no texts at all."""
+    """Empty and blank texts, NUL, surrogates, a megabyte, and values that are not text."""
     cases: dict[str, Callable[[], bool]] = {
         "no texts": lambda: works(subject, []),
         "every hostile text of the fixture": lambda: works(subject, subject.texts.of_kind("hostile")),

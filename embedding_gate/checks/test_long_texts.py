@@ -1,4 +1,4 @@
-"""A text far longer than those that the gate cuts is read to its end, in memory that bears it."""
+"""A very long text is read to its end, and the memory for it grows in proportion to its length."""
 
 from dataclasses import replace
 from functools import partial
@@ -13,22 +13,22 @@ from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
-LENGTH = LONG_TOKENS  # twice what the gate gives a model otherwise
+LENGTH = LONG_TOKENS  # twice the limit of all other checks
 
 
 def long_text(subject: Subject, tokens: int) -> tuple[Encoder, str]:
-    """Return the model reading to that limit, and a text of exactly so many tokens."""
+    """Return the model with this limit, and a text of exactly this many tokens."""
     encoder = subject.whole.cut_at(tokens)
     return encoder, replace(subject, encoder=encoder).text_of(tokens)
 
 
 def test_memory_of_long_texts(subject: Subject, gate: Gate) -> None:
-    """A text twice as long takes about twice the device's memory at most, not four times as much."""
+    """A text that is twice as long needs about twice the device memory, not four times."""
     if subject.whole.max_tokens < 2 * LENGTH:
         return gate.not_applicable(f"reads no more than {subject.whole.max_tokens} tokens")
     if not subject.causal:
-        return gate.not_applicable("tokens that read both ways are computed all at once")
-    subject.whole.encode(["warm"])  # what only a first call allocates is no part of it
+        return gate.not_applicable("an encoder computes all tokens at once")
+    subject.whole.encode(["warm"])  # so that memory of the first call alone does not count
     peaks = []
     for tokens in (LENGTH, 2 * LENGTH):
         encoder, text = long_text(subject, tokens)
@@ -38,9 +38,9 @@ def test_memory_of_long_texts(subject: Subject, gate: Gate) -> None:
 
 
 def test_long_reach(subject: Subject, gate: Gate) -> None:
-    """Two words exchanged at the beginning of a long text give another vector.
+    """Exchanging two words at the beginning of a long text changes its vector.
 
-    The text stays as long, so that no token moves to another step or tile.
+    The length of the text stays the same, so that every token stays in its step of the computation.
     """
     if subject.whole.max_tokens < LENGTH:
         return gate.not_applicable(f"reads no more than {subject.whole.max_tokens} tokens")
@@ -51,7 +51,7 @@ def test_long_reach(subject: Subject, gate: Gate) -> None:
 
 
 def test_long_parity(subject: Subject, gate: Gate) -> None:
-    """No component of a long text's vector strays from the golden one."""
+    """Every component of a long text's vector agrees with the golden."""
     if subject.whole.max_tokens < LENGTH and not (subject.golden and subject.golden.long):
         return gate.not_applicable(f"reads no more than {subject.whole.max_tokens} tokens")
     if subject.golden is None or subject.golden.long is None:

@@ -1,4 +1,4 @@
-"""The files are the ones that were meant, and every weight of them is in use."""
+"""The files are those that the goldens were made from, and every weight in them is used."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ pytestmark = pytest.mark.quality
 
 
 def test_files(subject: Subject, gate: Gate) -> None:
-    """The model's files hash to what the goldens were made from."""
+    """The model's files have the hashes of the files that the goldens were made from."""
     if subject.golden is None:
-        return gate.not_calibrated("no goldens, so no hashes to compare with")
+        return gate.not_calibrated("no goldens of this model, so no hashes to compare with")
     other = [
         name
         for name, expected in subject.golden.files.items()
@@ -24,10 +24,10 @@ def test_files(subject: Subject, gate: Gate) -> None:
 
 
 def test_weights(subject: Subject, gate: Gate) -> None:
-    """Each weight of the checkpoint is in memory, value for value, or on the list of unused ones."""
+    """Each weight of the checkpoint is in memory with the same values, or is listed as unused."""
     checkpoint = read_checkpoint(subject.encoder.path)
     if subject.random and not checkpoint:
-        return gate.not_applicable("synthetic weights, of which there is no file")
+        return gate.not_applicable("synthetic weights have no file")
     parameters = subject.encoder.parameters()
     used = checkpoint.keys() - subject.encoder.unused_weights
     wrong = used ^ parameters.keys()

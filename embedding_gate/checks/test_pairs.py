@@ -1,4 +1,4 @@
-"""Sentences that people find alike have similar vectors."""
+"""Sentences that people find similar have similar vectors."""
 
 import math
 
@@ -23,7 +23,7 @@ def cosines(vectors: list[NDArray[np.float32]]) -> NDArray[np.float64]:
 
 
 def test_pairs_parity(subject: Subject, gate: Gate) -> None:
-    """No component of any vector strays from what an independent implementation gives for these sentences."""
+    """Every component of these sentences' vectors agrees with the golden."""
     require_parity(subject.pairs, gate)
 
 
@@ -36,14 +36,14 @@ def test_pairs(subject: Subject, gate: Gate) -> None:
 
 
 def test_pairs_by_chance(subject: Subject, gate: Gate) -> None:
-    """Grades put on other pairs at random hardly ever fit as well (p of a permutation test)."""
+    """If the grades are shuffled, they hardly ever fit the cosines as well (p of a permutation test)."""
     if resampling.least_p(subject.pairs.labelled.grades.tolist()) > resampling.SURE:
         return gate.not_applicable(TOO_FEW)
     return gate.require(resampling.chance_of_pairs(cosines(subject.pairs.vectors), subject.pairs.labelled))
 
 
 def test_pairs_beside_baseline(subject: Subject, gate: Gate) -> None:
-    """Spearman is not surely worse than the baseline's on the same pairs."""
+    """Spearman's correlation is not surely lower than the baseline's on the same pairs."""
     pairs = subject.pairs
     if pairs.baseline is None:
         return gate.not_applicable(pairs.no_baseline)

@@ -1,6 +1,7 @@
 """An independent implementation gives the same tokens, hidden states and vectors.
 
-The largest difference decides. A cosine is too blunt: a small error in every component squares away.
+The largest difference of any component decides. A cosine is not sensitive enough: it hides a small error that
+all components share.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ NO_GOLDENS_OF_SET = "no goldens of this model on these texts"
 
 
 def require_parity(found: Embedded[L], gate: Gate, labels: Sequence[str] = ()) -> None:
-    """Ask that no component of any vector of a set strays from its goldens. labels: names of its texts."""
+    """Require that every component of a set's vectors agrees with the goldens. labels: names of its texts."""
     if found.golden is None:
         return gate.not_calibrated(NO_GOLDENS_OF_SET)
     parts = [
@@ -35,7 +36,7 @@ def require_parity(found: Embedded[L], gate: Gate, labels: Sequence[str] = ()) -
 
 
 def test_token_ids(subject: Subject, gate: Gate) -> None:
-    """Every text gives exactly the golden token ids."""
+    """Every text has exactly the golden token ids."""
     if subject.golden is None:
         return gate.not_calibrated(NO_GOLDENS)
     found = subject.encoder.tokenize(subject.texts.texts).ids
@@ -46,7 +47,7 @@ def test_token_ids(subject: Subject, gate: Gate) -> None:
 
 
 def test_parity(subject: Subject, gate: Gate) -> None:
-    """No component of any vector strays from the golden vectors."""
+    """Every component of every vector agrees with the golden."""
     if subject.golden is None:
         return gate.not_calibrated(NO_GOLDENS)
     worst = differences(list(subject.vectors), list(subject.golden.vectors))
@@ -54,7 +55,7 @@ def test_parity(subject: Subject, gate: Gate) -> None:
 
 
 def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
-    """No component of any token's hidden state strays from the golden states, on their own scale."""
+    """Every component of every hidden state agrees with the golden, relative to the states' RMS."""
     if subject.golden is None:
         return gate.not_calibrated(NO_GOLDENS)
     golden = subject.golden.hidden_states

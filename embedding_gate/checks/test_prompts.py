@@ -1,4 +1,4 @@
-"""A query carries its instruction and a document none, or whatever else the model was trained with."""
+"""Queries and documents get the prompts that the model was trained with."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
-INSTRUCTION = "Instruct: {}\nQuery:{}"  # of every model that takes a task: those of the Qwen3-Embedding kind
+INSTRUCTION = "Instruct: {}\nQuery:{}"  # of every model that takes an instruction: the Qwen3-Embedding family
 
 
 def test_prompts(subject: Subject, gate: Gate) -> None:
-    """With each of the model's prompts, texts give the golden token ids and vectors."""
+    """With each of the model's prompts, texts have the golden token ids and vectors."""
     if not subject.encoder.prompts and not (subject.golden and subject.golden.prompts):
         return gate.not_applicable("has no prompts")
     if subject.golden is None or not subject.golden.prompts:
@@ -28,7 +28,7 @@ def test_prompts(subject: Subject, gate: Gate) -> None:
 
 
 def test_task(subject: Subject, gate: Gate) -> None:
-    """A query with a task of the caller's own is the text that says so in full."""
+    """A query with a custom instruction has the vector of the text that has the instruction written out."""
     encoder, task, texts = subject.encoder, "Find what is sold here", subject.texts.of_kind("word")[:5]
     try:
         found = encoder.encode(texts, prompt="query", task=task)

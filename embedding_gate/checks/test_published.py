@@ -1,4 +1,4 @@
-"""The published figures come out again, of the published texts, recorded or by the published recipe."""
+"""The published quality figures can be reproduced from the published texts."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ pytestmark = pytest.mark.quality
 
 
 def test_published_figures(published: Sequence[Comparison], gate: Gate) -> None:
-    """Every quality figure of the model is reproduced: to the last digit printed, or the margin stated."""
+    """Every published quality figure is reproduced, to its last digit or within its stated margin."""
     judged = [found for found in published if found.outcome in ("reproduced", "NOT REPRODUCED")]
     if not judged:
-        return gate.not_applicable("nothing was published of these texts by a model of this name")
+        return gate.not_applicable("no figures were published for a model of this name on these texts")
     wrong = [found.figure.quantity for found in judged if found.outcome == "NOT REPRODUCED"]
     return gate.require(len(wrong), evidence=f"not reproduced: {', '.join(wrong)}")

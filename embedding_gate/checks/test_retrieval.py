@@ -24,13 +24,13 @@ def ndcg_of(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> NDArray
 
 
 def chance(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> float:
-    """Return p of these rankings."""
+    """Return the p of a permutation test of these rankings."""
     queries, passages = vectors
     return resampling.chance_of_retrieval(cosines_by_query(queries, passages), retrieval)
 
 
 def test_retrieval_parity(subject: Subject, gate: Gate) -> None:
-    """No component of any query or passage strays from what an independent implementation gives."""
+    """Every component of the vectors of queries and passages agrees with the golden."""
     require_parity(subject.retrieval, gate)
 
 
@@ -45,14 +45,14 @@ def test_retrieval(subject: Subject, gate: Gate) -> None:
 
 
 def test_retrieval_by_chance(subject: Subject, gate: Gate) -> None:
-    """Rankings put on other queries at random hardly ever fit as well (p of a permutation test)."""
+    """If the rankings are given to other queries, they hardly ever fit as well (p of a permutation test)."""
     if resampling.least_p_of_retrieval(subject.retrieval.labelled) > resampling.SURE:
         return gate.not_applicable(TOO_FEW)
     return gate.require(chance(subject.retrieval.vectors, subject.retrieval.labelled))
 
 
 def test_retrieval_beside_baseline(subject: Subject, gate: Gate) -> None:
-    """NDCG@10 is not surely worse than the baseline's on the same queries and passages."""
+    """nDCG@10 is not surely lower than the baseline's on the same queries and passages."""
     found = subject.retrieval
     if found.baseline is None:
         return gate.not_applicable(found.no_baseline)

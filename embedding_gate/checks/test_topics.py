@@ -1,7 +1,8 @@
-"""Texts of one topic lie closer together than texts of two; judged from vectors alone, live or recorded.
+"""Texts of one topic are closer together than texts of two topics.
 
-Cohesion by itself rewards collapse: a constant vector has the best of all. So it must lie where an
-independent implementation of the model puts it, and what tells topics apart stands beside it.
+These checks need vectors only, so they also judge recorded vectors. Cohesion alone would reward a collapsed
+model, because equal vectors have the best cohesion of all. So it must match the reference implementation, and
+other checks measure how well the vectors separate topics.
 """
 
 import math
@@ -18,17 +19,17 @@ from embedding_gate.verdicts.gate import Gate
 
 pytestmark = [pytest.mark.quality, pytest.mark.semantic]
 SAME_VECTOR = 1e-4  # 1 - cosine
-TOO_FEW = "too few texts: perfect vectors would not be surely better than chance"
+TOO_FEW = "too few texts: even perfect vectors would not be surely better than chance"
 NO_MEASURE = "the baseline is itself no better than chance on these texts: take others, or --baseline=none"
 
 
 def test_mean_norm(topics: Embedded[Topics], gate: Gate) -> None:
-    """The lengths have mean 1 and hardly stray, outliers included."""
+    """The vectors' lengths have mean 1 and hardly vary, outliers included."""
     gate.require(sim.mean_norm_error(topics.vectors[0]))
 
 
 def test_distinctness(topics: Embedded[Topics], gate: Gate) -> None:
-    """No two texts have the same vector but those that a tokenizer takes for the same."""
+    """No two texts have the same vector, except texts with the same tokens."""
     texts = topics.labelled.texts
     shared = sim.shared_vectors(topics.vectors[0], [sim.folded(text) for text in texts], SAME_VECTOR)
     if shared.any() and topics.tokenize is not None:
@@ -39,35 +40,35 @@ def test_distinctness(topics: Embedded[Topics], gate: Gate) -> None:
 
 
 def test_topics_parity(topics: Embedded[Topics], gate: Gate) -> None:
-    """No component of any vector strays from what an independent implementation gives for these texts."""
+    """Every component of these texts' vectors agrees with the golden."""
     require_parity(topics, gate, topics.labelled.labels)
 
 
 def test_category_similarity(topics: Embedded[Topics], gate: Gate) -> None:
-    """Each topic's texts are as similar as an independent implementation finds them."""
+    """Within each topic, the texts are as similar as the reference implementation finds them."""
     found = sim.intra_category_similarities(topics.vectors[0], topics.labelled.categories)
     gate.require_calibrated(found, fixture=topics.labelled.sha256)
 
 
 def test_cohesion(topics: Embedded[Topics], gate: Gate) -> None:
-    """So are they on average over topics."""
+    """The mean similarity within topics is what the reference implementation finds."""
     found = sim.cohesion(topics.vectors[0], topics.labelled.categories)
     gate.require_calibrated(found, fixture=topics.labelled.sha256)
 
 
 def test_anisotropy(topics: Embedded[Topics], gate: Gate) -> None:
-    """The vectors do not crowd into one direction."""
+    """The vectors do not concentrate in one direction."""
     gate.require_calibrated(sim.anisotropy(topics.vectors[0]), fixture=topics.labelled.sha256)
 
 
 def test_separation(topics: Embedded[Topics], gate: Gate) -> None:
-    """Texts of one topic are more similar than texts of two."""
+    """Texts of one topic are more similar than texts of two topics, on average."""
     found = sim.separation(topics.vectors[0], topics.labelled.categories)
     gate.require_calibrated(found, fixture=topics.labelled.sha256)
 
 
 def test_topic_auc(topics: Embedded[Topics], gate: Gate) -> None:
-    """A pair of one topic mostly has a higher cosine than a pair of two."""
+    """A pair of texts from one topic mostly has a higher cosine than a pair from two topics."""
     auc = sim.topic_auc(topics.vectors[0], topics.labelled.categories)
     gate.require_calibrated(auc, fixture=topics.labelled.sha256)
 
@@ -79,14 +80,14 @@ def test_nearest_neighbour(topics: Embedded[Topics], gate: Gate) -> None:
 
 
 def test_topics_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
-    """Topics put on other texts at random hardly ever fit the vectors as well (p of a permutation test)."""
+    """If the topics are shuffled, they hardly ever fit the vectors as well (p of a permutation test)."""
     if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:
         return gate.not_applicable(TOO_FEW)
     return gate.require(resampling.chance_of_topics(topics.vectors[0], topics.labelled.categories))
 
 
 def test_texts_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
-    """Texts put on other vectors of their topic hardly ever agree as well with the baseline (Mantel)."""
+    """If vectors are exchanged within a topic, they hardly ever fit the baseline as well (Mantel test)."""
     if topics.baseline is None:
         return gate.not_applicable(topics.no_baseline)
     categories, baseline = topics.labelled.categories, topics.baseline_vectors[0]
@@ -94,14 +95,14 @@ def test_texts_by_chance(topics: Embedded[Topics], gate: Gate) -> None:
         return gate.not_applicable(TOO_FEW)
     found = resampling.chance_of_texts(topics.vectors[0], baseline, categories)
     whole = found.pop("")
-    # One topic among many may agree less surely: it may be ten times as likely by chance.
+    # A single topic has few texts, so its agreement may be ten times as likely by chance.
     worst = max(found, key=found.__getitem__, default="")
     evidence = f"in {worst}" if found.get(worst, 0) / 10 > whole else "over all topics"
     return gate.require(max(whole, *(p / 10 for p in found.values())), evidence=evidence)
 
 
 def test_topics_beside_baseline(topics: Embedded[Topics], gate: Gate) -> None:
-    """Topic AUC and nearest neighbour are not surely worse than the baseline's on the same texts."""
+    """Topic AUC and nearest neighbour are not surely lower than the baseline's on the same texts."""
     if topics.baseline is None:
         return gate.not_applicable(topics.no_baseline)
     if resampling.least_p_of_topics(topics.labelled.categories) > resampling.SURE:

@@ -1,4 +1,4 @@
-"""A text is read to the model's limit, and what is cut off beyond it is counted and reported."""
+"""A text is read up to the model's limit. The tokens beyond it are counted and reported."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
-SHORT = 32  # a limit at which encode is to warn; what it says is the same at any
+SHORT = 32  # any limit shows whether encode warns
 
 
 def test_truncation_count(subject: Subject, gate: Gate) -> None:
@@ -36,14 +36,16 @@ def test_truncation_count(subject: Subject, gate: Gate) -> None:
 
 
 def test_long_tail(subject: Subject, gate: Gate) -> None:
-    """Another word near the end of a text of the greatest length gives another vector."""
+    """Changing a word near the end of a text of maximum length changes its vector."""
     words = subject.text_of(subject.encoder.max_tokens).split()
     places = (len(words) // 2 + 1, len(words) * 7 // 8, len(words) - 2)
     changed = [" ".join([*words[:place], "volcano", *words[place + 1 :]]) for place in places]
     vectors = subject.encoder.encode([" ".join(words), *changed])
     distances = [*np.linalg.norm(vectors[1:] - vectors[0], axis=1)]
     blank = " " * 20_000
-    if np.ptp(subject.encoder.count_tokens(["", blank])) == 0:  # no token at all: what comes after is read
+    if (
+        np.ptp(subject.encoder.count_tokens(["", blank])) == 0
+    ):  # blanks have no tokens, so the word after them must be read
         far = subject.encoder.encode([blank + "anchor", blank + "volcano"])
         distances.append(np.linalg.norm(far[1] - far[0]))
     gate.require(np.min(distances), evidence=f"distances {', '.join(f'{d:.2g}' for d in distances)}")

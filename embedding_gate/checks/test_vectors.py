@@ -9,7 +9,7 @@ from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
-POOLED_EACH = 3  # of so many texts with golden states, the pooled length of one is looked at
+POOLED_EACH = 3  # every third text with golden states is looked at
 
 
 def test_finite(subject: Subject, gate: Gate) -> None:
@@ -19,13 +19,13 @@ def test_finite(subject: Subject, gate: Gate) -> None:
 
 
 def test_norm(subject: Subject, gate: Gate) -> None:
-    """Every vector has length 1: the longest text's and the empty one's too."""
+    """Every vector has length 1, also those of the longest and of the empty text."""
     errors = norm_error(subject.vectors)
     gate.require(errors.max(), evidence=f"worst: {subject.name_rows(worst_rows(errors))}")
 
 
 def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
-    """Fewer dimensions are the first components of the whole vector, scaled to length 1 again, or refused."""
+    """A truncated vector is the first components of the full vector, scaled to length 1, or it is refused."""
     texts = subject.texts.of_kind("word")[:10]
     whole = subject.encoder.encode(texts).astype(np.float64)
     worst = 0.0
@@ -50,21 +50,21 @@ def _refused(subject: Subject, dimensions: int) -> bool:
 
 
 def test_unnormalised(subject: Subject, gate: Gate) -> None:
-    """Without normalisation a vector keeps its length and its direction, whatever was asked for before."""
+    """Without normalisation a vector keeps its own length, and its direction is the same."""
     texts = subject.texts.of_kind("word")[:10]
     before = subject.encoder.encode(texts).astype(np.float64)
     raw = subject.encoder.encode(texts, normalize=False).astype(np.float64)
     after = subject.encoder.encode(texts)
     lengths = np.linalg.norm(raw, axis=1, keepdims=True)
-    if np.abs(lengths - 1).max() < 1e-3:  # no pooled vector has length 1 by itself
+    if np.abs(lengths - 1).max() < 1e-3:  # a pooled vector never has length 1 without normalisation
         return gate.require(np.inf, evidence="the vectors have length 1 all the same")
     return gate.require(np.maximum(np.abs(raw / lengths - before), np.abs(after - before)).max())
 
 
 def test_pooled_length(subject: Subject, gate: Gate) -> None:
-    """Without normalisation a vector is as long as what is pooled of its text's golden hidden states.
+    """Without normalisation a vector has the length of the pooled golden hidden states.
 
-    Pooled is their mean, the first or the last: whichever points to where the golden vector does.
+    Pooling is their mean, the first or the last, whichever has the direction of the golden vector.
     """
     if subject.golden is None:
         return gate.not_calibrated("no goldens of this model from an independent implementation")

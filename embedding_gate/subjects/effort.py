@@ -1,4 +1,4 @@
-"""How much a check does: the proof of power judges hundreds of faults, each with less effort than a run."""
+"""How much a check encodes. The mutation tests judge hundreds of faults, each with less effort than a run."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ __all__ = ["Effort"]
 
 @dataclass(frozen=True)
 class Effort:
-    """Sizes of what the checks encode. No claim depends on them, only what a check can catch.
+    """Sizes of what the checks encode. The claims stay the same; larger sizes catch rarer faults.
 
     mixed: pairs of texts beside one of the greatest length, in "alone or mixed".
     padded_rows: tokens, padding included, of the one batch of "many texts". padded_rows_quantized: of a

@@ -1,4 +1,4 @@
-"""Labelled texts encoded: by the judged model, and by the baseline that it must not be worse than."""
+"""Labelled texts with their vectors, by the judged model and by the baseline."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,11 +27,11 @@ L = TypeVar("L", bound=Labelled)
 def embed(
     encoder: Encoder, labelled: Labelled, note: Callable[[str], None] = lambda _: None
 ) -> list[Vectors]:
-    """Encode each part of a set: (n, D) each, with a progress bar for what takes long.
+    """Encode each part of a set: (n, D) each. Shows a progress bar if it takes long.
 
-    Texts are read, encoded and forgotten a few at a time, so memory holds the vectors and little else.
+    Texts are read and encoded a few hundred at a time, so memory holds little more than the vectors.
 
-    note: is told of texts that the model cut.
+    note: is called with a line about texts that the model truncated.
     """
     return [embed_part(encoder, part, note) for part in labelled.parts]
 
@@ -64,8 +64,8 @@ class Baseline:
     """A model that others must not be worse than.
 
     source: where it comes from: a name of the catalog, or a folder's resolved path.
-    golden: what an independent implementation of it gave for the gate's own sets.
-    open_encoder: loads it; called when texts come that the goldens do not cover.
+    golden: vectors of the reference implementation for the gate's own sets.
+    open_encoder: loads the model. It is called only for texts that the goldens do not cover.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Baseline:
 
     @property
     def note(self) -> str:
-        """What the reader of the table must know of it."""
+        """A line about it for the reader of the table."""
         trust = "held against its goldens" if self.golden else "has no goldens: taken on trust"
         return f"  baseline: {self.source}, {trust}"
 
@@ -96,13 +96,13 @@ class Baseline:
 
 @dataclass
 class Embedded(Generic[L]):
-    """A set and its vectors, with the baseline's beside them.
+    """A set, its vectors, and the vectors of the baseline.
 
-    encode: gives the vectors of each part, (n, D); asked when they are first looked at.
-    no_baseline: why there is no comparison, where there is none.
-    golden: what an independent implementation of the judged model gave, or None.
-    tokenize: gives the ids of texts, so that texts which are the same to a model count as the same;
-        None where no model can be asked.
+    encode: computes the vectors of each part, (n, D), when they are first needed.
+    no_baseline: why there is no comparison, if there is none.
+    golden: vectors of the reference implementation of the judged model, or None.
+    tokenize: gives the token ids of texts, so that texts with the same tokens count as the same. None if
+        there is no model to ask.
     """
 
     labelled: L
@@ -119,12 +119,12 @@ class Embedded(Generic[L]):
 
     @property
     def proven(self) -> bool:
-        """Whether the baseline's vectors are goldens, so that the set is known to tell right from wrong."""
+        """Whether the baseline's vectors are goldens. Then the set is known to separate right from wrong."""
         return self.baseline is not None and self.labelled.sha256 in self.baseline.sets
 
     @cached_property
     def baseline_vectors(self) -> list[Vectors]:
-        """The baseline's vectors of each part; encoded when first asked for."""
+        """The baseline's vectors of each part. They are computed when first needed."""
         if self.baseline is None:
             raise ValueError(self.no_baseline)
         return self.baseline.embed(self.labelled)

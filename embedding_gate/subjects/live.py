@@ -1,4 +1,4 @@
-"""What the gate judges: anything that encodes, the texts it is given, and the truth about them."""
+"""What the gate judges: a model, the texts that it gets, and what is known about them."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ from embedding_gate.subjects.protocols import Encoder
 
 __all__ = ["Sets", "Subject"]
 
-ENCODERS = frozenset({"bert"})  # model types whose tokens read both ways
-BOTH_WAYS = frozenset({"reference-2025"})  # recipes that let a decoder's tokens do so
+ENCODERS = frozenset({"bert"})  # model types with bidirectional attention
+BOTH_WAYS = frozenset({"reference-2025"})  # recipes that give a decoder bidirectional attention
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class Sets:
 class Subject:
     """One model under judgement.
 
-    name: the model whose thresholds bind it. The judge decides it, by what was asked for and by the hashes of
-        files: a library that names itself could choose its own thresholds.
+    name: the model whose thresholds apply. The judge decides it from what the user named and from the hashes
+        of the files. A library that names itself could choose its own thresholds.
     source: where it comes from: a name of the catalog, or a folder's resolved path.
-    golden: an independent implementation's results on ``texts``, or None where there are none.
+    golden: results of the reference implementation on ``texts``, or None.
     encode_elsewhere: encodes texts in a new Python process.
     open_cache: opens the library's cache over a file.
-    open_changed: opens a model that differs from this one in a weight alone.
-    whole: the same model, reading texts to its own limit, where ``encoder`` cuts them sooner.
+    open_changed: opens a model that differs from this one in one weight.
+    whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
-    baseline: what it must not be worse than, or None for no such comparison.
-    refusal: the error by which it refuses a text or an option.
-    truncation: the warning by which it says that texts were cut: of how many ``texts``, ``cut``, ``dropped``.
-    recipe: the name of the way from texts to vectors that was asked for.
-    precision: what it is computed in.
-    random: whether its weights are random numbers, so that what its vectors say of texts means nothing.
-    notes: what the reader of the table must know besides.
+    baseline: the model that it must not be worse than, or None.
+    refusal: the error that it raises to refuse a text or an option.
+    truncation: the warning that it gives for truncated texts; it has ``texts``, ``cut`` and ``dropped``.
+    recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
+    precision: what it computes in, as "float32".
+    random: whether its weights are random numbers. Then its vectors have no meaning to judge.
+    notes: more lines for the reader of the table.
     effort: how much the checks do.
     """
 
@@ -80,10 +80,10 @@ class Subject:
 
     @cached_property
     def causal(self) -> bool:
-        """Whether the model reads from left to right alone, as config.json and the recipe have it.
+        """Whether attention is causal, by config.json and the recipe.
 
         Raises:
-            FixtureError: config.json is not as the library has read it.
+            FixtureError: config.json cannot be read.
 
         """
         if self.recipe in BOTH_WAYS:
@@ -92,10 +92,10 @@ class Subject:
 
     @property
     def quantized(self) -> bool:
-        """Whether matrices are stored in few bits, which kernels of their own multiply.
+        """Whether matrices are quantized, and so need kernels of their own.
 
         Raises:
-            FixtureError: config.json is not as the library has read it.
+            FixtureError: config.json cannot be read.
 
         """
         return bool(self._config.get("quantization"))
@@ -140,7 +140,11 @@ class Subject:
     def _embedded(self, labelled: L) -> Embedded[L]:
         def encode() -> list[NDArray[np.float32]]:
             if self.random:
-                raise InputError(self.name, "its weights are random: no meaning to judge", hint="take others")
+                raise InputError(
+                    self.name,
+                    "has random weights, so its vectors have no meaning to judge",
+                    hint="name a trained model",
+                )
             return embed(self.encoder, labelled, self.notes.append)
 
         baseline, why = self.baseline, "--baseline none"
@@ -156,25 +160,25 @@ class Subject:
 
     @cached_property
     def hidden_rows(self) -> list[int]:
-        """The numbers of the texts whose hidden states are looked at: those of the goldens, or the pairs."""
+        """The numbers of the texts whose hidden states are judged: with goldens, else the prefix pairs."""
         if self.golden is not None:
             return [int(row) for row in self.golden.hidden_rows]
         return [row for row, kind in enumerate(self.texts.kinds) if kind == "prefix"]
 
     def alone(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """Each text's vector (D,) from a call of its own, where nothing is padded and nothing can leak."""
+        """Each text's vector (D,) from a call of its own, so that no other text can change it."""
         for text in texts:
             if text not in self._alone:
                 self._alone[text] = self.encoder.encode([text])[0]
         return [self._alone[text] for text in texts]
 
     def name_rows(self, rows: ArrayLike) -> str:
-        """Name the first texts of those marked in (N,): "word-01, word-07 and 3 more"."""
+        """Name the texts marked in (N,): "word-01, word-07 and 3 more"."""
         marked = [self.texts.ids[row] for row in np.flatnonzero(rows) if row < len(self.texts.ids)]
         return ", ".join(marked[:3]) + (f" and {len(marked) - 3} more" if len(marked) > 3 else "") or "none"
 
     def text_of(self, tokens: int) -> str:
-        """Cut a text of exactly so many tokens out of the fixture's paragraphs.
+        """Make a text of exactly this many tokens from the fixture's paragraphs.
 
         Raises:
             ValueError: the tokenizer gives no such text from any of the first hundred starts.
@@ -184,7 +188,7 @@ class Subject:
         while len(words) < 2 * tokens:
             words += words
         for start in range(100):
-            low, high = 1, tokens + 1  # the count never falls when a word is added: bisect
+            low, high = 1, tokens + 1  # a bisection: the count never falls when a word is added
             while low < high:
                 middle = (low + high) // 2
                 if self._fits(words[start : start + middle], tokens):

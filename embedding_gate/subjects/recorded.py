@@ -17,7 +17,7 @@ __all__ = ["Recorded", "read_recorded", "recorded_names"]
 
 @dataclass(frozen=True)
 class Recorded:
-    """What somebody recorded of a model X: no model to ask, only texts by topic and their vectors."""
+    """Recorded vectors of a model X. There is no model to ask, only texts by topic and their vectors."""
 
     name: str
     topics: Embedded[Topics]
@@ -26,7 +26,7 @@ class Recorded:
 
     @property
     def notes(self) -> list[str]:
-        """What the reader must know, and the published figures of a model of that name."""
+        """Lines for the reader of the table, with the published figures of a model of that name."""
         return [*self.remarks, *published_table(self.published)]
 
 
@@ -34,7 +34,7 @@ def recorded_names(folder: Path) -> list[str]:
     """Return each X of the folder.
 
     Raises:
-        FixtureError: there is none, or vectors and metadata do not come in twos.
+        FixtureError: there is none, or a file of vectors or of metadata is missing.
 
     """
     vectors, metadata = (

@@ -1,9 +1,10 @@
-"""What a red run looks like: the known faults whose pattern of red and green checks is most like its own.
+"""What a red run looks like: the known faults with the most similar pattern of red and green checks.
 
-Nearest neighbours. How alike two patterns are is the share of their red checks on which they agree, from 0
-to 1: 1 where the same checks are red, each as far beyond its threshold and for the same reason. A check
-counts only where both runs gave it a verdict; but a red one of which the known fault's record says nothing
-(it was recorded on another kind of model) is left unexplained, and counts half against it.
+This is a search for nearest neighbours. The similarity of two patterns is the share of their red checks on
+which they agree, from 0 to 1. It is 1 if the same checks are red, each as far beyond its threshold and for
+the same reason. A check counts only if both runs gave it a verdict. One exception: a red check that the known
+fault's record does not mention, because it was recorded on another kind of model, counts half against the
+fault.
 """
 
 import json

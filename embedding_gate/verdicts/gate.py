@@ -1,4 +1,4 @@
-"""The gate: collects the verdicts on one model, one or more for each claim."""
+"""The gate: collects the verdicts on one model."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ def check_name(test_name: str) -> str:
 
 
 class Gate:
-    """The verdicts on one model. Each test is one claim, with a verdict for each of its parts."""
+    """The verdicts on one model. Each test is one claim, with one verdict or one for each part."""
 
     def __init__(self, model: str, thresholds: Mapping[str, Threshold]) -> None:
         self.model = model
@@ -52,7 +52,7 @@ class Gate:
 
     @contextmanager
     def claim(self, test_name: str) -> Iterator[None]:
-        """Give the test of that name a verdict, also when it breaks off or forgets to ask for one."""
+        """Make sure that the test of that name gives a verdict, even if it raises an error."""
         __tracebackhide__ = True
         self._claim = check_name(test_name)
         before = len(self.verdicts)
@@ -80,9 +80,11 @@ class Gate:
     def require_calibrated(self, measured: Mapping[str, float] | float, *, fixture: str) -> None:
         """Judge by a threshold of this model on these texts; without one, show the figure as not calibrated.
 
-        A mapping measures several parts, each judged by the threshold "claim: part"; all are judged before
-        one fails. fixture: SHA-256 of the texts. A model that the gate has a threshold for on them must have
-        all.
+        A model that has one threshold on these texts must have all of them.
+
+        measured: a figure, or a figure for each part. A part is judged by the threshold "claim: part". All
+            parts are judged before the claim fails.
+        fixture: SHA-256 of the texts.
 
         Raises:
             CheckFailed: a threshold was not reached, or there is none although the model has others.
@@ -107,20 +109,20 @@ class Gate:
             raise CheckFailed("\n".join(failed))
 
     def not_calibrated(self, why: str) -> None:
-        """Say that nothing is there to judge the running claim by: no goldens, no threshold of this model.
+        """Say that the running claim has no goldens or no threshold to be judged by.
 
         Raises:
-            CheckFailed: this very model has a threshold for it, so what is missing was there once.
+            CheckFailed: the model has a threshold for this claim, so what is missing was there before.
 
         """
         __tracebackhide__ = True
         self._unjudged(NOT_CALIBRATED, why)
 
     def not_applicable(self, why: str) -> None:
-        """Say that the running claim is none about this model, or that this run did not ask for it.
+        """Say that the running claim does not apply to this model or to this run.
 
         Raises:
-            CheckFailed: this very model has a threshold for it, so what is missing was there once.
+            CheckFailed: the model has a threshold for this claim, so what is missing was there before.
 
         """
         __tracebackhide__ = True
@@ -135,7 +137,7 @@ class Gate:
         self._end(Verdict(self._claim, math.nan, "-", math.nan, outcome, why))
 
     def bound(self) -> float:
-        """Return the running claim's bound, for a search that stops at the first failure.
+        """Return the running claim's upper limit, for a search that stops at the first failure.
 
         Raises:
             CheckFailed: there is none.

@@ -14,10 +14,10 @@ _HEADER = ("check", "measured", "required", "margin", "verdict")
 
 
 def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[str]:
-    """Return the lines of a gate's table, worst first, with what was found beneath each red check.
+    """Return the lines of a gate's table, worst first. Evidence is below each failed check.
 
-    asked_for: the model as the user named it, shown beside its own name where that differs.
-    notes: lines to set beneath the table.
+    asked_for: the model as the user named it, shown if it differs from the model's name.
+    notes: lines below the table.
     """
     verdicts = sorted(gate.verdicts, key=_badness)
     rows = aligned([_HEADER, *(_cells(verdict) for verdict in verdicts)])
@@ -26,7 +26,7 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
     shown = ["", *("" if verdict.outcome == "pass" else verdict.evidence for verdict in verdicts)]
     for row, evidence, below in zip(rows, shown, [*shown[1:], ""], strict=True):
         lines.append(row)
-        if evidence and evidence != below:  # what several have in common stands once, beneath the last
+        if evidence and evidence != below:  # several rows with the same evidence show it once, below the last
             lines.append(f"      {evidence}")
     if any(verdict.outcome == NOT_CALIBRATED and not math.isnan(verdict.measured) for verdict in verdicts):
         lines.append("  not calibrated: shown, not judged; this model has no threshold on these texts")

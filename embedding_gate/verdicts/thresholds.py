@@ -1,4 +1,4 @@
-"""Thresholds, each with the measurement that it was set from, and the verdict that one gives."""
+"""A threshold, the measurement that it was set from, and the verdict that it gives."""
 
 import math
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ __all__ = ["ANY_MODEL", "NOT_APPLICABLE", "NOT_CALIBRATED", "Outcome", "Threshol
 
 ANY_MODEL = "any"
 Outcome = Literal["pass", "FAIL", "ERROR", "not calibrated", "not applicable"]
-NOT_CALIBRATED: Outcome = "not calibrated"  # nothing is there to judge by
-NOT_APPLICABLE: Outcome = "not applicable"  # nothing to judge
+NOT_CALIBRATED: Outcome = "not calibrated"  # no golden or no threshold of this model
+NOT_APPLICABLE: Outcome = "not applicable"  # the claim is not about this kind of model or run
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Verdict:
     """What a check found.
 
     required: the threshold in words, as "<= 2e-06".
-    margin: how many times worse the measurement could have been; below 1 it fails. Infinite where the
-        threshold is exact (a count that must be 0), NaN where nothing was measured.
+    margin: how many times worse the measurement could get before the check fails. Below 1 it fails. It is
+        infinite if the threshold is exact (a count that must be 0), and NaN if nothing was measured.
     """
 
     check: str
@@ -52,7 +52,7 @@ class Threshold:
     measured, source: what was measured when the threshold was set, and how.
     fixture: SHA-256 of the texts that it was measured on, or "" where it holds for all texts.
     precision: what the model must compute in for it to bind ("float32", "bfloat16" ...), or "" for any.
-    band: the middle 95 % of the measurement when the texts are drawn anew, or None where nothing was drawn.
+    band: the middle 95 % of the measurement when the texts are resampled, or None without resampling.
     own: whether it is the user's, and not the gate's.
     """
 
@@ -81,12 +81,12 @@ class Threshold:
         return f"{self.at_least:g} to {self.at_most:g}"
 
     def binds(self, model: str, recipe: str, precision: str) -> bool:
-        """Whether it is a threshold of that model, used by that recipe and computing in that precision."""
+        """Tell whether it limits that model, with that recipe and in that precision."""
         who = self.model == ANY_MODEL or (self.model, self.recipe) == (model, recipe)
         return who and self.precision in ("", precision)
 
     def judge(self, measured: float, evidence: str = "") -> Verdict:
-        """Compare; a NaN fails, whatever the threshold."""
+        """Compare a measurement with the threshold. NaN always fails."""
         measured = float(measured)
         met = self.at_least <= measured <= self.at_most
         return Verdict(
@@ -100,11 +100,11 @@ class Threshold:
             better, worse = self.at_most, measured
         elif math.isinf(self.at_most):
             better, worse = measured, self.at_least
-        else:  # a band: how far it strays from what was measured, and how far it may
+        else:  # two-sided: how far the figure is from the reference value, and how far it may be
             worse = abs(measured - self.measured)
             better = (
                 (self.at_most - self.measured) if measured > self.measured else self.measured - self.at_least
             )
-        if worse <= 0:  # nothing of what the threshold limits, or a threshold that only asks for a sign
+        if worse <= 0:  # the figure is 0, or the threshold only asks for a sign
             return math.inf if better >= worse else 0.0
         return max(better / worse, 0.0)
