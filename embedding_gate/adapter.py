@@ -1,4 +1,4 @@
-"""The library that is judged, as the gate sees it: the one place that touches it, but for the worker."""
+"""The library that is judged, as the gate sees it. Only this module and the worker touch the library."""
 
 import json
 from collections.abc import Callable
@@ -27,11 +27,11 @@ from embeddings.models import Bert, Decoder
 from embeddings.synthetic import PREFIX
 
 ERRORS = (GateError, embeddings.EmbeddingsError)  # what ends a run in one line
-LONGEST = 512  # tokens of a text that the gate gives a model: what reads more is judged cut off there
+LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
 
 
 def name_of(model: str) -> str:
-    """Name a model by what was asked for and by its files; what the library calls it does not matter."""
+    """Name a model by what the user named and by its files, never by what the library says."""
     if model in CATALOG or is_synthetic(model):
         return model
     folder = find_folder(model).path
@@ -42,27 +42,27 @@ def name_of(model: str) -> str:
 
 
 def source_of(model: str) -> str:
-    """Tell where a model comes from, as a process that starts elsewhere can find it."""
+    """Return where a model comes from, so that a process in another folder finds it."""
     here = model not in CATALOG and Path(model).expanduser().is_dir()
     return str(Path(model).expanduser().resolve()) if here else model
 
 
 def is_synthetic(model: str) -> bool:
-    """Whether a model is asked for that has the shapes of a real one and random weights."""
+    """Tell whether a name asks for random weights in the shapes of a real model."""
     return model.startswith(PREFIX)
 
 
 def open_baseline(model: str | None) -> Baseline | None:
-    """Open the model that others must not be worse than.
+    """Open the baseline: the model that others must not be worse than.
 
-    The library that encodes for it may itself be broken. So it is held against its goldens first.
+    The library may itself be broken. So the baseline is first compared with its goldens.
     """
     if model is None:
         return None
     name, source = name_of(model), source_of(model)
     known = golden(name)
     if known is None:
-        find_folder(model)  # that it is missing must not wait until it is needed
+        find_folder(model)  # a missing model must be reported now, not when it is needed
 
     def open_encoder() -> Encoder:
         encoder = embeddings.load(model)
@@ -74,8 +74,8 @@ def open_baseline(model: str | None) -> Baseline | None:
             if threshold.judge(stray).red:
                 raise FixtureError(
                     f"--baseline {model}",
-                    f"strays from its goldens by {stray:.2g} (threshold {threshold.at_most:g}): no measure",
-                    hint="run pytest -m quality on it, and fix the library",
+                    f"differs from its goldens by {stray:.2g} (limit {threshold.at_most:g})",
+                    hint="fix the library first: run pytest -m quality on the baseline",
                 )
         return encoder
 
@@ -85,7 +85,7 @@ def open_baseline(model: str | None) -> Baseline | None:
 def open_subject(
     model: str, options: Options = OWN, *, variant: tuple[str, str, int] | None = None
 ) -> Subject:
-    """Load a model for judgement. variant: the fault and seed that a new process must be like this one in."""
+    """Load a model for judgement. variant: fault and seed to inject into the worker process as well."""
     labelled = sets(options)
     encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
     notes = []
@@ -142,13 +142,13 @@ def open_subject(
 
 
 def encode_elsewhere(asked: dict[str, Any]) -> NDArray[np.float32]:
-    """Encode in a new process, which has drawn its own hash seed and has seen nothing before."""
+    """Encode in a new process, which has its own hash seed and no state of earlier calls."""
     with Elsewhere() as process:
         return process.encode(asked)
 
 
 def peak_memory(call: Callable[[], object]) -> int:
-    """Return the bytes that MLX's device holds at the peak of a call, beyond those that it holds before."""
+    """Return the peak of the device's memory in a call, in bytes, minus the memory before the call."""
     mx.clear_cache()
     held = mx.get_active_memory()
     mx.reset_peak_memory()
@@ -157,7 +157,7 @@ def peak_memory(call: Callable[[], object]) -> int:
 
 
 def changed(encoder: Embedder) -> Embedder:
-    """Return the same model with one weight doubled, the scale of its first norm; all others are shared."""
+    """Return the same model with one weight doubled: the scale of its first norm. It shares all others."""
     weights = dict(encoder.model.weights)
     name = next(name for name in weights if name.lower().endswith("norm.weight"))
     weights[name] = 2 * weights[name]
@@ -170,7 +170,7 @@ def changed(encoder: Embedder) -> Embedder:
 
 
 def precision_of(model: str, options: Options = OWN) -> str:
-    """Name what a model is computed in: what was asked for, or what embeddings.load promises."""
+    """Name the precision of a model: the one that was asked for, or the default of embeddings.load."""
     if options.precision:
         return options.precision
     if mx.default_device().type == mx.DeviceType.cpu:

@@ -1,11 +1,12 @@
 """Semantic thresholds from goldens: ``make thresholds`` prints them, ``--calibrate`` writes them.
 
-For each check: what the independent implementation's vectors give, and the middle 95 % of that when the
-texts are drawn anew with replacement. Where more is better the threshold is the lower end; where neither more
-nor less is better (a broken model may have more cohesion than a right one) it is both ends.
+For each check this measures the goldens, and the middle 95 % of that measurement when the texts are resampled
+with replacement. If more is better, the threshold is the lower end. If neither more nor less is better (a
+broken model may have more cohesion than a right one), both ends are thresholds.
 
-A broken model must not bless itself: the thresholds come from goldens, which the model must have met in the
-same run, and the run that wrote them is red, so that somebody reads what was written.
+A broken model must not calibrate itself. So the thresholds come from goldens, and the model must pass parity
+with them in the same run. The run that writes thresholds fails on purpose, so that somebody reads what was
+written.
 """
 
 import difflib
@@ -116,8 +117,8 @@ def calibrate(subject: Subject, gate: Gate, path: Path = own_files.THRESHOLDS) -
     """Write a model's semantic thresholds in place of those that it has, and return the diff.
 
     Raises:
-        FixtureError: the model may not have thresholds, because it was not shown to be right in this very
-            run; or the file cannot be written.
+        FixtureError: the model was not shown to be right in this run, so it may not have thresholds. Or the
+            file cannot be written.
 
     """
     _check(subject, gate)
@@ -142,7 +143,7 @@ def calibrate(subject: Subject, gate: Gate, path: Path = own_files.THRESHOLDS) -
 
 
 def _check(subject: Subject, gate: Gate) -> None:
-    """Refuse a model that was not held against goldens, or failed a check that is not calibrated."""
+    """Refuse a model that was not compared with goldens, or that failed a check of another kind."""
     outcomes = {verdict.check: verdict.outcome for verdict in gate.verdicts}
     unproven = [check for check in PARITY if outcomes.get(check) != "pass"]
     expected = {check_name(name) for name in session.live_tests(subject.recipe)}

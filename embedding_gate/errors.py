@@ -4,7 +4,7 @@ GateError
 ├── FixtureError   a file of the gate (texts, goldens, thresholds) is missing or malformed
 └── InputError     an option or a figure that was given is not acceptable (also a ValueError)
 
-The library that is judged has errors of its own. The judge does not know them.
+The library has its own errors. The judge does not import them.
 """
 
 import re

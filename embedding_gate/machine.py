@@ -1,4 +1,4 @@
-"""What a run was measured on, for machine_info in the JSON: speeds of two kinds of machine do not compare."""
+"""Describes the machine of a run, because speeds of different machines do not compare."""
 
 import os
 from collections.abc import Collection

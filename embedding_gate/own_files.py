@@ -1,4 +1,4 @@
-"""The gate's own files, each read once, and what a run may bring in their place."""
+"""The gate's own files, each read once, and the options that replace them."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -23,7 +23,7 @@ DECLARED = "declared"  # the recipe that the model's folder declares
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is judged on and by, where it is not the gate's own."""
+    """What the user gives in place of the gate's own files and settings."""
 
     topics: Path = FIXTURES / "topics.jsonl"
     pairs: Path = FIXTURES / "pairs.jsonl"
@@ -58,9 +58,9 @@ def sets(options: Options = OWN) -> Sets:
 
 @cache
 def slice_of_sets(number: int = 0) -> Sets:
-    """Return the gate's topics, and some of its pairs and queries: what the proof of power uses.
+    """Return the gate's topics with some of its pairs and queries, for the mutation tests.
 
-    number: of the slice; no two have a pair or a query in common.
+    number: of the slice. Two slices have no pair and no query in common.
     """
     pairs = sets().pairs.first(32, after=32 * number)
     return replace(sets(), pairs=pairs, retrieval=sets().retrieval.first(10, after=10 * number))

@@ -1,7 +1,8 @@
-"""The roofline (Williams, Waterman and Patterson 2009): what a device's peak allows, and what it does not.
+"""The roofline (Williams, Waterman and Patterson 2009): which speeds a device's peak allows.
 
-A rate times the FLOPs of one token is what a device achieved. Where that is above its published peak, the
-rate is not what the device did: padding or cached texts were counted, or the clock stopped too early.
+A rate times the FLOPs of one token is what a device achieved. If that is above its published peak, the rate
+is
+wrong: padding or cached texts were counted, or the clock stopped too early.
 """
 
 import math
@@ -19,7 +20,7 @@ __all__ = ["Device", "find_device", "flops_per_token", "linear_flops_per_token",
 PRECISIONS = frozenset({"float32", "float16", "bfloat16"})
 _KEYS = {"name": str, "family": str, "chips": list, "released": str, "peaks": dict, "source": str}
 _OPTIONAL = {"bandwidth": float, "estimate": bool}
-_LARGER = r"(?!\s+(?:Pro|Max|Ultra|Ti|Super)\b)"  # words that make another chip of the one before them
+_LARGER = r"(?!\s+(?:Pro|Max|Ultra|Ti|Super)\b)"  # words after a chip's name that make it another chip
 
 
 def linear_flops_per_token(config: Mapping[str, Any]) -> int:
@@ -90,14 +91,14 @@ class Device:
         return max(self.peaks.values())
 
     def allows(self, rate: float, flops: float) -> bool:
-        """Whether the chip can do so many tokens/s of so many FLOPs each; a NaN it cannot."""
+        """Tell whether the chip can do this many tokens/s of this many FLOPs each. NaN gives False."""
         return mfu(rate, flops, self.best) <= 1
 
 
 def find_device(devices: Iterable[Device], chip: str) -> Device | None:
-    """Return the device whose name is in a chip's own name, the longest such one; None where none is listed.
+    """Return the listed device whose name is in a chip's own name (the longest match), or None.
 
-    Names match by whole words, and "M3" is not in "M3 Max": a larger chip that is not listed is none at all.
+    Names match by whole words. "M3" does not match "M3 Max": a chip that is not listed gives None.
     """
     found = [
         (len(name), device)
@@ -158,7 +159,7 @@ def _shape(config: Mapping[str, Any]) -> tuple[int, int, int]:
 
 
 def _size(config: Mapping[str, Any], key: str, otherwise: int = 0) -> int:
-    """Return a size, or what a configuration that leaves it out means."""
+    """Return a size, or the default if the configuration leaves it out."""
     value = config.get(key) or otherwise
     if not isinstance(value, int) or value < 1:
         raise InputError("config.json", f"{key} must be a whole number above 0, got {value!r}", hint="add it")

@@ -1,6 +1,6 @@
-"""What a run judges and by which thresholds; and the gate's own tests, run on it outside pytest.
+"""Decides what a run judges and by which thresholds, and runs the checks outside pytest.
 
-The proof of power runs the very functions that judge a pull request, not copies of them.
+The mutation tests run the same functions that judge a pull request, not copies of them.
 """
 
 import importlib
@@ -65,13 +65,13 @@ def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
 def _tokenizer(baseline: Baseline | None) -> Callable[[Sequence[str]], Tokenized] | None:
     def tokenize(some: Sequence[str]) -> Tokenized:
         assert baseline is not None
-        return baseline.encoder.tokenize(some)  # loads it, so not before it is asked
+        return baseline.encoder.tokenize(some)  # loads the model, so only when it is needed
 
     return tokenize if baseline else None
 
 
 def published_of(judged: Subject | Recorded) -> Sequence[Comparison]:
-    """Set the published figures of what is judged beside its own."""
+    """Compare the published figures of what is judged with the measured ones."""
     if isinstance(judged, Recorded):
         return judged.published
     topics = judged.topics.labelled
@@ -83,7 +83,7 @@ def published_of(judged: Subject | Recorded) -> Sequence[Comparison]:
 
 
 def export(judged: Iterable[Subject], folder: Path) -> list[str]:
-    """Write TensorFlow Projector files of each model's topics, read them back, and say what was written.
+    """Write TensorFlow Projector files of each model's topics, check them, and say what was written.
 
     Raises:
         InputError: they cannot be written.
@@ -101,7 +101,9 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
         )
         back, again = read_recorded(folder, name)
         if back != known or not np.array_equal(again, vectors):
-            raise FixtureError(folder, f"{name}: something else was read back", hint="try another disk")
+            raise FixtureError(
+                folder, f"{name}: the files read back differ from what was written", hint="try another disk"
+            )
         lines.append(f"projector: {', '.join(path.name for path in files)} in {folder}")
     return lines
 
@@ -114,7 +116,7 @@ def open_gate(subject: Subject, options: Options = OWN) -> Gate:
 
 
 def open_recorded_gate(recorded: Recorded, options: Options = OWN) -> Gate:
-    """Make a gate with those thresholds that recorded vectors can be judged by."""
+    """Make a gate with the thresholds that apply to recorded vectors."""
     used = {recorded.topics.labelled.sha256}
     return Gate(recorded.name, _thresholds(recorded.name, recorded_tests(), used, options, "float32"))
 
@@ -123,7 +125,7 @@ def _thresholds(
     model: str, tests_run: Iterable[str], used: set[str], options: Options, precision: str
 ) -> dict[str, Threshold]:
     thresholds = thresholds_of(model, used, options, precision)
-    # What the other kind of run reads is not this one's; a threshold of no test at all stays, and is unread.
+    # Leave out thresholds of checks that this kind of run does not make. A threshold without any check stays.
     others = {check_name(name) for name, _ in gate_tests()} - {check_name(name) for name in tests_run}
     return {
         check: threshold for check, threshold in thresholds.items() if check.partition(":")[0] not in others
@@ -131,7 +133,7 @@ def _thresholds(
 
 
 def diagnosis(gate: Gate) -> list[str]:
-    """Say which known faults a red gate looks like. That this cannot be read turns no verdict."""
+    """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same."""
     try:
         return looks_like(gate.verdicts, read_signatures(SIGNATURES)) if gate.red else []
     except FixtureError as error:
@@ -139,7 +141,7 @@ def diagnosis(gate: Gate) -> list[str]:
 
 
 def unbound(own: Path, gates: Iterable[Gate]) -> list[str]:
-    """Name the thresholds of a user's file that bind nothing in this run: misspelt, or of other texts."""
+    """Name a user's thresholds that apply to nothing in this run: misspelt, or for other texts."""
     known = {
         (threshold.check, threshold.model, threshold.fixture)
         for gate in gates
@@ -177,7 +179,7 @@ def recorded_tests() -> dict[str, GateTest]:
 
 
 def is_semantic(test: GateTest) -> bool:
-    """Tell whether a test judges what the vectors say of texts, which random weights have no say in."""
+    """Tell whether a test judges the meaning of vectors, which random weights do not have."""
     marks = vars(importlib.import_module(test.__module__))["pytestmark"]
     return isinstance(marks, list) and any(mark.name == "semantic" for mark in marks)
 

@@ -1,1 +1,1 @@
-"""Figures that were published, and what becomes of them."""
+"""Published figures and statements, and the verdict on each."""

@@ -1,4 +1,4 @@
-"""Verdicts on published claims, each with its arithmetic, and beside each the verdict that was expected."""
+"""Verdicts on published claims, each with its arithmetic and with the verdict that was expected."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["Claim", "idle_rules", "judge_claims"]
 
 @dataclass(frozen=True)
 class Claim:
-    """A published figure or statement, and what arithmetic makes of it.
+    """A published figure or statement, and the verdict on it.
 
     subject: the quantity with its model, or the words of the statement. published: the figure, or "".
     expected, expected_on: the verdict and the families of devices that the data states.
@@ -28,12 +28,12 @@ class Claim:
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The families of devices of which one at least could do it, in the order of the table of peaks."""
+        """The families with at least one device that could do it, in the order of the table of peaks."""
         return tuple(dict.fromkeys(chip.family for chip in self.finding.chips))
 
     @property
     def red(self) -> bool:
-        """Whether nothing computed it, or arithmetic gives another verdict than the one expected."""
+        """Whether the verdict is missing or differs from the expected one."""
         found = (self.finding.outcome, self.families)
         return self.finding.outcome == "not judged" or found != (self.expected, self.expected_on)
 
@@ -42,7 +42,7 @@ def judge_claims(evidence: Evidence) -> list[Claim]:
     """Judge every figure and statement, section by section.
 
     Raises:
-        FixtureError: a figure that another one is computed from is missing.
+        FixtureError: a figure is missing that another figure is computed from.
 
     """
     entries: list[Figure | Statement] = [*evidence.published.figures, *evidence.published.statements]
@@ -70,7 +70,7 @@ def _claim(entry: Figure | Statement, evidence: Evidence) -> Claim:
 
 
 def idle_rules(published: Published) -> list[str]:
-    """Name the rules that no claim needs: a claim that is gone leaves its rule behind."""
+    """Name the rules that no claim uses, because their claims were removed."""
     used = Counter(rule_of(figure.quantity) for figure in published.figures)
     used.update(statement.check for statement in published.statements)
     return [rule for rule in (*QUANTITIES, *STATEMENTS) if not used[rule]]

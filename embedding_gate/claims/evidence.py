@@ -1,4 +1,4 @@
-"""What published claims are judged by, what follows of one, and the roof that rates lie under."""
+"""The evidence that published claims are judged by, and the roofline that limits rates."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,10 +27,10 @@ Outcome = Literal[
     "refuted",  # arithmetic gives something else
     "refuted by source",
     "possible",  # a device of the claimed maker could have done it
-    "impossible",  # none that is listed could
-    "not comparable",  # it is of other texts, or does not say of what
-    "not reproduced here",  # it could be measured, and nobody has here
-    "not judged",  # no rule computes it
+    "impossible",  # no listed device could have done it
+    "not comparable",  # it is about other texts, or does not name them
+    "not reproduced here",  # it could be measured, but was not measured here
+    "not judged",  # there is no rule for it
 ]
 
 
@@ -40,7 +40,7 @@ PER_TEXT, BATCH = "tokens per text", "batch size, texts"
 
 @dataclass(frozen=True)
 class Finding:
-    """What follows, the arithmetic, and the chips that could do it where it depends on the device."""
+    """The verdict, its arithmetic, and the chips that could do it if it depends on the device."""
 
     outcome: Outcome
     arithmetic: str
@@ -109,9 +109,9 @@ def by_device(chips: Iterable[Device], arithmetic: str) -> Finding:
 
 
 def under_the_roof(pairs: Iterable[tuple[str, float]], evidence: Evidence, note: str = "") -> Finding:
-    """Judge several (model, tokens/s) of one device: each must lie under its roof.
+    """Judge several rates (model, tokens/s) of one device: each must be below the device's roofline.
 
-    By the linear layers alone, since lengths are not known: attention would only add to them.
+    Only linear layers count, because the lengths of texts are not known. Attention would add more work.
     """
     needs = {model: (rate, linear_flops_per_token(evidence.config(model))) for model, rate in pairs}
     shown = "; ".join(

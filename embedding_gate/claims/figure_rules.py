@@ -1,4 +1,4 @@
-"""The rule for each published quantity: figure and evidence -> what follows, with its arithmetic."""
+"""The rule for each published quantity: figure and evidence -> the verdict, with its arithmetic."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ __all__ = ["QUANTITIES", "rule_of", "unstated"]
 
 
 def throughput(figure: Figure, evidence: Evidence) -> Finding:
-    """A rate lies under the roof: linear layers alone, since lengths are not known."""
+    """A rate must be below the roofline. Only linear layers count, because lengths are not known."""
     return under_the_roof([(figure.model, figure.middle)], evidence)
 
 
@@ -35,7 +35,7 @@ def throughput_range(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def latency(figure: Figure, evidence: Evidence) -> Finding:
-    """One text reads every weight of the linear layers once, and no chip's cache holds them all."""
+    """Encoding one text reads every weight of the linear layers once. No chip's cache holds them all."""
     config = evidence.config(figure.model)
     size = linear_flops_per_token(config) / 2 * _bits(config) / 8
     need = size / (figure.high / 1e3)
@@ -80,7 +80,7 @@ def dimension(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def quality(figure: Figure, evidence: Evidence) -> Finding:
-    """A similarity or a norm binds its own texts; on any texts a mean lies between its extremes."""
+    """A similarity or a norm compares only on its own texts. A mean lies between its extremes."""
     extremes = [
         one
         for word in ("lowest", "highest")
@@ -125,7 +125,7 @@ def batch_time(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def parameters(figure: Figure, evidence: Evidence) -> Finding:
-    """By the models' names; what the shapes say stands beside it."""
+    """The count of parameters by the models' names, beside the count by their shapes."""
     big, small = (evidence.model(name) for name in _ratio(figure))
     nominal = [float(re.findall(r"([\d.]+)B$", model)[0]) for model in (big, small)]
     counts = []
@@ -157,7 +157,7 @@ def sentences(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def unstated(claim: Figure | Statement, evidence: Evidence) -> Finding:  # noqa: ARG001  (a rule's signature)
-    """What a claim leaves out cannot be set up again."""
+    """A claim that leaves out its conditions cannot be measured again."""
     outcome: Outcome = "not comparable" if claim.lacks else "not reproduced here"
     return Finding(
         outcome, f"not stated: {', '.join(claim.lacks)}" if claim.lacks else "it could be measured"
@@ -166,7 +166,7 @@ def unstated(claim: Figure | Statement, evidence: Evidence) -> Finding:  # noqa:
 
 QUANTITIES: Mapping[
     str, Callable[[Figure, Evidence], Finding]
-] = {  # how a quantity begins -> its rule; the longest one counts
+] = {  # beginning of a quantity -> its rule; the longest match counts
     "dimension": dimension,
     THROUGHPUT: throughput,
     "throughput, ": throughput_ratio,

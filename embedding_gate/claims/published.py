@@ -1,6 +1,6 @@
-"""Published figures beside measured ones: reproduced, not reproduced, or not comparable.
+"""Compares published figures with measured ones: reproduced, not reproduced, or not comparable.
 
-What arithmetic says of them, and of the statements around them, is the business of claims.py.
+claims.py judges them by arithmetic, with the statements around them.
 """
 
 import math
@@ -31,10 +31,10 @@ Outcome = Literal["reproduced", "NOT REPRODUCED", "not comparable", "not measure
 
 @dataclass(frozen=True)
 class Figure:
-    """One published figure, of a model or ("") of none; a measurement reproduces it from low to high.
+    """One published figure of a model ("": of no model). A measurement between low and high reproduces it.
 
-    verdict, possible_on: what arithmetic is expected to say of it; families of devices that could do it.
-    lacks: what the results leave out that another measurement would need.
+    verdict, possible_on: the expected verdict; the families of devices that could do it.
+    lacks: what another measurement would need and the results do not say.
     """
 
     model: str
@@ -49,7 +49,7 @@ class Figure:
 
     @property
     def middle(self) -> float:
-        """The value printed; of a range its middle."""
+        """The printed value, or the middle of a printed range."""
         return (self.low + self.high) / 2
 
 
@@ -94,7 +94,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A figure, what was measured (NaN: nothing), and what follows."""
+    """A figure, the measured value (NaN if not measured), and the verdict."""
 
     figure: Figure
     measured: float
@@ -102,7 +102,7 @@ class Comparison:
 
 
 def measure(vectors: NDArray[np.floating], topics: Topics) -> dict[str, float]:
-    """Measure each quantity that vectors (N, D) by themselves give."""
+    """Measure each quantity that can be computed from vectors (N, D) alone."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     similarities = intra_category_similarities(vectors, topics.categories)
     return {
@@ -119,9 +119,9 @@ def measure(vectors: NDArray[np.floating], topics: Topics) -> dict[str, float]:
 def compare(
     published: Published, name: str, measured: Mapping[str, float], texts: str, *, margin: float = 0.0
 ) -> list[Comparison]:
-    """Set a model's published figures beside measured ones, of texts with that SHA-256.
+    """Compare a model's published figures with the measured ones, on texts with that SHA-256.
 
-    margin: by how much more than its printed digits a figure may differ, a count excepted.
+    margin: how much more than its printed digits a figure may differ. It does not apply to counts.
     """
     found = []
     for figure in published.of(name):

@@ -1,4 +1,4 @@
-"""Cross-size validation: whether rates fall from size to size as the work of one token grows."""
+"""Cross-size validation: whether rates fall from size to size as the work per token grows."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,14 +27,14 @@ class Step:
 
     @property
     def mfu(self) -> float:
-        """The larger one's MFU over the smaller one's: 1 where rates fall as FLOPs grow."""
+        """The larger model's MFU divided by the smaller one's: 1 if rates fall exactly as FLOPs grow."""
         return self.predicted / self.measured
 
 
 def cross_size(
     rates: Mapping[str, float], configs: Mapping[str, Mapping[str, Any]], tokens: float
 ) -> list[Step]:
-    """Set the ratio of the rates of neighbouring sizes beside that of their FLOPs.
+    """Compare the ratio of neighbouring sizes' rates with the ratio of their FLOPs.
 
     rates: size -> tokens/s. configs: size -> config.json. tokens: of a text, 0 where nothing is known of
     lengths and attention is to be left out. The smallest comes first.
@@ -74,7 +74,7 @@ def scaling_table(steps: Sequence[Step], published: Published) -> list[str]:
 
 
 def published_step(step: Step, published: Published) -> str | None:
-    """Return how many times slower the larger size was said to be, as it was printed; None: nobody said."""
+    """Return how many times slower the larger size is by the published results, as printed, or None."""
     quantity = f"throughput, {_size(step.smaller, published)} over {_size(step.larger, published)}"
     return next((figure.shown for figure in published.figures if figure.quantity == quantity), None)
 

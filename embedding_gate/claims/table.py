@@ -35,7 +35,7 @@ def published_table(found: Sequence[Comparison]) -> list[str]:
 def claims_table(claims: Sequence[Claim], devices: Sequence[Device], width: int = 120) -> list[str]:
     """Return published claims by section, each with its verdict and, beneath, the arithmetic and the devices.
 
-    What neighbours have in common stands once, beneath the last.
+    Neighbouring rows with the same arithmetic show it once, below the last row.
     """
     counts = Counter(claim.finding.outcome for claim in claims)
     red = sum(claim.red for claim in claims)

@@ -1,4 +1,4 @@
-"""A checkpoint read without the library, so that what the library holds can be held against it."""
+"""Reads a checkpoint without the library, so that the library's weights can be compared with it."""
 
 import json
 import math
@@ -13,7 +13,7 @@ __all__ = ["float_type", "read_checkpoint", "rounded"]
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
 _FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-_PREFIX = "model."  # before the names of some decoders' weights, and not of others
+_PREFIX = "model."  # some decoders have it before the names of weights
 
 
 def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
@@ -30,7 +30,7 @@ def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def float_type(folder: Path) -> str:
-    """Name the type that a model's folder stores most of its float tensors in: "float32", "bfloat16" ..."""
+    """Name the type of most float tensors in a model's folder: "float32", "bfloat16" ..."""
     types: Counter[str] = Counter()
     for path in folder.glob("model*.safetensors"):
         with path.open("rb") as file:

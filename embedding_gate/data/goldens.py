@@ -1,4 +1,4 @@
-"""The gate's fixtures: texts, and the goldens that an independent implementation gave for them."""
+"""The gate's texts, and the goldens: results of the reference implementation for them."""
 
 import hashlib
 import json
@@ -44,15 +44,15 @@ class Texts:
 
 @dataclass(frozen=True)
 class Golden:
-    """What an independent implementation gave for N texts.
+    """Results of the reference implementation for N texts.
 
     vectors: (N, D) float32. token_ids: N arrays (T,). dropped: (N,) tokens cut off.
     hidden_states: the last layer's states (T, D) of the texts numbered ``hidden_rows``.
     files: the model's files that it used, name -> SHA-256.
     sets: SHA-256 of a labelled set -> the vectors (n, D) of each of its parts.
-    prompts: name of a prompt -> what it makes of the first of the texts.
-    long: a text of LONG_TOKENS or more and its vector (D,), cut there; None where the model reads fewer.
-    recipe: by which they were made.
+    prompts: name of a prompt -> results for the first texts with that prompt.
+    long: a text that is cut at LONG_TOKENS and its vector (D,), or None if the model reads fewer tokens.
+    recipe: the recipe that they were made with.
     random: whether the model's weights are random numbers.
     """
 
@@ -71,7 +71,7 @@ class Golden:
 
 @dataclass(frozen=True)
 class Prompted:
-    """The first of the texts with a prompt before each. token_ids: n arrays (T,). vectors: (n, D)."""
+    """Results for the first texts, each after a prompt. token_ids: n arrays (T,). vectors: (n, D)."""
 
     token_ids: list[NDArray[np.int32]]
     vectors: NDArray[np.float32]
@@ -114,7 +114,7 @@ def read_texts(path: Path) -> Texts:
 
 
 def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
-    """Read a model's goldens for these texts; None where the model has none.
+    """Read a model's goldens for these texts, or None if it has none.
 
     Raises:
         FixtureError: they are damaged, or belong to other texts.
@@ -129,7 +129,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
         path = folder / origin["golden"]["file"]
         expected, of_texts = origin["golden"]["sha256"], origin["texts"]["sha256"]
         files, sets = dict(origin["files"]), dict(origin["sets"])
-        long = origin.get("long")  # younger than some goldens
+        long = origin.get("long")  # older goldens do not have it
         prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])
     except (ValueError, KeyError, TypeError) as error:
         raise FixtureError(origin_path, f"malformed ({error!r})", hint=hint) from error
@@ -175,7 +175,7 @@ def _prompted(tensors: Mapping[str, NDArray[Any]], name: str) -> Prompted:
 
 
 def identify(folder: Path, goldens: Path) -> str:
-    """Name the model in a folder: that whose goldens were made from these very files, else the folder.
+    """Name the model in a folder: the one whose goldens were made from the same files, else the folder.
 
     Raises:
         FixtureError: goldens are malformed.
@@ -192,7 +192,7 @@ def identify(folder: Path, goldens: Path) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal, or words that equal none where there is no such file."""
+    """Return a file's SHA-256 in hexadecimal, or words that equal no hash if there is no such file."""
     if not path.is_file():
         return "no such file"
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Texts with something known of them: topics and graded pairs, the gate's or the user's."""
+"""Labelled texts: topics and graded pairs, the gate's or the user's."""
 
 import hashlib
 from collections import Counter
@@ -20,7 +20,7 @@ OUTLIER = "outlier"
 
 @dataclass(frozen=True)
 class Part:
-    """Texts of a set that are encoded alike. role: "query", "document", or "" for neither."""
+    """Texts of a set that are encoded with the same prompt. role: "query", "document", or "" for neither."""
 
     name: str
     texts: Iterable[str]
@@ -29,11 +29,11 @@ class Part:
 
 
 class Labelled(Protocol):
-    """What the sets have in common: a name for their content, and texts to encode."""
+    """What all sets have: a hash of their content, and texts to encode."""
 
     @property
     def sha256(self) -> str:
-        """Of all that a measurement depends on."""
+        """SHA-256 of everything that a measurement depends on."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -44,7 +44,7 @@ class Labelled(Protocol):
 class Topics:
     """N texts, each with a label of its own and a category; the category "outlier" belongs to no topic.
 
-    sha256: of categories and texts, whatever kind of file they came from.
+    sha256: of categories and texts. It does not depend on the kind of file.
     """
 
     labels: tuple[str, ...]
@@ -79,14 +79,14 @@ class Pairs:
         return tuple(Part("pairs", side, len(side)) for side in sides)
 
     def first(self, pairs: int, *, after: int = 0) -> "Pairs":
-        """Return a smaller set: the first so many pairs, or the first after some."""
+        """Return a smaller set: the first pairs, after leaving some out."""
         kept = slice(after, after + pairs)
         sha256 = content_hash([(self.sha256, *(("after", after) if after else ()), "first", pairs)])
         return Pairs(self.one[kept], self.other[kept], self.grades[kept], sha256)
 
 
 def read_topics(path: Path) -> Topics:
-    """Read texts by topic: columns category and text, and label or id where texts have names.
+    """Read texts by topic: columns category and text, and optionally label or id.
 
     Raises:
         FixtureError: the file is malformed (names the line), has a label twice, or fewer than two
@@ -110,11 +110,11 @@ def read_topics(path: Path) -> Topics:
 
 
 def check_topics(where: Path, topics: Topics) -> None:
-    """Refuse a set in which nothing can be compared.
+    """Refuse a set without anything to compare.
 
     Raises:
         FixtureError: fewer than two categories of at least two texts, outliers left out; more outliers than
-            other texts; or a text that stands in two categories.
+            other texts; or one text in two categories.
 
     """
     of: dict[str, str] = {}
@@ -132,7 +132,7 @@ def check_topics(where: Path, topics: Topics) -> None:
         raise FixtureError(
             where,
             f"must hold two categories of two texts or more, got {dict(sizes)}",
-            hint="add texts: similarity within a topic means nothing without another topic",
+            hint="add texts: similarity within a topic needs another topic to compare with",
         )
 
 

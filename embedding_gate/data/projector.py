@@ -1,9 +1,9 @@
 """TensorFlow Projector files: ``vectors_X.tsv``, ``metadata_X.tsv``, ``config_X.json``.
 
 The format (https://www.tensorflow.org/tensorboard/tensorboard_projector_plugin): vectors have one row a
-text, tab between components, no header; metadata of more than one column has a header. Neither has any
-quoting, so tab, line feed, carriage return and backslash inside a text are written with a backslash. So is
-the first character of a text that looks as if it had been quoted, or a reader would undo that.
+text, tab between components, no header; metadata of more than one column has a header. Neither has
+quoting, so tab, line feed, carriage return and backslash inside a text are written with a backslash. The same
+is done to the first character of a text that looks quoted, or a reader would remove the quotation marks.
 """
 
 import json
@@ -40,12 +40,12 @@ def escape(text: str) -> str:
 
 
 def unescape(field: str) -> str:
-    """Read a field that ``escape`` wrote. A backslash before anything else stands for itself."""
+    """Read a field that ``escape`` wrote. A backslash before any other character is a backslash."""
     return re.sub(r'\\[\\tnr]|\A\\"', lambda found: _UNESCAPES[found.group()], field)
 
 
 def projector_name(model: str) -> str:
-    """Return X for a model: its name with what a file name cannot hold replaced by "-"."""
+    """Return X for a model: its name, with "-" for each character that a file name cannot have."""
     return re.sub(r"[^\w.+-]+", "-", model).strip("-.") or "model"
 
 
@@ -58,10 +58,10 @@ def write_projector(
     categories: Sequence[str],
     texts: Sequence[str],
 ) -> list[Path]:
-    """Write vectors (N, D) and what is known of their N texts; return the three files.
+    """Write vectors (N, D) and the labels of their N texts, and return the three files.
 
-    The files appear whole or not at all: they are written beside their place and then moved there, so
-    that a full disk or an interruption leaves what was there before.
+    The files are written under other names and then renamed. So a full disk or an interruption leaves the old
+    files as they were.
 
     Raises:
         InputError: the numbers of rows differ, a component is not finite, or the folder cannot be written.
@@ -105,7 +105,7 @@ def write_projector(
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder if need be, and see that files can be written into it.
+    """Make the folder if necessary, and check that files can be written into it.
 
     Raises:
         InputError: they cannot.

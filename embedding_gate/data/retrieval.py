@@ -1,4 +1,4 @@
-"""A retrieval set: queries, passages that stay in their file, and who answers whom."""
+"""A retrieval set: queries, passages, and judgements of which passage answers which query."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ __all__ = ["Retrieval", "read_retrieval"]
 class Retrieval:
     """Q queries, P passages, and R judgements that a passage is relevant to a query.
 
-    Passages stay in their file: ``passages`` reads them one by one.
+    Passages are not held in memory: ``passages`` reads them one by one.
 
     only: the lines of corpus.jsonl that are passages of this set, or None for all.
     query_rows, passage_rows, gains: (R,) each: this passage has this gain (> 0) for this query.
@@ -41,7 +41,7 @@ class Retrieval:
         return queries, Part("passages", self.passages(), self.count, "document")
 
     def passages(self) -> Iterator[str]:
-        """Yield the P passages in file order, each with its title before it if it has one."""
+        """Yield the P passages in file order, each after its title if it has one."""
         chosen = None if self.only is None else set(self.only.tolist())
         for number, row in enumerate(read_rows(self.path / "corpus.jsonl", ("_id", "text"))):
             if chosen is None or number in chosen:
@@ -49,7 +49,7 @@ class Retrieval:
                 yield f"{title} {row.values['text']}".strip()
 
     def first(self, queries: int, *, after: int = 0) -> "Retrieval":
-        """Return a smaller set: the first so many queries, or the first after some, and their passages."""
+        """Return a smaller set: the first queries, after leaving some out, and their passages."""
         kept = (after <= self.query_rows) & (self.query_rows < after + queries)
         only = np.unique(self.passage_rows[kept])
         return replace(
@@ -67,11 +67,11 @@ class Retrieval:
 def read_retrieval(folder: Path) -> Retrieval:
     """Read a retrieval set in BEIR form: corpus.jsonl, queries.jsonl, qrels/test.tsv.
 
-    Queries without a relevant passage are left out, as are judgements of 0.
+    Queries without a relevant passage and judgements of 0 are left out.
 
     Raises:
         FixtureError: a file is missing or malformed (names the line), an id is there twice, a judgement
-            names a query or passage that is not there, or nothing is relevant to anything.
+            names a query or passage that does not exist, or no passage is relevant.
 
     """
     judgements = _judgements(folder / "qrels" / "test.tsv")

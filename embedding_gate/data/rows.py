@@ -1,4 +1,4 @@
-"""Rows of JSONL, TSV and CSV files, read one at a time, each with the line that it stands on."""
+"""Reads rows of JSONL, TSV and CSV files, one at a time, each with its line number."""
 
 import csv
 import hashlib
@@ -27,7 +27,7 @@ class Row:
         """Return a column's text.
 
         Raises:
-            FixtureError: it is missing, empty or no text.
+            FixtureError: it is missing, empty or not text.
 
         """
         value = self.values.get(column)
@@ -37,7 +37,7 @@ class Row:
             value.encode()
         except UnicodeEncodeError as error:
             raise FixtureError(
-                self.where, f"{column} holds half a character ({error.reason})", hint="correct the line"
+                self.where, f"{column} holds a lone surrogate ({error.reason})", hint="correct the line"
             ) from error
         return value
 
@@ -45,7 +45,7 @@ class Row:
         """Return a column's number.
 
         Raises:
-            FixtureError: it is missing, no number, or not finite.
+            FixtureError: it is missing, not a number, or not finite.
 
         """
         value = self.values.get(column)
@@ -61,10 +61,10 @@ class Row:
 
 
 def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows of a .jsonl, .tsv or .csv file; TSV and CSV have a header, its case does not matter.
+    """Yield the rows of a .jsonl, .tsv or .csv file. TSV and CSV need a header in any case.
 
-    TSV is read in the dialect that its signs tell (embedding_gate.data.tsv). Other columns than the
-    required ones are allowed. Empty lines are skipped.
+    TSV is read in the dialect that the file shows signs of (embedding_gate.data.tsv). Other columns are
+    allowed. Empty lines are skipped.
 
     Raises:
         FixtureError: the file cannot be read, is of another kind, lacks a required column, has a line
@@ -96,7 +96,7 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     try:
-        # newline="\n": a text may hold a carriage return, which Python else takes for the end of a line.
+        # newline="\n": a text may hold a carriage return, which Python otherwise takes for the end of a line.
         with path.open(encoding="utf-8-sig", newline="\n") as file:
             yield file
     except OSError as error:
@@ -125,7 +125,7 @@ def _tsv(path: Path, file: TextIO) -> Iterator[Row]:
 
 
 def tsv_dialect(path: Path) -> str:
-    """Say how a .tsv file is read, where it could be read otherwise; "" of any other file.
+    """Say in which dialect a .tsv file is read, if others would read it differently. "" for other files.
 
     Raises:
         FixtureError: it cannot be read, or has signs of two dialects.
@@ -179,7 +179,7 @@ def unique(names: list[tuple[str, str]], what: str) -> tuple[str, ...]:
 
 
 def content_hash(rows: Iterable[tuple[str | float, ...]]) -> str:
-    """Hash what rows say: the same in JSONL, TSV and CSV."""
+    """Hash the content of rows. It is the same in JSONL, TSV and CSV."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, ensure_ascii=True).encode() + b"\n")
@@ -187,5 +187,5 @@ def content_hash(rows: Iterable[tuple[str | float, ...]]) -> str:
 
 
 def tsv_notes(*paths: Path) -> list[str]:
-    """Say of each TSV file how it was read, where it could have been read otherwise."""
+    """Say in which dialect each TSV file was read, if others would read it differently."""
     return [f"  {path.name}: {said}" for path in paths if (said := tsv_dialect(path))]

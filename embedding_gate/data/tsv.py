@@ -1,14 +1,14 @@
-r"""TSV in its three dialects, which a file tells by signs.
+r"""TSV in three dialects. The dialect of a file is recognised by signs.
 
-- *quoted*, as pandas and Python's csv write it: a field with a tab, a line feed or a quotation mark stands in
-  quotation marks, and those within are doubled. A backslash is a letter. The signs: a doubled quotation mark
-  within such a field, a header whose names are all quoted, lines that have the header's columns only so.
-  Without a sign, a quotation mark that opens in one line and closes in another joins nothing.
-- *plain*: nothing is quoted or escaped. The sign: a backslash that begins no escape, as in ``\d``.
-- *escaped*, the project's own: ``\t``, ``\n``, ``\r`` and ``\\``. A quotation mark is a letter. The sign: a
-  backslash that is doubled. A file without any sign is read so.
+- *quoted*, as pandas and Python's csv write it: a field with a tab, a line feed or a quotation mark is put in
+  quotation marks, and quotation marks inside it are doubled. A backslash is an ordinary character. The signs:
+  a doubled quotation mark inside such a field; a header in which every name is quoted; lines that have the
+  header's number of columns only if quotes are read. Without a sign, quotation marks never join lines.
+- *plain*: nothing is quoted or escaped. The sign: a backslash that does not begin an escape, as in ``\d``.
+- *escaped*, the project's own: ``\t``, ``\n``, ``\r`` and ``\\``. A quotation mark is an ordinary
+  character. The sign: a doubled backslash. A file without any sign is read in this dialect.
 
-A file that has signs of two is refused. Which dialect was read is said in the table.
+A file with signs of two dialects is refused. The table says which dialect was read.
 """
 
 import re
@@ -26,7 +26,7 @@ SAID = {
     PLAIN: "backslashes were read as they stand",
     QUOTED: "quotation marks round fields were read as pandas writes them",
 }
-_MEND = "write it as JSONL, or by one program in one dialect"
+_HINT = "write it as JSONL, or by one program in one dialect"
 _QUOTED_FIELD = r'"[^"]*(?:""[^"]*)*"'
 _FIELD = re.compile(rf'({_QUOTED_FIELD}|[^"\t\n]*)(\t|\r?\n|\r?\Z)')
 _BACKSLASH = re.compile(r'(?P<escape>\\[tnr]|(?<![^\t\n])\\")|(?P<doubled>\\\\)|(?P<letter>\\)')
@@ -35,7 +35,7 @@ Lines = Sequence[tuple[str, list[str]]]  # where, and the fields
 
 
 def lines_of(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each line that is not empty with its place; a line ends at a line feed and nowhere else."""
+    """Yield each line that is not empty, with its place. Only a line feed ends a line."""
     for number, line in enumerate(lines, start=1):
         if plain := line.removesuffix("\n").removesuffix("\r"):
             yield f"{path}:{number}", plain
@@ -52,7 +52,7 @@ def tsv_lines(path: Path, text: str) -> Lines:
 
 
 def dialect_of(path: Path, text: str) -> str:
-    """Say how a file was read, where it could have been read otherwise; else "".
+    """Say in which dialect a file was read, or "" if all dialects read it in the same way.
 
     Raises:
         FixtureError: the file has signs of two dialects.
@@ -67,7 +67,7 @@ def _read(path: Path, text: str) -> tuple[str, Lines]:
     if '"' in text and (sign := _sign_of_quoting(path, text, lines)):
         found, rest = _quoted(path, text)
         if rest:
-            raise FixtureError(sign, f"quotes as pandas writes them, line {rest} does not", hint=_MEND)
+            raise FixtureError(sign, f"quotes as pandas writes them, but line {rest} has none", hint=_HINT)
         return QUOTED, found
     seen: dict[str, int] = {}  # kind of backslash -> where it is first
     for match in _BACKSLASH.finditer(text):
@@ -79,13 +79,13 @@ def _read(path: Path, text: str) -> tuple[str, Lines]:
         raise FixtureError(
             f"{path}:{letter}",
             f"a backslash that begins no escape, and in line {doubled} one that is escaped",
-            hint=_MEND,
+            hint=_HINT,
         )
     return PLAIN, lines
 
 
 def _sign_of_quoting(path: Path, text: str, lines: Lines) -> str:
-    """Return where a file shows that it quotes; "" where it does not."""
+    """Return the place that shows that a file uses quotes, or ""."""
     if lines and all(re.fullmatch(_QUOTED_FIELD, name) for name in lines[0][1]):
         return lines[0][0]
     for where, fields in lines:
@@ -98,10 +98,10 @@ def _sign_of_quoting(path: Path, text: str, lines: Lines) -> str:
 
 
 def _quoted(path: Path, text: str) -> tuple[Lines, int]:
-    """Return the lines of a file that quotes, and the number of the first that does not, or 0."""
+    """Return the lines of a quoted file, and the number of the first line that breaks the dialect, or 0."""
     found: list[tuple[str, list[str]]] = []
     fields: list[str] = []
-    at, line, start = 0, 1, 1  # the line that is read, and the one where its fields begin
+    at, line, start = 0, 1, 1  # the current line, and the line where its fields begin
     while at < len(text) or fields:
         if not (match := _FIELD.match(text, at)):
             return found, line

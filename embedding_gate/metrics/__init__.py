@@ -1,1 +1,1 @@
-"""Figures of vectors, in NumPy alone."""
+"""Metrics of vectors, in NumPy only."""

@@ -1,4 +1,4 @@
-"""Measurements of vectors and hidden states. A NaN anywhere comes out as NaN, and NaN passes no threshold."""
+"""Differences of vectors and hidden states. A NaN in the input gives NaN, which passes no threshold."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def norm_error(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
 def differences(measured: Sequence[Array] | Array, expected: Sequence[Array] | Array) -> NDArray[np.float64]:
     """Return the largest absolute difference of each of N items: two lists of N arrays -> (N,).
 
-    Another number of items makes all of them infinitely different, another shape that one.
+    If the numbers of items differ, all items differ infinitely. If two shapes differ, that item does.
     """
     if len(measured) != len(expected):
         return np.full(max(len(measured), len(expected)), np.inf)
@@ -37,7 +37,7 @@ def _difference(one: Array, other: Array) -> float:
 
 
 def worst_rows(values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Mark the items (N,) with the largest value, or those that are NaN where there are any."""
+    """Mark the items (N,) with the largest value, or the NaN items if there are any."""
     bad = np.isnan(values)
     return np.asarray(bad if bad.any() else values == np.max(values, initial=-np.inf))
 

@@ -1,8 +1,8 @@
 """Rank correlation, and measures of a ranking.
 
-Ties are decided nowhere by order: each measure is its expectation over the orders that tied passages
-could stand in, so that a model which scores all alike gets what chance gets. A NaN among the scores
-makes the measure NaN.
+The order of the input never decides a tie. Each measure is its expectation over all orders of the tied
+passages, so a model that gives all passages the same score gets what chance gets. A NaN score makes the
+measure NaN.
 
 - Spearman's rank correlation: Pearson's of the midranks; NaN where either side is constant
 - nDCG@k (Jarvelin & Kekalainen 2002, https://doi.org/10.1145/582415.582418): gain / log2(rank + 1)
@@ -23,7 +23,7 @@ from embedding_gate.data.retrieval import Retrieval
 __all__ = ["Ranks", "midranks", "ndcg", "rank", "recall", "reciprocal_ranks", "spearman"]
 
 Floats = NDArray[np.float64]
-_DECIMALS = 6  # at which scores are compared: equal vectors tie whatever order a BLAS adds in
+_DECIMALS = 6  # of scores: equal vectors tie, in whatever order a BLAS adds
 
 
 def midranks(values: Floats) -> Floats:
@@ -44,9 +44,9 @@ def spearman(one: Floats, other: Floats) -> float:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where R judged passages stand: ``before`` (R,) passages have a higher score, ``tied`` (R,) the same.
+    """The ranks of R judged passages: ``before`` (R,) passages have a higher score, ``tied`` (R,) the same.
 
-    ``tied`` counts the passage itself; both are NaN where a score is.
+    ``tied`` includes the passage itself. Both are NaN if its score is NaN.
     """
 
     before: Floats

@@ -1,15 +1,14 @@
-"""Is it better than chance, and is it surely worse than another: permutation and bootstrap, seeded.
+"""Permutation tests (better than chance?) and the paired bootstrap (surely worse than another?), seeded.
 
-A permutation test (Phipson & Smyth 2010, https://doi.org/10.2202/1544-6115.1585) puts the labels on
-other items at random; p = (1 + permutations that do as well) / (1 + permutations), never 0.
+A permutation test (Phipson & Smyth 2010, https://doi.org/10.2202/1544-6115.1585) gives the labels to
+other items at random. p = (1 + permutations that do as well) / (1 + permutations), so p is never 0.
 
 The paired bootstrap (Efron & Tibshirani 1993, ch. 16) draws the items with replacement, the same for both
-models. ``surely_worse`` is the lower end of the one-sided 99.9 % interval of (other - one): by so much
-one is worse than the other, whatever texts had been drawn; 0 where it need not be worse at all.
+models. ``surely_worse`` is the lower end of the one-sided 99.9 % interval of (other - one). One model is
+worse by at least that much, whichever texts are drawn. It is 0 if the model may not be worse at all.
 
 Large sets are judged by a seeded sample: SAMPLE texts of at most a quarter as many categories, ten times
-as many pairs or queries. A draw in which nothing can be compared (all of one category, all of one grade)
-says nothing of either model, and is left out.
+as many pairs or queries. A draw without anything to compare (only one category, only one grade) is left out.
 """
 
 import math
@@ -65,7 +64,7 @@ _AT_ONCE = 1 << 18  # cosines in memory at a time
 
 
 def p_value(measured: float, by_chance: Floats) -> float:
-    """Return how often chance does as well; 1 where the measurement is NaN."""
+    """Return how often chance does as well. It is 1 if the measurement is NaN."""
     return float((1 + np.count_nonzero(~(by_chance < measured))) / (1 + len(by_chance)))
 
 
@@ -77,7 +76,7 @@ def sample(items: int, most: int = 10 * SAMPLE) -> NDArray[np.int64]:
 
 
 def sample_of_topics(categories: Sequence[str]) -> NDArray[np.int64]:
-    """Pick the texts to judge by, outliers left out: all, or some of each of some categories."""
+    """Pick the texts to judge by, without outliers: all, or some texts of some categories."""
     rows = np.flatnonzero(of_topics(categories))
     if len(rows) <= SAMPLE:
         return rows
@@ -91,7 +90,7 @@ def sample_of_topics(categories: Sequence[str]) -> NDArray[np.int64]:
 
 
 def chance_of_topics(vectors: NDArray[np.floating], categories: Sequence[str]) -> float:
-    """Return p of the topic AUC when categories are put on other texts."""
+    """Return p of the topic AUC: how often shuffled categories do as well."""
     rows = sample_of_topics(categories)
     names = np.array(categories)[rows]
     units = unit(np.asarray(vectors)[rows])
@@ -109,7 +108,7 @@ def chance_of_topics(vectors: NDArray[np.floating], categories: Sequence[str]) -
 
 
 def chance_of_pairs(cosines: Floats, pairs: Pairs) -> float:
-    """Return p of Spearman's correlation when grades are put on other pairs."""
+    """Return p of Spearman's correlation: how often shuffled grades do as well."""
     rows = sample(len(cosines))
     found, grades = cosines[rows], pairs.grades[rows]
     draw = np.random.default_rng(0)
@@ -118,7 +117,7 @@ def chance_of_pairs(cosines: Floats, pairs: Pairs) -> float:
 
 
 def chance_of_retrieval(scores: Iterable[Floats], retrieval: Retrieval, k: int = 10) -> float:
-    """Return p of nDCG@k when rankings are put on other queries. scores: (P,) for each query in turn."""
+    """Return p of nDCG@k: how often exchanged rankings do as well. scores: (P,) for each query in turn."""
     chosen = sample(len(retrieval.queries), SAMPLE)
     judgements = np.isin(retrieval.query_rows, chosen)
     query_of = np.searchsorted(chosen, retrieval.query_rows[judgements])
@@ -137,11 +136,12 @@ def chance_of_retrieval(scores: Iterable[Floats], retrieval: Retrieval, k: int =
 
 
 def least_p(labels: Sequence[Hashable], *, names_matter: bool = True) -> float:
-    """Return the p of a perfect measure: one over the ways to put these labels on other items.
+    """Return the p of a perfect model: one over the number of ways to shuffle these labels.
 
-    A set whose least p is above the threshold can tell nothing: no vectors would be surely better than
-    chance.
-    names_matter: False where labels of equally many items could be exchanged (topics), True for grades.
+    If it is above the threshold, the set is too small: no vectors would be surely better than chance.
+
+    names_matter: False if exchanging two labels of equally many items changes nothing (topics), True for
+    grades.
     """
     sizes = list(Counter(labels).values())
     alike = [] if names_matter else list(Counter(sizes).values())
@@ -150,7 +150,7 @@ def least_p(labels: Sequence[Hashable], *, names_matter: bool = True) -> float:
 
 
 def least_p_of_topics(categories: Sequence[str]) -> float:
-    """Return the p that vectors would have which tell topics apart perfectly."""
+    """Return the p of vectors that separate the topics perfectly."""
     return least_p([category for category in categories if category != OUTLIER], names_matter=False)
 
 
@@ -164,19 +164,20 @@ def least_p_of_retrieval(retrieval: Retrieval) -> float:
 
 
 def least_p_of_texts(categories: Sequence[str]) -> float:
-    """Return the p of the other model's own vectors: one over the orders within categories."""
+    """Return the p of perfect agreement: one over the number of orders within categories."""
     return math.exp(-sum(math.lgamma(size + 1) for size in Counter(categories).values()))
 
 
 def chance_of_texts(
     vectors: NDArray[np.floating], other: NDArray[np.floating], categories: Sequence[str]
 ) -> dict[str, float]:
-    """Return p of the agreement with another model's vectors when texts are exchanged within categories.
+    """Return p of the agreement with another model: how often exchanged texts agree as well.
 
-    Mantel's test (1967, Cancer Research 27:209): the products of the two models' cosines, summed, for the
-    texts as they are and for texts that have changed places. "" is for all categories at once; the others
-    are for one alone, of eight texts or more. Vectors that belong to other texts of their topic agree with
-    nothing: no figure of whole topics can see that.
+    Mantel's test (1967, Cancer Research 27:209): the sum of the products of the two models' cosines, for the
+    texts as they are and after texts were exchanged. The key "" is for all categories together. The other
+    keys are
+    for one category of eight texts or more. The test finds vectors that belong to other texts of the same
+    topic, which no figure of whole topics can see.
     """
     rows = np.sort(
         np.concatenate([sample_of_topics(categories), np.flatnonzero(~of_topics(categories))[:SAMPLE]])
@@ -194,7 +195,7 @@ def chance_of_texts(
             order[of] = draw.permutation(of)
     groups = {"": np.arange(len(rows)), **members}
     sums = np.stack([_sums_of_moved(c, d, of, orders[:, of]) for of in groups.values()], axis=1)
-    sums = np.round(sums, 9)  # so that what adds up to the same ties
+    sums = np.round(sums, 9)  # so that equal sums tie
     return {
         name: p_value(sums[0, k], sums[1:, k])
         for k, (name, of) in enumerate(groups.items())
@@ -266,7 +267,7 @@ def draw_spearman(cosines: Floats, pairs: Pairs) -> Floats:
 def surely_worse(one: Floats, other: Floats) -> float:
     """Return by how much one is surely worse than the other, from the same draws of both (DRAWS,).
 
-    NaN where either is undefined in a draw that the other is defined in, or most draws are undefined.
+    NaN if only one of the two is defined in some draw, or if most draws are undefined.
     """
     compared = ~(np.isnan(one) & np.isnan(other))
     if compared.mean() < 0.5:

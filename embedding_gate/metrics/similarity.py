@@ -1,4 +1,4 @@
-"""What cosines say of texts by topic. Vectors are (N, D); they need not have length 1.
+"""Metrics of cosines for texts by topic. Vectors are (N, D). They need not have length 1.
 
 Definitions (u are the vectors scaled to length 1; the category "outlier" belongs to no topic):
 
@@ -11,11 +11,12 @@ Definitions (u are the vectors scaled to length 1; the category "outlier" belong
   (the Mann-Whitney U statistic, scaled)
 - nearest-neighbour accuracy: share of texts whose nearest other text has their category, ties shared out
 
-``weights`` (N,) say how often each text counts, for the bootstrap: a text is never paired with itself.
-A category with one text has no pairs: it has no intra-category similarity, and its text is nobody's
-anchor for the nearest neighbour. A vector that is zero or not finite makes every figure NaN that it
-enters, and NaN passes no threshold. Cosines are compared at a resolution of 1e-6, so that equal vectors tie
-whatever order a BLAS adds in. Memory is a block of cosines beyond a float64 copy of the vectors.
+``weights`` (N,) say how often each text counts, for the bootstrap. A text is never paired with itself. A
+category
+with one text has no pairs, so it has no intra-category similarity and no anchor for the nearest neighbour. A
+vector that is zero or not finite makes every metric that uses it NaN, and NaN never passes a threshold.
+Cosines are compared at a resolution of 1e-6, so that equal vectors tie, in whatever order a BLAS adds. Memory
+is one block of cosines beside a float64 copy of the vectors.
 """
 
 import unicodedata
@@ -83,7 +84,7 @@ def intra_category_similarities(
 def cohesion(
     vectors: NDArray[np.floating], categories: Sequence[str], weights: Floats | None = None
 ) -> float:
-    """Return the mean of the categories' similarities; NaN where none has two texts."""
+    """Return the mean of the categories' similarities, or NaN if no category has two texts."""
     found = list(intra_category_similarities(vectors, categories, weights).values())
     return float(np.mean(found)) if found else float("nan")
 
@@ -99,7 +100,7 @@ def separation(
 def inter_category_similarity(
     vectors: NDArray[np.floating], categories: Sequence[str], weights: Floats | None = None
 ) -> float:
-    """Return the mean cosine of pairs from two categories; NaN where there is only one."""
+    """Return the mean cosine of pairs from two categories, or NaN with one category."""
     rows = of_topics(categories)
     names, units = np.array(categories)[rows], unit(vectors)[rows]
     counts = np.ones(len(names)) if weights is None else weights[rows]
@@ -112,7 +113,7 @@ def inter_category_similarity(
 
 
 def anisotropy(vectors: NDArray[np.floating], weights: Floats | None = None) -> float:
-    """Return the mean cosine of any two; NaN where there is only one."""
+    """Return the mean cosine of all pairs, or NaN with one text."""
     return _mean_cosine(unit(vectors), np.ones(len(vectors)) if weights is None else weights)
 
 
@@ -136,7 +137,7 @@ def cosine_steps(units: Floats) -> Iterator[tuple[slice, NDArray[np.int64]]]:
 
 
 def topic_auc(vectors: NDArray[np.floating], categories: Sequence[str]) -> float:
-    """Return the topic AUC; 0.5 is chance, NaN where there are not both kinds of pairs."""
+    """Return the topic AUC. 0.5 is chance. It is NaN if one kind of pairs is missing."""
     rows = of_topics(categories)
     units, names = unit(vectors)[rows], np.unique(np.array(categories)[rows], return_inverse=True)[1]
     if not np.isfinite(units).all():
@@ -159,7 +160,7 @@ def auc_of_counts(*, same: Floats, different: Floats) -> float:
 
 
 def nearest_neighbour_hits(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
-    """Return for each anchor text the share of its nearest neighbours that have its category: (A,)."""
+    """Return the share of nearest neighbours with the anchor's category, for each anchor text: (A,)."""
     rows = of_topics(categories)
     units, names = unit(vectors)[rows], np.unique(np.array(categories)[rows], return_inverse=True)[1]
     hits = np.full(len(units), np.nan)
@@ -172,9 +173,9 @@ def nearest_neighbour_hits(vectors: NDArray[np.floating], categories: Sequence[s
 
 
 def shared_vectors(vectors: NDArray[np.floating], keys: Sequence[str], within: float) -> NDArray[np.bool_]:
-    """Mark the texts (N,) whose vector points where another text's does: 1 - cosine is at most ``within``.
+    """Mark the texts (N,) whose vector has another text's direction: 1 - cosine is at most ``within``.
 
-    Texts of the same key are the same text.
+    Texts with the same key count as one text.
     """
     units, same = unit(vectors), np.unique(np.array(keys), return_inverse=True)[1]
     shared = np.array(~np.isfinite(units).all(axis=1))
@@ -186,6 +187,6 @@ def shared_vectors(vectors: NDArray[np.floating], keys: Sequence[str], within: f
 
 
 def folded(text: str) -> str:
-    """Drop case, accents and white space beyond one blank, as tokenizers may."""
+    """Remove case, accents and repeated white space, as tokenizers may do."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join(plain.casefold().split())

@@ -74,7 +74,7 @@ TOPICS = '{"category": "a", "text": "t"}\n{"category": "a", "text": "u"}\n'
         (
             "t.jsonl",
             TOPICS + '{"category": "a", "text": "\\ud83d"}',
-            r"t.jsonl:3: text holds half a character",
+            r"t.jsonl:3: text holds a lone surrogate",
         ),
         ("t.jsonl", "[" * 100_000, "t.jsonl:1: not a JSON object"),
         ("t.tsv", "category\ttext\n\t\n", "t.tsv:2: category must be a text, got ''"),

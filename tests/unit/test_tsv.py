@@ -61,7 +61,7 @@ def test_a_quoted_header_is_a_sign(tmp_path: Path) -> None:
     [
         (
             ['a\t"He said ""no"""', 'b\t"Well", she said'],
-            r":2: quotes as pandas writes them, line 3 does not",
+            r":2: quotes as pandas writes them, but line 3 has none",
         ),
         (
             [r"a	\d+", r"b	C:\\temp"],
@@ -69,7 +69,7 @@ def test_a_quoted_header_is_a_sign(tmp_path: Path) -> None:
         ),
         (
             ["a\tone", 'b\t"He said ""no"""', 'b\tlobby"s'],
-            r":3: quotes as pandas writes them, line 4 does not",
+            r":3: quotes as pandas writes them, but line 4 has none",
         ),
         (["a\tone\ttwo", "b\tx"], ":2: has 3 columns, the header 2"),
     ],
