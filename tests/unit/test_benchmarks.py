@@ -25,8 +25,8 @@ from embedding_gate import own_files
 from embedding_gate.claims.published import read_published
 from embeddings.embedder import Embedder
 from embeddings.recipe import DECLARED
-from tests.unit import tiny
-from tests.unit.test_interface import pytest_run, run_with_plugin
+from tests.support import tiny
+from tests.support.commands import pytest_run, run_with_plugin
 
 ONLY = "--benchmark-only"
 Step = Callable[[], None]

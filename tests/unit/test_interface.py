@@ -1,6 +1,5 @@
 """The commands that a user types, run as a user runs them."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,19 +15,8 @@ import embeddings
 from embedding_gate import own_files, session
 from embeddings import blas
 from embeddings.blas import mx
-from tests.unit import tiny
-
-
-def pytest_run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a new process."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=own_files.ROOT,
-        env={**os.environ, "PYTHONPATH": str(path or "")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from tests.support import tiny
+from tests.support.commands import pytest_run, run_with_plugin
 
 
 @pytest.fixture
@@ -116,12 +104,6 @@ def test_doctor() -> None:
         "hashes right",
     ):
         assert words in done.stdout
-
-
-def run_with_plugin(tmp_path: Path, plugin: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest with a plugin of those lines."""
-    (tmp_path / "a_plugin.py").write_text(plugin)
-    return pytest_run("-p", "a_plugin", *arguments, path=tmp_path)
 
 
 def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:

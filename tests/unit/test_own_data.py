@@ -24,8 +24,8 @@ from embedding_gate.subjects.embedded import Embedded, embed
 from embedding_gate.verdicts.gate import CheckFailed
 from embeddings.tokens import TokenizedTexts
 from tests.faults.catalogue import injected
-from tests.unit import tiny
-from tests.unit.test_interface import pytest_run
+from tests.support import tiny
+from tests.support.commands import pytest_run
 
 TOPICS = own_files.sets().topics
 

@@ -19,7 +19,7 @@ from embedding_gate.pull_request.__main__ import arguments, main
 from embedding_gate.pull_request.changes import Change, approves, changes_of, digest_of, moved_by, printable
 from embedding_gate.pull_request.roles import ROLES, listed, role
 from embedding_gate.pull_request.trees import read_commit, read_work_tree, resolve
-from tests.unit.toy_gate import FILES, edit, git, make_toy
+from tests.support.toy_gate import FILES, edit, git, make_toy
 
 WORSE = {"embeddings/__init__.py": "def encode():\n    return 3.0\n"}
 WIDER = {"fixtures/thresholds.toml": FILES["fixtures/thresholds.toml"].replace("2.0", "9.0")}

@@ -11,9 +11,9 @@ from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.report.history import append, line_of, read_history
 from embedding_gate.report.history_plot import history
 from embedding_gate.report.write import title_of, write_files, write_report
-from tests.unit import tiny
-from tests.unit.test_interface import pytest_run
-from tests.unit.test_report_record import a_full_record, a_record, errors
+from tests.support import tiny
+from tests.support.commands import pytest_run
+from tests.support.records import a_full_record, a_record, errors
 
 OLD = {"report.json": "old", "report.html": "old", "report.md": "old"}
 NEW = dict.fromkeys(OLD, "new")
@@ -196,7 +196,7 @@ def test_a_run_that_is_broken_off_leaves_the_report(tmp_path: Path) -> None:
         "tests/unit/test_thresholds.py",
         "--exitfirst",
         "-p",
-        "tests.unit.interrupting",
+        "tests.support.interrupting",
         f"--report={tmp_path}",
     )
     assert done.returncode == pytest.ExitCode.INTERRUPTED

@@ -10,7 +10,7 @@ import pytest
 
 from embedding_gate import own_files, session
 from tests import selection
-from tests.unit.test_interface import run_with_plugin
+from tests.support.commands import run_with_plugin
 
 FOLDERS = ("quality", "faults", "claims", "unit")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from embedding_gate.own_files import ROOT
-from tests.unit.test_interface import pytest_run
+from tests.support.commands import pytest_run
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 SET_UP = ["check", "venv", "install requirements.lock", "compile"]
