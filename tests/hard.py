@@ -35,14 +35,14 @@ LOGS = ROOT / "build" / "hard"
 KERNELS = ("Nehalem", "Sandybridge", "Haswell", "Zen")  # SSE, AVX, and AVX2 of two makers
 PYTHONS = ("3.11", "3.12", "3.13")
 ORDERS, BUSY = 3, 4
-# What CI runs: the gate, the project's own tests, and the proof. The second is the cheap half.
+# What CI runs: the gate, the project's own tests with whole runs among them, and the proof.
 SHARED = ("-n", "auto", "--dist", "worksteal")
 WHOLE = (
     ("-m", "quality"),
     ("-m", "not quality and not faults", *SHARED),
     ("-m", "faults", "--seeds=1", "--named-only"),
 )
-UNIT = (("tests/unit", "tests/claims", *SHARED),)
+FAST = WHOLE[1:2]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Leg:
     """One run of the suite.
 
     ready: makes what the run needs, or raises CannotRun. before: words in front of the command.
-    options: of pytest. busy: how many processes compute beside it. unit: whether it is the unit tests alone.
+    options: of pytest. busy: how many processes compute beside it. fast: leaves out the gate and the proof.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Leg:
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     busy: int = 0
-    unit: bool = False
+    fast: bool = False
 
 
 def plan() -> Iterator[Leg]:
@@ -80,7 +80,7 @@ def plan() -> Iterator[Leg]:
         options = (f"--randomly-seed={seed}", "--randomly-dont-reset-seed")
         environment = {"PYTHONPATH": str(plugin)}
         yield Leg(f"order-{seed}", partial(make_plugin, plugin), options=options, environment=environment)
-    yield Leg("stock-blas", environment={CHOICE_VARIABLE: "stock"}, unit=True)
+    yield Leg("stock-blas", environment={CHOICE_VARIABLE: "stock"}, fast=True)
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def run(leg: Leg, *, fast: bool) -> tuple[bool, str]:
         return False, f"{leg.name:<16} left out: {reason}"
     verdict, counts = "green", list[str]()
     with busy(leg.busy), log.open("w", encoding="utf-8") as out:
-        for part in UNIT if fast or leg.unit else WHOLE:
+        for part in FAST if fast or leg.fast else WHOLE:
             command = [*leg.before, leg.python, "-m", "pytest", "-p", "no:cacheprovider", *part, *leg.options]
             environment = {**os.environ, **leg.environment}
             done = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=out, check=False)
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.hard", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--list", action="store_true", help="name the legs and run none")
     parser.add_argument("--only", action="append", choices=list(legs), metavar="NAME", help="repeatable")
-    parser.add_argument("--fast", action="store_true", help="the unit tests alone")
+    parser.add_argument("--fast", action="store_true", help="without the gate and the proof")
     options = parser.parse_args(arguments)
     chosen = options.only or list(legs)
     if options.list:

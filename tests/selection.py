@@ -12,7 +12,7 @@ import pytest
 __all__ = ["MARKERS", "can_match", "named", "pytest_ignore_collect", "pytest_sessionstart"]
 
 HERE = Path(__file__).parent
-MARKERS = ("quality", "faults", "claims")
+MARKERS = ("quality", "faults", "claims", "end_to_end")
 # A call is a marker with arguments, quality(some=1): whether that holds, pytest decides.
 _WORDS = (ast.Name, ast.Load, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not)
 _ALLOWED = (*_WORDS, ast.Call, ast.keyword, ast.Constant)

@@ -1,1 +1,1 @@
-"""Whole runs, as a user makes them."""
+"""Tests of whole runs: a command in a new process, or a whole gate, and all that comes out of it."""

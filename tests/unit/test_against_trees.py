@@ -12,29 +12,8 @@ import pytest
 from benchmarks.against.trees import checked_out, commit_of
 from embedding_gate import own_files
 from embedding_gate.errors import InputError
-from tests.unit import HANG
-
-IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-
-
-def git(root: Path, *command: str) -> str:
-    """Run git in a repository."""
-    done = subprocess.run(
-        ["git", "-C", str(root), *IDENTITY, *command],  # noqa: S607
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.strip()
-
-
-def commit(root: Path, **files: str) -> str:
-    """Commit files, "__" in their names for a dot; return the hash."""
-    for name, text in files.items():
-        (root / name.replace("__", ".")).write_text(text, encoding="utf-8")
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "a change")
-    return git(root, "rev-parse", "HEAD")
+from tests.support import HANG
+from tests.support.repositories import commit, git, worktrees
 
 
 @pytest.fixture
@@ -44,11 +23,6 @@ def root(tmp_path: Path) -> Path:
     commit(tmp_path / "root", code__txt="old", requirements__lock="a==1")
     commit(tmp_path / "root", code__txt="new")
     return tmp_path / "root"
-
-
-def worktrees(root: Path) -> int:
-    """Count the worktrees that git knows."""
-    return len(git(root, "worktree", "list").splitlines())
 
 
 def test_a_worktree_of_the_revision(root: Path) -> None:
@@ -111,7 +85,8 @@ from pathlib import Path
 from benchmarks.against.trees import checked_out
 from benchmarks.workers import Worker
 
-with checked_out("HEAD", Path(sys.argv[1])) as tree, Worker("w", "tests.unit.against_waiter", []) as worker:
+root, waiter = Path(sys.argv[1]), Worker("w", "tests.support.against_waiter", [])
+with checked_out("HEAD", root) as tree, waiter as worker:
     print(tree.path, worker.ask("pid")["pid"], flush=True)
     time.sleep(600)
 """

@@ -26,7 +26,7 @@ from embeddings import cache as cache_module
 from embeddings.blas import mx
 from embeddings.cache_file import Entry
 from embeddings.cache_key import Inputs, code_digest, keys_of, unambiguous, weights_digest
-from tests.unit import HANG, tiny
+from tests.support import HANG, tiny
 
 TEXTS = ["abc", "d e f", "abc", "", "q: abc", "a longer text of letters"]
 PROMPTS = {"prompts": {"q": "q: ", "none": ""}}

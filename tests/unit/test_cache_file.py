@@ -16,7 +16,7 @@ from embedding_gate import own_files
 from embeddings import CacheError, cache_file
 from embeddings.cache_file import LEAST_BYTES, CacheFile
 from embeddings.errors import CacheNotWritable
-from tests.unit.cache_writer import ROWS, batch, entry_of
+from tests.support.cache_writer import ROWS, batch, entry_of
 
 PROCESSES, KILLS = 8, 50
 ENDLESS = 1_000_000  # batches, of which the first 64 KiB of words that nobody reads stop a writer
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 def writer(path: Path, first: int, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.unit.cache_writer", str(path), str(first), str(count)],
+        [sys.executable, "-m", "tests.support.cache_writer", str(path), str(first), str(count)],
         cwd=own_files.ROOT,
         stdout=subprocess.PIPE,
         text=True,

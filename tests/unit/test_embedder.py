@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 import embeddings
 from embeddings import Embedder
-from tests.unit import tiny
+from tests.support import tiny
 
 
 @pytest.fixture(scope="module")

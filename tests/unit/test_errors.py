@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 import embeddings
 from embeddings import catalog
-from tests.unit import tiny
+from tests.support import tiny
 
 
 def _cut(path: Path) -> None:

@@ -16,7 +16,7 @@ import embeddings
 from embedding_gate import own_files
 from embeddings.blas import mx
 from embeddings.models import FAMILIES, REFUSED, Decoder
-from tests.unit.tiny import edit_json, write_json
+from tests.support.tiny import edit_json, write_json
 
 FAMILY_FILES = own_files.FIXTURES / "families"
 LENGTHS = (1, 2, 17, 64, 300, 4096)

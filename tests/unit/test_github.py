@@ -12,8 +12,8 @@ import pytest
 from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request import github
 from embedding_gate.report.record import make_record
-from tests.unit.test_report_record import a_comparison
-from tests.unit.toy_gate import MADE
+from tests.support.records import a_comparison
+from tests.support.toy_gate import MADE
 
 JUDGE = {
     "base": "ab" * 20,

@@ -95,8 +95,8 @@ SHOWS = "import os, sys; print(os.environ.get('A'), *sys.argv[1:])"
     ("leg", "fast", "expected"),
     [
         (Leg("a"), False, "None -m pytest -p no:cacheprovider all"),
-        (Leg("a"), True, "None -m pytest -p no:cacheprovider tests/unit tests/claims -n"),
-        (Leg("a", unit=True), False, "None -m pytest -p no:cacheprovider tests/unit tests/claims -n"),
+        (Leg("a"), True, "None -m pytest -p no:cacheprovider -m not quality and not faults -n"),
+        (Leg("a", fast=True), False, "None -m pytest -p no:cacheprovider -m not quality and not faults -n"),
         (Leg("a", options=("-x",)), False, "None -m pytest -p no:cacheprovider all -x"),
         (Leg("a", environment={"A": "b"}, before=("env",)), True, "b -m pytest"),
     ],
@@ -110,7 +110,7 @@ def test_what_a_leg_runs(tmp_path: Path, logs: Path, leg: Leg, fast: bool, expec
         before=leg.before,
         options=leg.options,
         environment=leg.environment,
-        unit=leg.unit,
+        fast=leg.fast,
     )
     assert not hard.run(leg, fast=fast)[0]
     assert (logs / "a.log").read_text(encoding="utf-8").startswith(expected)

@@ -21,7 +21,7 @@ from embedding_gate import adapter
 from embeddings import doctor, hub
 from embeddings.catalog import CatalogEntry
 from embeddings.folder import find_folder
-from tests.unit.fake_hub import (
+from tests.support.fake_hub import (
     CODE,
     COMMIT,
     FILES,

@@ -1,59 +1,19 @@
-"""The commands that a user types, run as a user runs them."""
+"""Whole runs in short: a green one, a red one, a wrong option. tests/end_to_end has the others."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-import embeddings
-from embedding_gate import own_files, session
-from embeddings import blas
-from embeddings.blas import mx
-from tests.unit import tiny
-
-
-def pytest_run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a new process."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=own_files.ROOT,
-        env={**os.environ, "PYTHONPATH": str(path or "")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from tests.support import tiny
+from tests.support.commands import pytest_run
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     return tiny.build(tmp_path / "my-model", max_tokens=140)
-
-
-def test_a_model_of_ones_own(tmp_path: Path) -> None:
-    """It is judged by all that needs no goldens; the rest says so and is not red. JUnit has the figures.
-
-    Its weights are in bfloat16 in the file and widened in memory, and the gate sees that they are the file's.
-    """
-    model = tmp_path / "my-model"
-    shutil.copytree(embeddings.load().path, model)
-    weights = load_file(model / "model.safetensors")
-    halves = {name: mx.array(weight).astype(mx.bfloat16) for name, weight in weights.items()}
-    mx.save_safetensors(str(model / "model.safetensors"), halves)
-    some = "topics_beside or cohesion or norm or parity or weights"
-    done = pytest_run("tests/quality", "-k", some, f"--model={model}", f"--junitxml={tmp_path / 'junit.xml'}")
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"my-model \(.*\): \d+ checks passed, \d+ not calibrated", done.stdout)
-    assert re.search(r"parity +- +- +- +not calibrated\n +no goldens of this model", done.stdout)
-    junit = ET.parse(tmp_path / "junit.xml")  # noqa: S314  (made by the run above)
-    properties = junit.findall(".//testcase[@name='test_norm[" + str(model) + "]']/properties/property")
-    assert {found.get("name") for found in properties} == {"measured", "required"}
 
 
 def test_a_broken_model_is_red(model: Path) -> None:
@@ -69,97 +29,6 @@ def test_a_broken_model_is_red(model: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
-def test_a_part_of_the_gate_calibrates_nothing() -> None:
-    done = pytest_run("embedding_gate/checks/test_vectors.py", "--calibrate")
-    assert done.returncode == 1
-    assert (
-        "FAIL: --calibrate: all-MiniLM-L6-v2: was not shown to be right in this run: token ids" in done.stdout
-    )
-
-
-def test_a_synthetic_model() -> None:
-    """Invariances are judged, meaning is refused; every line that names the model says what it is."""
-    some = "test_equal_lengths or test_weights or test_cohesion or test_pairs_by_chance"
-    done = pytest_run(
-        "tests/quality", "-k", some, f"--model={own_files.FIXTURES / 'tiny-qwen3'}", "--recipe=reference-2025"
-    )
-    assert done.returncode == 1
-    assert "2 of 4 checks red" in done.stdout
-    refused = r"cohesion .*ERROR\n +InputError: tiny-qwen3: has random weights, so its vectors have no"
-    assert re.search(refused, done.stdout)
-    assert re.search(r"equal lengths .*pass", done.stdout)
-
-
-def test_no_command_shows_the_help() -> None:
-    command = [sys.executable, "-m", "embeddings"]
-    done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=True)
-    assert "doctor" in done.stdout
-    assert "cache" in done.stdout
-
-
-def test_doctor() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "embeddings", "doctor"],
-        cwd=own_files.ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for words in (
-        "packages",
-        "device",
-        "CPU BLAS",
-        "GFLOP/s",
-        "TF32",
-        "compiler",
-        "model all-MiniLM-L6-v2",
-        "hashes right",
-    ):
-        assert words in done.stdout
-
-
-def run_with_plugin(tmp_path: Path, plugin: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest with a plugin of those lines."""
-    (tmp_path / "a_plugin.py").write_text(plugin)
-    return pytest_run("-p", "a_plugin", *arguments, path=tmp_path)
-
-
-def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
-    """A check that does not run leaves its threshold unread. If a part was asked for, the table says so."""
-    plugin = (
-        "import pytest\n"
-        "def pytest_collection_modifyitems(items):\n"
-        "    for item in items:\n"
-        "        if item.name.startswith('test_finite'):\n"
-        "            item.add_marker(pytest.mark.skip)\n"
-    )
-    whole = run_with_plugin(tmp_path, plugin, "-m", "quality", f"--model={model}")
-    assert whole.returncode == 1
-    assert "FAIL: threshold 'finite' of my-model was never evaluated" in whole.stdout
-    part = run_with_plugin(tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}")
-    assert part.returncode == 0
-    assert f"A PART: 1 of {len(session.live_tests())} checks" in part.stdout
-
-
-def test_without_openblas_the_gate_runs_and_warns(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A plugin would come too late: pytest's own settings name a warning of the package, and so import it."""
-    monkeypatch.setenv(blas.CHOICE_VARIABLE, "openblas")
-    (tmp_path / "sitecustomize.py").write_text(
-        "from importlib import metadata\n"
-        "right = metadata.files\n"
-        "def files(name):\n"
-        "    if 'openblas' in name:\n"
-        "        raise metadata.PackageNotFoundError(name)\n"
-        "    return right(name)\n"
-        "metadata.files = files\n"
-    )
-    done = pytest_run("tests/quality", "-k", "test_norm", f"--model={model}", path=tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert "BLAS: no OpenBLAS" in done.stdout
-
-
 def test_two_models_of_one_name(tmp_path: Path) -> None:
     """Each has a table of its own."""
     one, other = (tiny.build(tmp_path / side / "model", max_tokens=140) for side in "ab")
@@ -169,17 +38,9 @@ def test_two_models_of_one_name(tmp_path: Path) -> None:
     assert f"model ({other}): 2 checks passed" in done.stdout
 
 
-def test_figures_of_red_checks_are_in_junit(model: Path, tmp_path: Path) -> None:
-    plugin = (
-        "from embedding_gate.verdicts.gate import Gate\n"
-        "right = Gate.require\n"
-        "Gate.require = lambda self, measured, evidence='': right(self, measured + 1, evidence=evidence)\n"
-    )
-    junit = tmp_path / "junit.xml"
-    done = run_with_plugin(
-        tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}", f"--junitxml={junit}"
-    )
-    assert done.returncode == 1
-    found = ET.parse(junit).findall(".//testcase/properties/property[@name='measured']")  # noqa: S314
-    assert len(found) == 1
-    assert float(found[0].get("value", "0")) >= 1
+def test_a_wrong_option_is_one_line() -> None:
+    done = pytest_run("-m", "quality", "--model=no-such-model")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("ERROR: no-such-model: neither a known model nor a folder")

@@ -17,7 +17,7 @@ from embedding_gate.report.palette import marker_of
 from embedding_gate.report.recommend import recommend
 from embedding_gate.report.record import plain
 from embedding_gate.report.sections import sections
-from tests.unit.test_report_record import JUDGE, a_full_record, a_model, a_record, a_speed
+from tests.support.records import JUDGE, a_full_record, a_model, a_record, a_speed
 
 HOSTILE = "</script></td><b onload=1>`a|b`|b *c* [d](e)\n<img src=x>&amp;"
 TITLES = [

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from embedding_gate import own_files, session
+from embedding_gate import own_files
 from tests import selection
-from tests.unit.test_interface import run_with_plugin
 
-FOLDERS = ("quality", "faults", "claims", "unit")
+FOLDERS = ("quality", "faults", "claims", "end_to_end", "unit")
 
 
 @pytest.mark.parametrize(
@@ -22,7 +21,9 @@ FOLDERS = ("quality", "faults", "claims", "unit")
         ("quality", ("quality",)),
         ("quality or claims", ("quality", "claims")),
         ("(quality) and not claims", ("quality",)),
-        ("not faults", ("quality", "claims", "unit")),
+        ("not faults", ("quality", "claims", "end_to_end", "unit")),
+        ("not quality and not faults and not end_to_end", ("claims", "unit")),
+        ("end_to_end", ("end_to_end",)),
         ("quality and faults", ()),
         ("quality or skipif", FOLDERS),
         ("quality(some=1)", FOLDERS),
@@ -38,9 +39,11 @@ def test_folders_that_can_match(expression: str, folders: tuple[str, ...]) -> No
 
 
 def markers_of(file: Path) -> set[str]:
-    """Name the project's markers that a file gives to tests, or takes over from the suite."""
+    """Name the project's markers that a file of tests has: from its folder, by itself, or from the suite."""
     module = ast.parse(file.read_text(encoding="utf-8"))
-    found = re.findall(r"\bmark\.(\w+)", ast.unparse(module))
+    folder = file.with_name("conftest.py")
+    by_folder = folder.read_text(encoding="utf-8") if folder.exists() else ""
+    found = re.findall(r"\bmark\.(\w+)", ast.unparse(module) + by_folder)
     imported = {node.module for node in module.body if isinstance(node, ast.ImportFrom)}
     taken_over = {"quality"} if "embedding_gate.suite" in imported else set()
     return (set(found) | taken_over) & set(selection.MARKERS)
@@ -51,10 +54,3 @@ def test_a_marker_is_its_folder() -> None:
     files = sorted((own_files.ROOT / "tests").glob("*/**/test_*.py"))
     expected = {file: {file.relative_to(own_files.ROOT).parts[1]} & set(selection.MARKERS) for file in files}
     assert {file: markers_of(file) for file in files} == expected
-
-
-def test_the_gate_alone_needs_none_of_the_other_tests_packages(tmp_path: Path) -> None:
-    plugin = "import sys\nsys.modules |= dict.fromkeys(('sklearn', 'scipy', 'jsonschema', 'regex'))\n"
-    done = run_with_plugin(tmp_path, plugin, "-m", "quality", "--collect-only", "-q")
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.count("tests/quality/") == len(session.live_tests())

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from embedding_gate.own_files import ROOT
-from tests.unit.test_interface import pytest_run
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 SET_UP = ["check", "venv", "install requirements.lock", "compile"]
@@ -109,7 +108,7 @@ def test_each_target_sets_up_what_it_needs_once(checkout: Checkout) -> None:
 
 
 GATE = "quality benchmarks decoders crossover collapse thresholds spread signatures blind-spots .venv"
-MORE = "test proof hard faults lint report pull-request pull-request-proof dev"
+MORE = "test end-to-end proof hard faults lint report pull-request pull-request-proof dev"
 
 
 @pytest.mark.parametrize("target", [*GATE.split(), *MORE.split()])
@@ -161,17 +160,6 @@ def test_the_gate_is_never_run_on_half_of_the_rest(checkout: Checkout) -> None:
     assert checkout.make("quality")[0] == 0
     assert checkout.make("test", at=2)[0] != 0
     assert checkout.make("quality") == (0, [*SET_UP, RUN])
-
-
-def test_a_missing_package_is_one_line(tmp_path: Path) -> None:
-    """Where only the gate's packages are there, the project's own tests name the command that adds theirs."""
-    shadow = tmp_path / "scipy"
-    shadow.mkdir()
-    (shadow / "__init__.py").write_text("raise ModuleNotFoundError(name='scipy')", encoding="utf-8")
-    done = pytest_run("tests/unit/test_thresholds.py", "tests/unit/test_ranking.py", path=tmp_path)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "tests/unit/test_ranking.py: needs scipy, which is not installed; run make dev" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("other", [None, *LOCKS])

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 import embeddings
 from embedding_gate import own_files
 from embeddings.blas import mx
-from tests import smollm2
+from tests.support import smollm2
 
 GOLDEN = load_file(own_files.FIXTURES / "golden-smollm2.safetensors")
 LINES = (own_files.FIXTURES / "texts.jsonl").read_text(encoding="utf-8").splitlines()

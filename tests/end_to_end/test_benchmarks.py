@@ -1,35 +1,19 @@
 """The measurements as a user runs them, on a tiny model; and runs beside a baseline."""
 
-import argparse
-import copy
 import json
-import math
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from benchmarks import baseline, memory
-from benchmarks.audits import Findings
-from benchmarks.bench import Bench, load_rounds
-from benchmarks.plan import SMALL_ON_CPU, default_models, plan_of
-from benchmarks.records import Record
-from benchmarks.summary import grid_table, summary_table
-from benchmarks.workers import Worker
+from benchmarks.plan import default_models, plan_of
 from embedding_gate import own_files
-from embedding_gate.claims.published import read_published
-from embeddings.embedder import Embedder
-from embeddings.recipe import DECLARED
-from tests.unit import tiny
-from tests.unit.test_interface import pytest_run, run_with_plugin
+from tests.support import tiny
+from tests.support.commands import pytest_run, run_with_plugin
 
 ONLY = "--benchmark-only"
-Step = Callable[[], None]
 
 
 @pytest.mark.parametrize(
@@ -174,36 +158,6 @@ def test_memory_of_no_model_is_one_error() -> None:
     assert re.fullmatch("no-such-model: neither a known model nor a folder;[^\n]*\n", done.stderr)
 
 
-def test_loading_is_over_when_a_text_has_its_vector(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What a library puts off until it is needed is loading too."""
-    model, asked = tiny.build(tmp_path / "my-model"), list[str]()
-    answer = memory.start(
-        argparse.Namespace(model=model, device=None, recipe=DECLARED, tokens=9, precision=None)
-    )
-    right = Embedder.encode
-
-    def encode(self: Embedder, texts: Sequence[str]) -> Any:
-        asked.append("encoded")
-        return right(self, texts)
-
-    def ask(_: Worker, request: str) -> dict[str, Any]:
-        asked.append(request)
-        return answer(request)
-
-    def timed(prepare: Step, work: Step, after: Step, rounds: int) -> list[float]:  # noqa: ARG001
-        for step in (prepare, work, lambda: asked.append("over"), after):
-            step()
-        return [1.0]
-
-    monkeypatch.setattr(Embedder, "encode", encode)
-    monkeypatch.setattr(Worker, "ask", ask)
-    monkeypatch.setattr(Worker, "__enter__", lambda self: self)
-    monkeypatch.setattr(Worker, "__exit__", lambda *_: None)
-    record = load_rounds(timed, [], 9, 1)
-    assert asked == ["ready", "load", "first", "encoded", "over", "encode", "encoded"]
-    assert record.peak_bytes > 0
-
-
 BARE = """
 import benchmarks.test_speed as module
 def test_bare(benchmark):
@@ -249,104 +203,3 @@ def test_a_missing_audit_is_red(tmp_path: Path) -> None:
     )
     assert broken.returncode == 1
     assert "audit did not run: second seed" in broken.stdout
-
-
-def test_tables() -> None:
-    """Rows by kind, length and texts, whatever the order they ran in; no exponents; 120 columns."""
-    shapes = [("throughput", 8, 64), ("throughput", 32, 16), ("throughput", 1, 16), ("latency", 1, 16)]
-    seconds = [11.42119, 2.0, 1.0, 0.0195]
-    records = [
-        Record(*shape, tokens=16, warm_ups=1, seconds=[one])
-        for shape, one in zip(shapes, seconds, strict=True)
-    ]
-    engine: Any = SimpleNamespace(dimension=1024)
-    unused: Any = None
-    bench = Bench(
-        name="synthetic:qwen3-embedding-0.6b-4bit",
-        engine=engine,
-        meter=unused,
-        plan=SMALL_ON_CPU,
-        findings=Findings("float32", lambda _: 1e6, records, peak=1e12),
-        config={},
-        limit=256,
-        child=[],
-    )
-    rows = [line.split()[:4] for line in grid_table(bench)[2:]]
-    assert rows == [
-        [kind, f"{batch}", "x", f"{length}"] for kind, batch, length in (shapes[n] for n in (2, 1, 0, 3))
-    ]
-    assert " 11,420 " in grid_table(bench)[4]
-    published = read_published(own_files.FIXTURES / "published.toml")
-    assert max(map(len, [*summary_table([bench], published), *grid_table(bench)])) <= 120
-
-
-RUN: dict[str, Any] = {
-    "machine_info": {"device": "cpu", "chip": "a", "cores": 2, "tf32": "-", "mlx": "1", "blas": "x"},
-    "benchmarks": [
-        {
-            "fullname": "t::one",
-            "stats": {"median": 2.0},
-            "extra_info": {"matmul": 1e9, "precision": "float32"},
-        }
-    ],
-}
-
-
-def test_ratios_by_hand() -> None:
-    """Half as long on a machine that multiplies three times as fast: slower, if the machine were the same."""
-    now = copy.deepcopy(RUN)
-    now["benchmarks"][0]["stats"]["median"] = 1.0
-    now["benchmarks"][0]["extra_info"]["matmul"] = 3e9
-    now["machine_info"]["mlx"] = "2"
-    lines, failures = baseline.compare(RUN, now, "stored")
-    assert failures == []
-    assert lines[1:] == ["  mlx: 1 -> 2", "   0.500x   1.500x  t::one"]
-
-
-@pytest.mark.parametrize(("key", "value"), [("device", "gpu"), ("chip", "b"), ("cores", 4), ("tf32", "0")])
-def test_another_machine_is_not_comparable(key: str, value: object) -> None:
-    now = copy.deepcopy(RUN)
-    now["machine_info"][key] = value
-    lines, failures = baseline.compare(RUN, now, "stored")
-    assert lines == []
-    assert len(failures) == 1
-    assert failures[0].startswith(f"stored: not comparable: {key} is {value!r}")
-
-
-def test_another_precision_is_not_comparable() -> None:
-    now = copy.deepcopy(RUN)
-    now["benchmarks"][0]["extra_info"]["precision"] = "bfloat16"
-    lines, failures = baseline.compare(RUN, now, "stored")
-    assert lines == []
-    assert failures == ["stored: not comparable: t::one is in bfloat16, it was in float32"]
-
-
-def test_missing_and_new_benchmarks() -> None:
-    now = copy.deepcopy(RUN)
-    now["benchmarks"][0]["fullname"] = "t::two"
-    assert baseline.compare(RUN, now, "stored")[1] == [
-        "stored: t::one is in the baseline and not in this run",
-        "stored: t::two is new: no baseline; store a run again",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("where", "value"),
-    [
-        ("stats", {}),
-        ("stats", {"median": 0.0}),
-        ("stats", {"median": math.inf}),
-        ("extra_info", {}),
-        ("extra_info", {"matmul": math.nan, "precision": "float32"}),
-        ("fullname", None),
-    ],
-)
-def test_malformed_documents(where: str, value: object) -> None:
-    then = copy.deepcopy(RUN)
-    then["benchmarks"][0][where] = value
-    assert bool(baseline.why_malformed(then)) == (where != "fullname")
-    del then["benchmarks"][0]["fullname"]
-    assert baseline.why_malformed(then)
-    assert baseline.why_malformed({**RUN, "machine_info": {}}) == (
-        "machine_info lacks device, chip, cores, tf32, mlx, blas"
-    )

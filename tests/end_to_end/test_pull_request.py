@@ -14,12 +14,10 @@ import pytest
 
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import ROOT
-from embedding_gate.pull_request import trees
-from embedding_gate.pull_request.__main__ import arguments, main
-from embedding_gate.pull_request.changes import Change, approves, changes_of, digest_of, moved_by, printable
-from embedding_gate.pull_request.roles import ROLES, listed, role
+from embedding_gate.pull_request.__main__ import main
+from embedding_gate.pull_request.changes import changes_of
 from embedding_gate.pull_request.trees import read_commit, read_work_tree, resolve
-from tests.unit.toy_gate import FILES, edit, git, make_toy
+from tests.support.toy_gate import FILES, edit, git, make_toy
 
 WORSE = {"embeddings/__init__.py": "def encode():\n    return 3.0\n"}
 WIDER = {"fixtures/thresholds.toml": FILES["fixtures/thresholds.toml"].replace("2.0", "9.0")}
@@ -38,35 +36,6 @@ def judged(toy: Path, *options: str) -> dict[str, Any]:
     assert (status == 0) == (record["verdict"] == "pass")
     assert isinstance(record, dict)
     return record
-
-
-UNUSED = {"docs/"}  # for what is to come
-
-
-def test_every_file_is_judged_or_judge_or_neither() -> None:
-    paths = trees.git(ROOT, "ls-files").decode().splitlines()
-    assert [path for path in paths if listed(path) is None] == []
-    assert {entry for entry in ROLES if not any(listed(path) == entry for path in paths)} <= UNUSED
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("embeddings/pooling.py", "judged"),
-        ("embedding_gate/verdicts/gate.py", "judge"),
-        ("Embedding_gate/verdicts/gate.py", "judge"),  # the same folder on macOS
-        ("EMBEDDINGS/conftest.py", "judge"),
-        ("embeddings/\u0435valuation/gate.py", "judge"),  # a letter of another script
-        ("embeddings_evil.py", "judge"),
-        ("embeddings/conftest.py", "judge"),
-        ("sitecustomize.py", "judge"),
-        ("pytest.ini", "judge"),
-        ("README.md", "neither"),
-        ("benchmarks/results/h100.json", "neither"),
-    ],
-)
-def test_roles(path: str, expected: str) -> None:
-    assert role(path) == expected
 
 
 def test_what_only_makes_the_library_better_is_green(toy: Path) -> None:
@@ -119,12 +88,6 @@ def test_an_approval_of_what_the_base_calls_red_is_of_that_library(toy: Path) ->
     record = judged(toy, "--approve", digest)
     assert (record["judge"]["base_verdict"], record["judge"]["head_verdict"]) == ("fail", "pass")
     assert record["verdict"] == "fail"
-
-
-def test_approved_words_are_whole_digests() -> None:
-    digest = "ab" * 32
-    assert approves(digest, digest)
-    assert not any(approves(words, digest) for words in ("", digest[:31], digest + "0", "judge:"))
 
 
 SAYS = "import atexit, os\natexit.register(os.write, 1, b'::error::no\\n')\n"
@@ -244,13 +207,6 @@ def test_what_is_asked_wrongly_is_refused_before_a_run(
         main([*asked, "--history=h.jsonl"], toy)
 
 
-def test_paths_are_those_of_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine").mkdir()
-    given = ["--base", "HEAD", "--model=mine", "--sts=none.tsv", "--device=cpu"]
-    assert arguments(given)[1] == [f"--model={tmp_path / 'mine'}", "--sts=none.tsv", "--device=cpu"]
-
-
 def test_many_files_do_not_bury_the_thresholds(toy: Path) -> None:
     edit(toy, WIDER | {f"aside/{number}.py": "" for number in range(30)})
     record = judged(toy)
@@ -302,56 +258,6 @@ def test_a_commit_is_read_without_its_filters(toy: Path) -> None:
     assert [change.path for change in changes_of(tree, here)] == ["tests/gone.py"]
     with pytest.raises(InputError):
         resolve(toy, "--help")
-
-
-def test_what_moved() -> None:
-    threshold = '[[threshold]]\ncheck = "a"\nmodel = "m"\nat_most = 1\nsource = "x"\n'
-    lines = moved_by(
-        [
-            Change("fixtures/thresholds.toml", threshold.encode(), threshold.replace('"a"', '"b"').encode()),
-            Change("fixtures/thresholds.toml", threshold.encode(), threshold.replace("x", "y").encode()),
-            Change("fixtures/thresholds.toml", threshold.encode(), b"[[threshold"),
-            Change("fixtures/golden/m.safetensors", b"\xff\x00", b"\xff"),
-            Change("tests/a.py", None, b"1\n2\n"),
-        ]
-    )
-    assert lines[:5] == [
-        "fixtures/thresholds.toml: changed, +1 -1 lines",
-        "fixtures/thresholds.toml: a (m): at_most 1 -> removed",
-        "fixtures/thresholds.toml: b (m): none -> at_most 1",
-        "fixtures/thresholds.toml: changed, +1 -1 lines",
-        "fixtures/thresholds.toml: a (m): another source",
-    ]
-    assert "cannot be compared threshold by threshold" in lines[6]
-    assert lines[7:] == [
-        "fixtures/golden/m.safetensors: changed, 2 -> 1 bytes",
-        "tests/a.py: added, +2 -0 lines",
-    ]
-
-
-def test_no_name_can_pass_for_a_line_of_the_log() -> None:
-    assert printable("a##[add-mask]FAIL") == "a## [add-mask]FAIL"
-    threshold = b'[[threshold]]\ncheck = "a\\n::error::b"\nmodel = "m"\nat_most = 1\n'
-    lines = moved_by(
-        [Change("fixtures/thresholds.toml", b"", threshold), Change("tests/\udcff\n::x", None, b"")]
-    )
-    assert [line for line in lines if not line.isprintable()] == []
-    assert lines[1:] == [
-        "fixtures/thresholds.toml: a\\n::error::b (m): none -> at_most 1",
-        "tests/\\udcff\\n::x: added, +0 -0 lines",
-    ]
-
-
-def test_digest_is_of_files_and_verdict() -> None:
-    one = Change("a", b"1", b"2")
-    others = [Change("a", b"1", b"3"), Change("a", b"0", b"2"), Change("b", b"1", b"2")]
-    library, tests = {"embeddings/a.py": b"1"}, {"tests/a.py": b"1"}
-    digests = {digest_of([change], "base", "pass", {}) for change in (one, *others)}
-    digests |= {digest_of([one], "base", "fail", tree) for tree in ({}, library)}
-    digests |= {digest_of([one], "another base", "pass", {})}
-    assert len(digests) == 7
-    assert digest_of([one], "base", "pass", library) in digests
-    assert digest_of([one], "base", "fail", library | tests) in digests
 
 
 def test_a_run_sees_no_token_and_no_settings(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

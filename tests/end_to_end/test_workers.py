@@ -11,12 +11,12 @@ import pytest
 
 from embedding_gate import own_files
 from tests.faults.workers import begun
-from tests.unit.stuck import deaf
+from tests.support.stuck import deaf
 
 PATIENCE = 300  # seconds: what is tested either ends at once or never does
 STUCK = """
 from tests.faults.workers import begun
-from tests.unit.stuck import stuck
+from tests.support.stuck import stuck
 if __name__ == "__main__":
     with begun(stuck, [(number,) for number in range(9)], processes=2) as futures:
         input() if {leaves} else futures[0].result()
@@ -122,7 +122,7 @@ def test_they_end_with_a_parent_that_is_killed() -> None:
 def test_the_new_process_ends_with_who_asks() -> None:
     """Whatever it is at."""
     code = (
-        "from embedding_gate import worker; from tests.unit.stuck import stuck\n"
+        "from embedding_gate import worker; from tests.support.stuck import stuck\n"
         "worker.answer = lambda asked, to: stuck(asked)\n"
         "worker.main()\n"
     )
@@ -137,7 +137,7 @@ def test_the_new_process_ends_with_who_asks() -> None:
 @pytest.mark.parametrize("again", [False, True])
 def test_ctrl_c_ends_the_proof(*, again: bool) -> None:
     """The second comes while pytest ends the run. No run of the proof would end by itself."""
-    words = "-m pytest -p no:cacheprovider -p tests.unit.stuck -m faults -s"
+    words = "-m pytest -p no:cacheprovider -p tests.support.stuck -m faults -s"
     with running(*words.split()) as process:
         read_until(process, "at work", times=2)
         os.killpg(process.pid, signal.SIGINT)

@@ -18,9 +18,9 @@ from benchmarks.against.trees import Tree
 from benchmarks.against.workers import open_arms
 from embedding_gate import own_files
 from embedding_gate.errors import GateError
-from tests.unit import HANG, tiny
-from tests.unit.test_against_trees import commit, worktrees
-from tests.unit.test_interface import pytest_run, run_with_plugin
+from tests.support import HANG, tiny
+from tests.support.commands import pytest_run, run_with_plugin
+from tests.support.repositories import commit, worktrees
 
 ONLY = "--benchmark-only"
 

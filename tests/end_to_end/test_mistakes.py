@@ -3,7 +3,7 @@
 import pytest
 
 from embeddings.blas import mx
-from tests.unit.test_interface import pytest_run
+from tests.support.commands import pytest_run
 
 NO_GPU = [] if mx.is_available(mx.gpu) else [("--device=gpu", "device 'gpu': there is none here; leave it")]
 MISTAKES = [
@@ -34,7 +34,7 @@ MISTAKES = [
     ("--named-only --without=norm", "--named-only prints no matrix: leave out --kill-matrix and --without"),
     ("-n 2", "-n: the gate and its proof run in one process; add -m 'not quality and not faults'"),
     ("-n 2 tests/quality", "-n: the gate and its proof run in one process"),
-    ("-m quallity", "-m: no marker 'quallity'; the project's own are quality, faults, claims"),
+    ("-m quallity", "-m: no marker 'quallity'; the project's own are quality, faults, claims, end_to_end"),
     ("-m quality-not", "-m 'quality-not': no expression of markers; combine them with and, or, not"),
 ]
 

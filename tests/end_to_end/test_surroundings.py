@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedding_gate import own_files
-from tests.unit import tiny
+from tests.support import tiny
 
 SOME = ("-m", "quality", "-k", "test_norm or generated_mixtures")
 
