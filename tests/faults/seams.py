@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.engine import EmbedderEngine
-from embeddings import embedder, folder, loading, pooling, tokens, weights
+from embeddings import embedder, folder, loading, pooling, prompts, tokens, weights
 from embeddings.blas import mx
+from embeddings.catalog import Recipe
 from embeddings.models import decoder
 from tests.faults.registry import Patch
 
@@ -157,14 +158,14 @@ def change_ids(patch: Patch, change: Callable[[Ids], Sequence[int] | Ids]) -> No
     change_tokens(patch, changed)
 
 
-def choose_prompt(patch: Patch, choose: Callable[[embedder.Embedder, str | None], str | None]) -> None:
-    """Take another prompt than the one that was asked for."""
-    right = embedder.Embedder._before
+def choose_prompt(patch: Patch, choose: Callable[[Recipe, str | None], str | None]) -> None:
+    """Take another prompt than the one that was named."""
+    right = prompts.prefix_of
 
-    def before(self: embedder.Embedder, prompt: str | None, task: str | None) -> str:
-        return right(self, choose(self, prompt), task)
+    def prefix_of(recipe: Recipe, model: str, *, prompt_name: str | None, **options: Any) -> str:
+        return right(recipe, model, prompt_name=choose(recipe, prompt_name), **options)
 
-    patch.setattr(embedder.Embedder, "_before", before)
+    patch.setattr(embedder, "prefix_of", prefix_of)
 
 
 def change_trunk(patch: Patch, change: Callable[[Any], None]) -> None:

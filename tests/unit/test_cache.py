@@ -39,7 +39,7 @@ SOME = Inputs(
     causal=True,
     end_token=None,
     max_tokens=20,
-    before="",
+    prefix="",
     normalize=True,
     dimensions=16,
     code=b"code",
@@ -260,9 +260,10 @@ def test_a_hit_warns_of_truncation_as_a_computation_does(model: Embedder, cache:
         (["a", 7], {}),
         ("text", {}),
         (7, {}),
-        (["a"], {"prompt": "no such"}),
-        (["a"], {"task": "none here"}),
-        (["a"], {"dimensions": 17}),
+        (["a"], {"prompt_name": "no such"}),
+        (["a"], {"prompt_name": "q", "prompt": "q: "}),
+        (["a"], {"instruction": "none here"}),
+        (["a"], {"truncate_dim": 17}),
         (["a"], {"batch_tokens": 0}),
         ([], {"batch_tokens": 0}),
     ],
@@ -301,11 +302,11 @@ def test_prompts_limits_widths_and_lengths_have_keys_of_their_own(
     texts = ["abc d e f g h i j", "a"]
     calls = [
         (model, {}),
-        (model, {"prompt": "q"}),
-        (model, {"normalize": False}),
-        (model, {"dimensions": 8}),
-        (model, {"dimensions": 8, "normalize": False}),
-        (model.cut_at(5), {}),
+        (model, {"prompt_name": "q"}),
+        (model, {"normalize_embeddings": False}),
+        (model, {"truncate_dim": 8}),
+        (model, {"truncate_dim": 8, "normalize_embeddings": False}),
+        (model.with_max_tokens(5), {}),
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", embeddings.TruncationWarning)

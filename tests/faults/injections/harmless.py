@@ -203,9 +203,13 @@ def columns_first(patch: Patch) -> None:
 
 @harmless("lengths in float64", "out", "vectors are scaled to length 1 in float64")
 def lengths_in_float64(patch: Patch) -> None:
-    def encode(right: Any, self: Any, texts: Sequence[str], *, normalize: bool = True, **options: Any) -> Any:
-        vectors = right(self, texts, normalize=False, **options).astype(np.float64)
-        lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12) if normalize else 1
+    def encode(
+        right: Any, self: Any, texts: Sequence[str], *, normalize_embeddings: bool = True, **options: Any
+    ) -> Any:
+        vectors = right(self, texts, normalize_embeddings=False, **options).astype(np.float64)
+        lengths = (
+            np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12) if normalize_embeddings else 1
+        )
         return np.float32(vectors / lengths)
 
     replace_encode(patch, encode)

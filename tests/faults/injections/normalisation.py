@@ -35,9 +35,9 @@ def no_normalisation(patch: Patch) -> None:
 )
 def shortened_after_normalising(patch: Patch) -> None:
     def encode(
-        right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any
+        right: Any, self: Any, texts: Sequence[str], *, truncate_dim: int | None = None, **options: Any
     ) -> Any:
-        return right(self, texts, **options)[:, :dimensions]
+        return right(self, texts, **options)[:, :truncate_dim]
 
     replace_encode(patch, encode)
 
@@ -45,12 +45,14 @@ def shortened_after_normalising(patch: Patch) -> None:
 @fault(
     "normalize ignored",
     "out",
-    "vectors are scaled although normalize=False was asked for",
+    "vectors are scaled although normalize_embeddings=False was asked for",
     kills=("unnormalised",),
 )
 def normalize_ignored(patch: Patch) -> None:
-    def encode(right: Any, self: Any, texts: Sequence[str], *, normalize: bool = True, **options: Any) -> Any:
-        del normalize
+    def encode(
+        right: Any, self: Any, texts: Sequence[str], *, normalize_embeddings: bool = True, **options: Any
+    ) -> Any:
+        del normalize_embeddings
         return right(self, texts, **options)
 
     replace_encode(patch, encode)
@@ -98,11 +100,11 @@ fault(
 )
 def last_components_kept(patch: Patch) -> None:
     def encode(
-        right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any
+        right: Any, self: Any, texts: Sequence[str], *, truncate_dim: int | None = None, **options: Any
     ) -> Any:
-        width = self._checked_width(dimensions)
+        width = self._checked_width(truncate_dim)
         vectors = right(self, texts, **options)[:, self.dimension - width :]
-        if not options.get("normalize", True):
+        if not options.get("normalize_embeddings", True):
             return vectors
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
