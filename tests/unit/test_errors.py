@@ -222,6 +222,29 @@ def test_unknown_model(name: Any) -> None:
         embeddings.load(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("all-minilm-l6-v2", "all-MiniLM-L6-v2"),
+        ("all_MiniLM_L6_v2", "all-MiniLM-L6-v2"),
+        ("MiniLM-L6-v2", "all-MiniLM-L6-v2"),
+        ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2"),
+        ("sentence-transformers/All_MiniLM_L6_v2", "all-MiniLM-L6-v2"),
+        ("qwen/qwen3-embedding-0.6b", "Qwen3-Embedding-0.6B"),
+        ("qwen3-embeding-8B-4bit-dwq", "Qwen3-Embedding-8B-4bit-DWQ"),
+    ],
+)
+def test_a_near_miss_is_told_what_was_meant(name: str, meant: str) -> None:
+    with pytest.raises(embeddings.ModelNotFound) as caught:
+        embeddings.load(name)
+    assert str(caught.value) == f"{name}: neither a known model nor a folder; did you mean {meant}?"
+
+
+def test_another_model_of_the_hub_is_no_near_miss() -> None:
+    with pytest.raises(embeddings.ModelNotFound, match="only a pinned commit is taken"):
+        embeddings.load("sentence-transformers/all-MiniLM-L12-v2")
+
+
 @pytest.mark.parametrize("texts", [None, 7, "text", ["fine", None], ["fine", 7], ["\ud800"]])
 @pytest.mark.parametrize("prompt_name", [None, "q"])
 def test_bad_texts(tmp_path: Path, texts: Any, prompt_name: str | None) -> None:
