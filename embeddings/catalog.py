@@ -50,6 +50,23 @@ class Recipe:
             )
         return replace(self, max_tokens=max_tokens)
 
+    def width(self, dimension: int, truncate_dim: int | None) -> int:
+        """Return how long vectors of ``dimension`` components are, cut to ``truncate_dim`` if that is given.
+
+        Raises:
+            InputError: a vector may not be cut to that length.
+
+        """
+        if truncate_dim is None:
+            return dimension
+        if not isinstance(truncate_dim, int) or not self.min_dimensions <= truncate_dim <= dimension:
+            raise InputError(
+                "truncate_dim",
+                f"must be a whole number from {self.min_dimensions} to {dimension}, got {truncate_dim!r}",
+                hint="leave it out for all of them",
+            )
+        return truncate_dim
+
 
 _TEMPLATE = "Instruct: {instruction}\nQuery:"
 _INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"

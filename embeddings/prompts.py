@@ -1,12 +1,13 @@
 """What is set before each text: a prompt of the model's, or a text of the caller's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from embeddings.catalog import Recipe
 from embeddings.errors import InputError
 from embeddings.tokens import checked_texts
 
-__all__ = ["DOCUMENT_PROMPTS", "QUERY_PROMPTS", "prefix_of", "prefixed"]
+__all__ = ["DOCUMENT_PROMPTS", "QUERY_PROMPTS", "prefix_of", "prefixed", "with_role"]
 
 # Names of prompts by what a text is for, the first that a model has: those of sentence-transformers.
 QUERY_PROMPTS = ("query",)
@@ -52,6 +53,15 @@ def prefixed(prefix: str, texts: Sequence[str]) -> Sequence[str]:
 
     """
     return [prefix + text for text in checked_texts(texts)] if prefix else texts
+
+
+def with_role(
+    options: Mapping[str, Any], names: Sequence[str], prompts: Collection[str]
+) -> Mapping[str, Any]:
+    """Add to options of ``Embedder.encode`` that name no prompt the first of some names that a model has."""
+    if options.get("prompt_name") is not None or options.get("prompt") is not None:
+        return options
+    return {**options, "prompt_name": next((name for name in names if name in prompts), None)}
 
 
 def _literal(prompt: str, prompt_name: str | None, instruction: str | None) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.engine import EmbedderEngine
-from embeddings import embedder, folder, loading, pooling, prompts, tokens, weights
+from embeddings import batch_runner, embedder, folder, loading, pooling, prompts, tokens, weights
 from embeddings.blas import mx
 from embeddings.catalog import Recipe
 from embeddings.models import decoder
@@ -53,7 +53,7 @@ scratch = Scratch()
 
 def pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:
     """Pool hidden states (B, T, D) of texts of lengths (B,) by another function, whatever the recipe says."""
-    patch.setattr(embedder, "POOLINGS", dict.fromkeys(pooling.POOLINGS, pool))
+    patch.setattr(pooling, "POOLINGS", dict.fromkeys(pooling.POOLINGS, pool))
 
 
 def replace_encode(patch: Patch, encode: Callable[..., Any]) -> None:
@@ -140,12 +140,12 @@ def change_tokenizer(patch: Patch, change: Callable[[Any, int], None]) -> None:
 
 def change_batches(patch: Patch, change: Callable[[list[Batch]], Iterable[Batch]]) -> None:
     """Change the batches of a call after they were computed: numbers of texts (B,), and what came of each."""
-    right = embedder.Embedder._run
+    right = batch_runner.run_batches
 
-    def run(self: embedder.Embedder, *arguments: Any, **options: Any) -> Iterator[Batch]:
-        yield from change(list(right(self, *arguments, **options)))
+    def run_batches(*arguments: Any, **options: Any) -> Iterator[Batch]:
+        yield from change(list(right(*arguments, **options)))
 
-    patch.setattr(embedder.Embedder, "_run", run)
+    patch.setattr(embedder, "run_batches", run_batches)
 
 
 def change_ids(patch: Patch, change: Callable[[Ids], Sequence[int] | Ids]) -> None:

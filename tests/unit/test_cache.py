@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate import own_files
-from embeddings import CacheError, CacheWarning, Embedder, VectorCache, cache_key, embedder
+from embeddings import CacheError, CacheWarning, Embedder, VectorCache, batch_runner, cache_key
 from embeddings import cache as cache_module
 from embeddings.blas import mx
 from embeddings.cache_file import Entry
@@ -221,13 +221,13 @@ def test_only_what_is_missing_is_computed_and_once(
     model: Embedder, cache: VectorCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[int] = []
-    right = Embedder._forward
+    right = batch_runner.forward
 
-    def counted(self: Embedder, tokens: embeddings.TokenizedTexts, *rest: object) -> object:
+    def counted(model: Any, tokens: embeddings.TokenizedTexts, *rest: Any) -> object:
         computed.append(len(tokens.ids))
-        return right(self, tokens, *rest)  # type: ignore[arg-type]
+        return right(model, tokens, *rest)
 
-    monkeypatch.setattr(Embedder, "_forward", counted)
+    monkeypatch.setattr(batch_runner, "forward", counted)
     model.encode(["a", "b", "a", "a"], cache=cache)
     vectors = model.encode(["c", "a", "c", "b"], cache=cache)
     model.encode(["a", "b", "c"], cache=cache)
@@ -383,22 +383,22 @@ def test_an_interrupt_keeps_what_was_computed(
     A step is one batch here, not one for each core: many cores would be done before the third.
     """
     device = mx.default_device().type
-    monkeypatch.setitem(embedder._STREAMS, device, embedder._STREAMS[device][:1])
-    right, steps = Embedder._forward, iter(range(100))
+    monkeypatch.setitem(batch_runner.STREAMS, device, batch_runner.STREAMS[device][:1])
+    right, steps = batch_runner.forward, iter(range(100))
 
-    def interrupted(self: Embedder, *arguments: object) -> object:
+    def interrupted(*arguments: Any) -> object:
         if next(steps) == 2:
             raise KeyboardInterrupt
-        return right(self, *arguments)  # type: ignore[arg-type]
+        return right(*arguments)
 
     expected = model.encode(MANY, batch_tokens=40)
     with VectorCache(tmp_path / "cache") as cache:
-        monkeypatch.setattr(Embedder, "_forward", interrupted)
+        monkeypatch.setattr(batch_runner, "forward", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.encode(MANY, cache=cache, batch_tokens=40)
         kept = cache.stats().file_entries
         assert 0 < kept < len(MANY)
-    monkeypatch.setattr(Embedder, "_forward", right)
+    monkeypatch.setattr(batch_runner, "forward", right)
     with VectorCache(tmp_path / "cache") as cache:
         np.testing.assert_array_equal(model.encode(MANY, cache=cache, batch_tokens=40), expected)
         assert (cache.stats().file_hits, cache.stats().misses) == (kept, len(MANY) - kept)

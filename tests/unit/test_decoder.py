@@ -97,7 +97,7 @@ def test_out_of_memory_halves_the_budget_once(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Decoder, "__call__", cramped)
     room[0] = 100
-    with pytest.warns(embeddings.MemoryWarning, match="going on with a budget of 100"):
+    with pytest.warns(embeddings.MemoryWarning, match="the budget is now 100"):
         np.testing.assert_allclose(model.encode(TEXTS, batch_tokens=200), expected, atol=2e-6)
     room[0] = 50
     with (

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from embeddings import embedder
+from embeddings import pooling
 from embeddings.blas import mx
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
@@ -23,7 +23,7 @@ fault = faults_of("normalisation")
     source="ggml-org/llama.cpp#5956",
 )
 def no_normalisation(patch: Patch) -> None:
-    patch.setattr(embedder, "to_unit_length", lambda vectors: vectors)
+    patch.setattr(pooling, "normalize", lambda vectors: vectors)
 
 
 @fault(
@@ -62,7 +62,7 @@ def scaled_by(length: Callable[[mx.array], mx.array]) -> Callable[[Patch], None]
     """Divide vectors (B, D) by what some function takes for their lengths."""
 
     def inject(patch: Patch) -> None:
-        patch.setattr(embedder, "to_unit_length", lambda vectors: vectors / length(vectors))
+        patch.setattr(pooling, "normalize", lambda vectors: vectors / length(vectors))
 
     return inject
 
@@ -102,7 +102,7 @@ def last_components_kept(patch: Patch) -> None:
     def encode(
         right: Any, self: Any, texts: Sequence[str], *, truncate_dim: int | None = None, **options: Any
     ) -> Any:
-        width = self._checked_width(truncate_dim)
+        width = self.recipe.width(self.dimension, truncate_dim)
         vectors = right(self, texts, **options)[:, self.dimension - width :]
         if not options.get("normalize_embeddings", True):
             return vectors
