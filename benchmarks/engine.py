@@ -45,9 +45,9 @@ class EmbedderEngine:
         watched = Embedder(one.folder, cast("Bert", spy), one.tokenizer, one.recipe)
         return Spied(watched.encode(texts), spy.tokens, spy.bits)
 
-    def cut_at(self, max_tokens: int) -> "EmbedderEngine":
+    def with_max_tokens(self, max_tokens: int) -> "EmbedderEngine":
         """Return the same model, reading texts to a lower limit."""
-        return EmbedderEngine(self.embedder.cut_at(max_tokens))
+        return EmbedderEngine(self.embedder.with_max_tokens(max_tokens))
 
 
 class _Spy:

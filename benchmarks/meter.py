@@ -47,7 +47,7 @@ class Engine(Protocol):
     def spied(self, texts: Sequence[str]) -> Spied:
         """Encode, and tell what the model was handed and gave."""
 
-    def cut_at(self, max_tokens: int) -> "Engine":
+    def with_max_tokens(self, max_tokens: int) -> "Engine":
         """Return the same model, reading texts to a lower limit."""
 
 
@@ -219,7 +219,7 @@ class Meter:
         """
         texts = [self.texts(1, length)[0] for length in (longest // 4, longest // 2, longest, 2 * longest)]
         self.seen.claim(texts)
-        cut = self.engine.cut_at(longest)
+        cut = self.engine.with_max_tokens(longest)
         return cut.count(texts), cut.spied(texts).tokens
 
     def _once(self, texts: list[str], *, again: bool = False) -> list[float]:

@@ -91,7 +91,7 @@ def open_subject(
     notes = []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
-        encoder = encoder.cut_at(LONGEST)
+        encoder = encoder.with_max_tokens(LONGEST)
     name, source = name_of(model), source_of(model)
     known = golden(name)
     random = is_synthetic(model) or (known is not None and known.random)

@@ -6,7 +6,6 @@ What it returns is what was computed, bit for bit, or nothing: keys hold all tha
 
 import os
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from embeddings.cache_file import DEFAULT_BYTES, LEAST_BYTES, CacheFile, Entry
 from embeddings.cache_key import Inputs, keys_of
-from embeddings.errors import CacheNotWritable, CacheWarning, InputError
+from embeddings.errors import CacheNotWritable, CacheWarning, InputError, warn
 
 __all__ = ["CacheStats", "Entry", "Lookup", "VectorCache"]
 
@@ -247,7 +246,7 @@ class Lookup:
             self._cache.put_many(computed)
         except CacheNotWritable as error:
             self._writable = False
-            warnings.warn(CacheWarning(f"{error}; the rest of this call is not kept"), stacklevel=3)
+            warn(CacheWarning(f"{error}; the rest of this call is not kept"))
 
     def vectors(self, width: int) -> NDArray[np.float32]:
         """Return the vectors (N, width) of all texts, a copy of the caller's own."""

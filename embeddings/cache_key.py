@@ -26,7 +26,7 @@ class Inputs:
     weights: digest of the weights in memory, and of the types that they are computed in (the precision).
     tokenizer: digest of the tokenizer as it was loaded.
     pooling, causal, end_token, max_tokens: of the recipe (see catalog.Recipe); the limit is in tokens.
-    before: what is set before the text: a prompt, with its task.
+    prefix: what is set before the text: a prompt, with its instruction.
     normalize, dimensions: as asked for; the dimensions that the vector has.
     code: digest of this library's own modules.
     arithmetic: what they compute with: the kind of device, and the versions of MLX and of its companions.
@@ -39,7 +39,7 @@ class Inputs:
     causal: bool
     end_token: str | None
     max_tokens: int
-    before: str
+    prefix: str
     normalize: bool
     dimensions: int
     code: bytes

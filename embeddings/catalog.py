@@ -19,22 +19,23 @@ class Recipe:
     max_tokens: longest text in tokens, special tokens included; the rest is cut off and counted.
     prompts: prompt name -> text set before each input.
     default_prompt: the name of the prompt for a caller who names none, or None for no prompt.
-    instruction: what stands before a query with a task of the caller's, with {task} in it; None for no tasks.
+    instruction_template: what is set before a query that has an instruction of its own, with {instruction} in
+        it; None where the model takes no instruction.
     end_token: what every text must end in, or None for whatever the tokenizer adds.
     causal: False lets the tokens of a decoder see what follows them.
-    least_dimensions: to how few a vector may be cut.
+    min_dimensions: to how few dimensions a vector may be cut.
     """
 
     pooling: str
     max_tokens: int
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
-    instruction: str | None = None
+    instruction_template: str | None = None
     end_token: str | None = None
     causal: bool = True
-    least_dimensions: int = 1
+    min_dimensions: int = 1
 
-    def cut_at(self, max_tokens: int) -> "Recipe":
+    def with_max_tokens(self, max_tokens: int) -> "Recipe":
         """Return the same recipe with a lower limit.
 
         Raises:
@@ -49,9 +50,26 @@ class Recipe:
             )
         return replace(self, max_tokens=max_tokens)
 
+    def width(self, dimension: int, truncate_dim: int | None) -> int:
+        """Return how long vectors of ``dimension`` components are, cut to ``truncate_dim`` if that is given.
 
-_INSTRUCTION = "Instruct: {task}\nQuery:"
-_TASK = "Given a web search query, retrieve relevant passages that answer the query"
+        Raises:
+            InputError: a vector may not be cut to that length.
+
+        """
+        if truncate_dim is None:
+            return dimension
+        if not isinstance(truncate_dim, int) or not self.min_dimensions <= truncate_dim <= dimension:
+            raise InputError(
+                "truncate_dim",
+                f"must be a whole number from {self.min_dimensions} to {dimension}, got {truncate_dim!r}",
+                hint="leave it out for all of them",
+            )
+        return truncate_dim
+
+
+_TEMPLATE = "Instruct: {instruction}\nQuery:"
+_INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
 
 # Recipes that can be asked for by name, whatever a folder declares.
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -60,10 +78,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "qwen3-embedding": Recipe(
             pooling="last",
             max_tokens=32_768,
-            prompts=MappingProxyType({"query": _INSTRUCTION.format(task=_TASK), "document": ""}),
-            instruction=_INSTRUCTION,
+            prompts=MappingProxyType({"query": _TEMPLATE.format(instruction=_INSTRUCTION), "document": ""}),
+            instruction_template=_TEMPLATE,
             end_token="<|endoftext|>",  # noqa: S106  (no password)
-            least_dimensions=32,
+            min_dimensions=32,
         ),
         # How the figures of fixtures/published.toml were made; nobody trained a model for it.
         "reference-2025": Recipe(pooling="mean", max_tokens=32_768, causal=False),

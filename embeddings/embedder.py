@@ -1,46 +1,29 @@
-"""Texts to vectors: the one place that evaluates MLX arrays, but for a decoder's steps of a long text."""
+"""Texts to vectors: a loaded model, and what can be asked of it."""
 
-import os
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import cache as once
-from importlib import metadata
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from embeddings.batching import pad, shared_budget, token_batches
-from embeddings.blas import mx, usable_cores
+from embeddings.batch_runner import arithmetic, run_batches
 from embeddings.cache import Lookup, VectorCache
 from embeddings.cache_key import Inputs, code_digest, weights_digest
 from embeddings.catalog import Recipe
-from embeddings.errors import InputError, MemoryWarning, OutOfMemory, TruncationWarning
+from embeddings.errors import InputError
 from embeddings.folder import ModelFolder
 from embeddings.models import Bert, Decoder
-from embeddings.pooling import POOLINGS
-from embeddings.pooling import normalize as to_unit_length
-from embeddings.tokens import TextTokenizer, TokenizedTexts, checked_texts
+from embeddings.pooling import all_tokens, pool
+from embeddings.prompts import DOCUMENT_PROMPTS, QUERY_PROMPTS, prefix_of, prefixed, with_role
+from embeddings.similarity import cosine_similarity
+from embeddings.tokens import TextTokenizer, TokenizedTexts, checked_texts, warn_of_truncation
+from embeddings.weights import in_host_memory
 
 __all__ = ["Embedder"]
-
-# Hidden states (B, T, D) and lengths (B,) -> what is kept of them.
-Finish = Callable[[mx.array, mx.array], mx.array]
-
-_VERSIONS = " ".join(f"{name} {metadata.version(name)}" for name in ("mlx", "mlx-lm", "tokenizers"))
-
-# Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
-_BATCH_TOKENS = {mx.DeviceType.cpu: 768, mx.DeviceType.gpu: 16_384}
-
-# MLX's CPU backend computes elementwise functions on one core, so each core works on a batch of its own.
-_STREAMS: dict[mx.DeviceType, list[Any]] = {
-    mx.DeviceType.cpu: [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())],
-    mx.DeviceType.gpu: [mx.gpu],
-}
 
 
 class Embedder:
@@ -70,14 +53,14 @@ class Embedder:
         """The longest text in tokens, special tokens included; the rest is cut off."""
         return self.recipe.max_tokens
 
-    def cut_at(self, max_tokens: int) -> "Embedder":
+    def with_max_tokens(self, max_tokens: int) -> "Embedder":
         """Return the same loaded model, reading texts to a lower limit.
 
         Raises:
             InputError: the limit is not a lower one.
 
         """
-        recipe = self.recipe.cut_at(max_tokens)
+        recipe = self.recipe.with_max_tokens(max_tokens)
         tokenizer = TextTokenizer(
             self.folder.file("tokenizer.json"), max_tokens=max_tokens, end_token=recipe.end_token
         )
@@ -86,9 +69,9 @@ class Embedder:
         return cut
 
     @property
-    def least_dimensions(self) -> int:
+    def min_dimensions(self) -> int:
         """To how few dimensions a vector may be cut."""
-        return self.recipe.least_dimensions
+        return self.recipe.min_dimensions
 
     @property
     def prompts(self) -> frozenset[str]:
@@ -107,29 +90,33 @@ class Embedder:
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of the weights in memory by their checkpoint names."""
-        return {name: _in_host_memory(weight) for name, weight in self.model.weights.items()}
+        return {name: in_host_memory(weight) for name, weight in self.model.weights.items()}
 
     def encode(
         self,
         texts: Sequence[str],
         *,
+        prompt_name: str | None = None,
         prompt: str | None = None,
-        task: str | None = None,
+        instruction: str | None = None,
         batch_tokens: int | None = None,
-        normalize: bool = True,
-        dimensions: int | None = None,
-        progress: bool = False,
+        normalize_embeddings: bool = True,
+        truncate_dim: int | None = None,
+        show_progress_bar: bool = False,
         cache: VectorCache | None = None,
     ) -> NDArray[np.float32]:
         """Turn N texts into vectors (N, D) float32, in input order.
 
-        prompt: the name of one of the model's prompts, set before each text.
-        task: what a query is for, in place of the task that the model's "query" prompt names.
+        Options that sentence-transformers has too have its names.
+
+        prompt_name: the name of one of the model's prompts, which is set before each text.
+        prompt: the very text to set before each text, in place of a prompt of the model's.
+        instruction: what a query is for, in place of the task that the model's "query" prompt names.
         batch_tokens: padded tokens of one batch, of which a CPU works on one per core; bounds memory,
             changes nothing else.
-        normalize: scale each vector to length 1.
-        dimensions: keep the first so many components, then scale.
-        progress: show a progress bar on stderr.
+        normalize_embeddings: scale each vector to length 1.
+        truncate_dim: keep the first so many components, then scale.
+        show_progress_bar: show a progress bar on stderr.
         cache: look texts up in it, compute those that it lacks, each distinct one once, and put them there.
             What it returns was computed in whatever batch came first.
 
@@ -140,72 +127,105 @@ class Embedder:
 
         Raises:
             InputError: a text or an option is not acceptable.
-            OutOfMemory: nor does a batch of half the size fit.
+            OutOfMemory: the batch does not fit even after the token budget was halved.
             CacheError: the cache's file is damaged.
 
         """
-        width = self._checked_width(dimensions)
+        width = self.recipe.width(self.dimension, truncate_dim)
+        prefix = self._prefix(prompt_name, prompt, instruction)
         lookup = None
         if cache is not None:
-            inputs = self._inputs(self._before(prompt, task), normalize=normalize, dimensions=width)
+            inputs = self._inputs(prefix, normalize=normalize_embeddings, dimensions=width)
             lookup = Lookup(cache, inputs, texts := checked_texts(texts))
-        tokens = self._tokens(texts, lookup, prompt, task)
-        _warn_of_truncation(lookup.dropped(tokens.dropped) if lookup else tokens.dropped, self.max_tokens)
+        tokens = self._tokens(texts, lookup, prefix)
+        warn_of_truncation(lookup.dropped(tokens.dropped) if lookup else tokens.dropped, self.max_tokens)
         vectors = np.empty((len(tokens.ids), width), dtype=np.float32)
-
-        def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
-            pooled = POOLINGS[self.recipe.pooling](hidden, lengths)[:, :width]
-            return to_unit_length(pooled) if normalize else pooled
-
-        for rows, pooled in self._run(tokens, pool, batch_tokens, progress=progress):
+        finish = partial(pool, pooling=self.recipe.pooling, width=width, scaled=normalize_embeddings)
+        for rows, pooled in run_batches(
+            self.model,
+            tokens,
+            finish,
+            name=self.name,
+            batch_tokens=batch_tokens,
+            show_progress_bar=show_progress_bar,
+        ):
             vectors[rows] = pooled
             if lookup:
                 lookup.put(rows, pooled, tokens.dropped[rows])
         return lookup.vectors(width) if lookup else vectors
 
+    def encode_query(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
+        """Turn N queries into vectors (N, D): ``encode`` with the model's prompt for queries, if it has one.
+
+        options: those of ``encode``. A prompt that they name is used in place of the model's.
+        """
+        return self.encode(texts, **with_role(options, QUERY_PROMPTS, self.prompts))
+
+    def encode_document(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
+        """Turn N documents into vectors (N, D): ``encode`` with the model's prompt for them, if it has one.
+
+        It is the first of "document", "passage" and "corpus" that the model has.
+
+        options: those of ``encode``. A prompt that they name is used in place of the model's.
+        """
+        return self.encode(texts, **with_role(options, DOCUMENT_PROMPTS, self.prompts))
+
+    similarity = staticmethod(cosine_similarity)
+
     def hidden_states(
-        self, texts: Sequence[str], *, prompt: str | None = None, batch_tokens: int | None = None
+        self, texts: Sequence[str], *, batch_tokens: int | None = None, **options: str | None
     ) -> list[NDArray[np.float32]]:
         """Return the last layer's states of each text's real tokens, (T, D) float32, in input order.
 
-        Options, warnings and errors are those of ``encode``.
+        options: those of ``tokenize``. Warnings and errors are those of ``encode``.
         """
-        tokens = self.tokenize(texts, prompt=prompt)
-        _warn_of_truncation(tokens.dropped, self.max_tokens)
+        tokens = self.tokenize(texts, **options)
+        warn_of_truncation(tokens.dropped, self.max_tokens)
         states = [np.empty(0, dtype=np.float32)] * len(tokens.ids)
-        for rows, hidden in self._run(tokens, lambda hidden, _: hidden, batch_tokens, progress=False):
+        for rows, hidden in run_batches(
+            self.model, tokens, all_tokens, name=self.name, batch_tokens=batch_tokens
+        ):
             for row, values in zip(rows, hidden, strict=True):
                 states[row] = values[: len(tokens.ids[row])].copy()
         return states
 
-    def count_tokens(
-        self, texts: Sequence[str], *, prompt: str | None = None, task: str | None = None
-    ) -> NDArray[np.int64]:
-        """Count the tokens (N,) that the model sees: special tokens included, cut-off and padding never."""
-        return self.tokenize(texts, prompt=prompt, task=task).lengths
+    def count_tokens(self, texts: Sequence[str], **options: str | None) -> NDArray[np.int64]:
+        """Count the tokens (N,) that the model sees: special tokens included, cut-off and padding never.
+
+        options: those of ``tokenize``.
+        """
+        return self.tokenize(texts, **options).lengths
 
     def tokenize(
-        self, texts: Sequence[str], *, prompt: str | None = None, task: str | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        instruction: str | None = None,
     ) -> TokenizedTexts:
-        """Return the token ids that the model sees of each text, and how many were cut off."""
-        if before := self._before(prompt, task):
-            texts = [before + text for text in checked_texts(texts)]
-        return self.tokenizer(texts)
+        """Return the token ids that the model sees of each text, and how many were cut off.
 
-    def _tokens(
-        self, texts: Sequence[str], lookup: Lookup | None, prompt: str | None, task: str | None
-    ) -> TokenizedTexts:
+        The options are those of ``encode``.
+        """
+        return self._tokens(texts, None, self._prefix(prompt_name, prompt, instruction))
+
+    def _prefix(self, prompt_name: str | None, prompt: str | None, instruction: str | None) -> str:
+        return prefix_of(
+            self.recipe, self.name, prompt_name=prompt_name, prompt=prompt, instruction=instruction
+        )
+
+    def _tokens(self, texts: Sequence[str], lookup: Lookup | None, prefix: str) -> TokenizedTexts:
         """Tokenize the texts, or those of them that a lookup lacks."""
         try:
-            return self.tokenize(lookup.missing if lookup else texts, prompt=prompt, task=task)
+            return self.tokenizer(prefixed(prefix, lookup.missing if lookup else texts))
         except InputError:
             if lookup is None:
                 raise
-            return self.tokenize(texts, prompt=prompt, task=task)  # the same error, with the caller's number
+            return self.tokenizer(prefixed(prefix, texts))  # the same error, with the caller's number
 
-    def _inputs(self, before: str, *, normalize: bool, dimensions: int) -> Inputs:
+    def _inputs(self, prefix: str, *, normalize: bool, dimensions: int) -> Inputs:
         """Return all that changes a vector besides its text."""
-        device = mx.default_device().type
         return Inputs(
             architecture=f"{type(self.model).__name__} {self.model.config!r}",
             weights=self._weights_digest(),
@@ -214,118 +234,9 @@ class Embedder:
             causal=self.recipe.causal,
             end_token=self.recipe.end_token,
             max_tokens=self.max_tokens,
-            before=before,
+            prefix=prefix,
             normalize=bool(normalize),
             dimensions=dimensions,
             code=code_digest(),
-            arithmetic=f"{device} {_VERSIONS} TF32 {os.environ.get('MLX_ENABLE_TF32')}",
+            arithmetic=arithmetic(),
         )
-
-    def _before(self, prompt: str | None, task: str | None) -> str:
-        """Return what stands before each text."""
-        name = self.recipe.default_prompt if prompt is None else prompt
-        if name is not None and name not in self.recipe.prompts:
-            raise InputError(
-                "prompt",
-                f"{self.name} has no prompt {name!r}",
-                hint=f"its prompts are {', '.join(sorted(self.recipe.prompts)) or 'none at all'}",
-            )
-        if task is None:
-            return "" if name is None else self.recipe.prompts[name]
-        if name != "query" or self.recipe.instruction is None:
-            raise InputError(
-                "task",
-                f"{self.name} takes none" + (f" with prompt {name!r}" if self.recipe.instruction else ""),
-                hint="leave it out, or ask for prompt='query' of a model whose queries carry an instruction",
-            )
-        return self.recipe.instruction.format(task=task)
-
-    def _run(
-        self, tokens: TokenizedTexts, finish: Finish, batch_tokens: int | None, *, progress: bool
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield each batch: its texts' indices (B,) and ``finish`` of its hidden states, in host memory.
-
-        Where a batch does not fit in memory, the budget is halved once.
-        """
-        device = mx.default_device().type
-        budget = _BATCH_TOKENS[device] if batch_tokens is None else batch_tokens
-        if not isinstance(budget, int) or budget < 1:
-            raise InputError(
-                "batch_tokens",
-                f"must be a whole number of at least 1, got {budget!r}",
-                hint="leave it out for the default",
-            )
-        lengths, side_by_side = tokens.lengths, len(_STREAMS[device])
-        if batch_tokens is None and len(lengths) and self.model.small_batches_are_cheap:
-            budget = shared_budget(lengths, budget, side_by_side)
-        pending = deque(token_batches(lengths, budget))
-        halved = False
-        with tqdm(total=int(lengths.sum()), unit=" tokens", unit_scale=True, disable=not progress) as bar:
-            while pending:
-                group = [pending.popleft() for _ in range(min(side_by_side, len(pending)))]
-                try:
-                    outputs = self._forward(tokens, group, finish)
-                except (MemoryError, RuntimeError) as error:
-                    if not _is_out_of_memory(error):
-                        raise
-                    size = f"{len(group)} batches of up to {len(group[0])} x {lengths[group[0][0]]} tokens"
-                    if halved:
-                        raise OutOfMemory(
-                            self.name,
-                            f"{size} (budget {budget}) do not fit in memory ({error})",
-                            hint="set batch_tokens lower, or cut the texts",
-                        ) from error
-                    halved, budget = True, max(1, budget // 2)
-                    message = f"{size} do not fit in memory ({error}): going on with a budget of {budget}"
-                    warnings.warn(MemoryWarning(message), stacklevel=3)
-                    left = np.concatenate([*group, *pending])
-                    pending = deque(left[batch] for batch in token_batches(lengths[left], budget))
-                    continue
-                for rows, output in zip(group, outputs, strict=True):
-                    yield rows, output
-                    bar.update(int(lengths[rows].sum()))
-
-    def _forward(
-        self, tokens: TokenizedTexts, group: Sequence[NDArray[np.int64]], finish: Finish
-    ) -> list[NDArray[np.float32]]:
-        """Compute some batches side by side."""
-        lengths, outputs = tokens.lengths, []
-        for rows, stream in zip(group, _STREAMS[mx.default_device().type], strict=False):
-            with mx.stream(stream):
-                ids = mx.array(pad([tokens.ids[row] for row in rows]))
-                real = mx.array(lengths[rows].astype(np.int32))
-                outputs.append(finish(self.model(ids, real).astype(mx.float32), real))
-        mx.eval(outputs)  # together: MLX then interleaves the streams' operations
-        return [np.array(output) for output in outputs]
-
-    def _checked_width(self, dimensions: int | None) -> int:
-        if dimensions is None:
-            return self.dimension
-        least = self.recipe.least_dimensions
-        if not isinstance(dimensions, int) or not least <= dimensions <= self.dimension:
-            raise InputError(
-                "dimensions",
-                f"must be a whole number from {least} to {self.dimension}, got {dimensions!r}",
-                hint="leave it out for all of them",
-            )
-        return dimensions
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Tell by the words of MLX's allocators; it has no error of its own for this."""
-    return isinstance(error, MemoryError) or any(
-        words in str(error) for words in ("malloc", "out of memory", "bad_alloc", "maximum allowed buffer")
-    )
-
-
-def _in_host_memory(weight: mx.array) -> NDArray[Any]:
-    """Copy to NumPy, which has no bfloat16: floats widened to float32, packed integers as they are."""
-    return np.array(weight if weight.dtype == mx.uint32 else weight.astype(mx.float32))
-
-
-def _warn_of_truncation(dropped: NDArray[np.int64], max_tokens: int) -> None:
-    if cut := int((dropped > 0).sum()):
-        warning = TruncationWarning(
-            texts=len(dropped), cut=cut, dropped=int(dropped.sum()), max_tokens=max_tokens
-        )
-        warnings.warn(warning, stacklevel=3)

@@ -7,7 +7,7 @@ EmbeddingsError
 │   ├── HashMismatch          a file is not the one that the catalog pins
 │   ├── UnsupportedModel      the folder declares something that this library does not do
 │   └── WeightMismatch        a weight is missing, left over, or of another shape
-├── OutOfMemory           a batch does not fit, not at half its size either
+├── OutOfMemory           a batch does not fit even after the token budget was halved
 ├── CacheError            a cache's file is not one, is damaged, or cannot be read
 │   └── CacheNotWritable      it can be read; what was to be kept in it is not
 └── InputError            a text or an option of a call is not acceptable (also a ValueError)
@@ -17,6 +17,8 @@ batch did not fit, and smaller ones are used; CacheWarning, vectors were compute
 """
 
 import re
+import sys
+import warnings
 
 
 class EmbeddingsError(Exception):
@@ -52,7 +54,7 @@ class WeightMismatch(ModelError):
 
 
 class OutOfMemory(EmbeddingsError):
-    """A batch does not fit in the device's memory, not at half its size either."""
+    """A batch does not fit in the device's memory even after the token budget was halved."""
 
 
 class MemoryWarning(UserWarning):
@@ -83,3 +85,11 @@ class TruncationWarning(UserWarning):
         super().__init__(
             f"{cut} of {texts} texts were cut at {max_tokens} tokens; {dropped} tokens were dropped"
         )
+
+
+def warn(warning: Warning) -> None:
+    """Warn, at the line outside this library that called it, from however deep inside."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)

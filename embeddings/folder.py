@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from embeddings.hub import fetch, parse
 __all__ = ["WEIGHTS_FILE", "ModelFolder", "account", "find_folder", "typed"]
 
 WEIGHTS_FILE = "model.safetensors"
+_ALIKE = 0.75  # how much of a wrong name must agree with a known one before that is suggested; 1 is all of it
 
 T = TypeVar("T", int, float, str, bool)
 
@@ -131,13 +133,29 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
         for entry in CATALOG.values():
             if entry.repository == repository and revision in ("", entry.revision):
                 return _checked(entry, _catalog_folder(entry))
-        return ModelFolder(fetch(repository, revision), repository.rpartition("/")[2])
-    raise ModelNotFound(
-        name_or_folder,
-        "neither a known model nor a folder",
-        hint=f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}; "
-        "one of the Hugging Face hub is owner/name@COMMIT",
-    )
+        if revision or not _meant(repository, alike=1):
+            return ModelFolder(fetch(repository, revision), repository.rpartition("/")[2])
+    if meant := _meant(name, alike=_ALIKE):
+        hint = f"did you mean {meant}?"
+    else:
+        hint = (
+            f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}; "
+            "one of the Hugging Face hub is owner/name@COMMIT"
+        )
+    raise ModelNotFound(name_or_folder, "neither a known model nor a folder", hint=hint)
+
+
+def _meant(name: str, *, alike: float) -> str:
+    """Return the known model that a name comes closest to, or "" where none is so much alike.
+
+    Case, underscores and an organisation before the name do not count.
+    """
+    known = {_plain(model): model for model in CATALOG}
+    return next((known[one] for one in get_close_matches(_plain(name), known, n=1, cutoff=alike)), "")
+
+
+def _plain(name: str) -> str:
+    return name.rpartition("/")[2].strip().lower().replace("_", "-").replace(" ", "-")
 
 
 def sha256(path: Path) -> str:

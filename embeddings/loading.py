@@ -68,7 +68,7 @@ def load(
         max_positions=config.max_position_embeddings,
     )
     if max_tokens is not None:
-        chosen = chosen.cut_at(max_tokens)
+        chosen = chosen.with_max_tokens(max_tokens)
     tokenizer = TextTokenizer(
         folder.file("tokenizer.json"), max_tokens=chosen.max_tokens, end_token=chosen.end_token
     )

@@ -63,7 +63,7 @@ def _load_openblas() -> None:
         _load_fortran_runtime()
         openblas = ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
     if "OPENBLAS_NUM_THREADS" not in os.environ:
-        openblas.openblas_set_num_threads(1)  # the cores each have a batch of their own (embedder.py)
+        openblas.openblas_set_num_threads(1)  # the cores each have a batch of their own (batch_runner.py)
 
 
 def _load() -> list[str]:

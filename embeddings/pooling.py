@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from embeddings.blas import mx
 
-__all__ = ["POOLINGS", "first_token", "last_token", "mean", "normalize"]
+__all__ = ["POOLINGS", "all_tokens", "first_token", "last_token", "mean", "normalize", "pool"]
 
 
 def mean(hidden: mx.array, lengths: mx.array) -> mx.array:
@@ -27,6 +27,20 @@ def last_token(hidden: mx.array, lengths: mx.array) -> mx.array:
 def normalize(vectors: mx.array) -> mx.array:
     """Scale each vector (B, D) to Euclidean length 1; a zero vector stays zero."""
     return vectors / mx.maximum(mx.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+def all_tokens(hidden: mx.array, lengths: mx.array) -> mx.array:  # noqa: ARG001
+    """Keep every token: hidden (B, T, D) as it is."""
+    return hidden
+
+
+def pool(hidden: mx.array, lengths: mx.array, *, pooling: str, width: int, scaled: bool) -> mx.array:
+    """Make one vector of each text: hidden (B, T, D), lengths (B,) -> (B, width).
+
+    pooling: a name of ``POOLINGS``. scaled: whether to length 1.
+    """
+    vectors = POOLINGS[pooling](hidden, lengths)[:, :width]
+    return normalize(vectors) if scaled else vectors
 
 
 POOLINGS: Mapping[str, Callable[[mx.array, mx.array], mx.array]] = MappingProxyType(

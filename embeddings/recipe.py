@@ -98,9 +98,9 @@ def _declared(folder: ModelFolder, family: str, hidden_size: int) -> Recipe:
     official = RECIPES["qwen3-embedding"]
     return replace(
         declared,
-        instruction=official.instruction,
+        instruction_template=official.instruction_template,
         end_token=official.end_token,
-        least_dimensions=min(official.least_dimensions, hidden_size),
+        min_dimensions=min(official.min_dimensions, hidden_size),
     )
 
 

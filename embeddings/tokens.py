@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, processors
 
-from embeddings.errors import DamagedModel, InputError
+from embeddings.errors import DamagedModel, InputError, TruncationWarning, warn
 
-__all__ = ["TextTokenizer", "TokenizedTexts", "checked_texts"]
+__all__ = ["TextTokenizer", "TokenizedTexts", "checked_texts", "warn_of_truncation"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,19 @@ class TextTokenizer:
                 ],
                 dtype=np.int64,
             ),
+        )
+
+
+def warn_of_truncation(dropped: NDArray[np.int64], max_tokens: int) -> None:
+    """Warn if texts were cut at a limit, given the tokens (N,) that each of them lost.
+
+    Warns:
+        TruncationWarning: says how many texts were cut, and by how much.
+
+    """
+    if cut := int((dropped > 0).sum()):
+        warn(
+            TruncationWarning(texts=len(dropped), cut=cut, dropped=int(dropped.sum()), max_tokens=max_tokens)
         )
 
 

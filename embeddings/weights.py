@@ -7,14 +7,17 @@ in exactly its shapes, but for the architecture's own list of weights that it do
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from embeddings.blas import mx
 from embeddings.errors import DamagedModel, WeightMismatch
 from embeddings.folder import WEIGHTS_FILE, ModelFolder
 
-__all__ = ["read_weights", "weight_files"]
+__all__ = ["in_host_memory", "read_weights", "weight_files"]
 
 INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 _FLOATS, _PACKED = ("F32", "F16", "BF16"), ("U32",)
@@ -122,3 +125,8 @@ def _account(
         allowed = _PACKED if name in packed else _FLOATS
         if kind not in allowed:
             raise WeightMismatch(where, f"{name} must be one of {', '.join(allowed)}, got {kind}", hint=_MEND)
+
+
+def in_host_memory(weight: mx.array) -> NDArray[Any]:
+    """Copy to NumPy, which has no bfloat16: floats widened to float32, packed integers as they are."""
+    return np.array(weight if weight.dtype == mx.uint32 else weight.astype(mx.float32))

@@ -59,10 +59,10 @@ class Timed(Protocol):
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Return what a method of ``tree_worker.Answers`` does."""
 
-    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> TokenizedTexts:
+    def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> TokenizedTexts:
         """Return the ids that the model sees of each text."""
 
-    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[Any]:
+    def encode(self, texts: Sequence[str], *, prompt_name: str | None = None) -> NDArray[Any]:
         """Return vectors (N, D), off the clock."""
 
 

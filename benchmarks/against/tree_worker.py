@@ -7,6 +7,7 @@ time of "run" is taken by who asks, so no code of a tree holds it.
 import argparse
 import base64
 import importlib
+import inspect
 import sys
 import warnings
 from collections.abc import Callable
@@ -75,14 +76,14 @@ class Answers:
         one = self.engine.embedder
         return {"dimension": one.dimension, "max_tokens": one.max_tokens, "prompts": sorted(one.prompts)}
 
-    def tokenize(self, texts: list[str], prompt: str | None = None) -> dict[str, Any]:
+    def tokenize(self, texts: list[str], prompt_name: str | None = None) -> dict[str, Any]:
         """Return the token ids of texts, and how many were cut off each."""
-        tokens = self.engine.embedder.tokenize(texts, prompt=prompt)
+        tokens = self.engine.embedder.tokenize(texts, **self._prompt(prompt_name))
         return {"ids": [row.tolist() for row in tokens.ids], "dropped": tokens.dropped.tolist()}
 
-    def encode(self, texts: list[str], prompt: str | None = None) -> dict[str, Any]:
+    def encode(self, texts: list[str], prompt_name: str | None = None) -> dict[str, Any]:
         """Return vectors, off the clock."""
-        return pack(self.engine.embedder.encode(texts, prompt=prompt))
+        return pack(self.engine.embedder.encode(texts, **self._prompt(prompt_name)))
 
     def hold(self, batches: list[list[str]], *, times: int, cached: bool) -> dict[str, Any]:
         """Take the texts of the next runs, a list for each call, each so many times; count their tokens.
@@ -108,6 +109,11 @@ class Answers:
         """Encode off the clock, and tell the tokens that the model was handed and the bits that it gave."""
         found = self.engine.spied(texts)
         return {"tokens": found.tokens, "bits": found.bits, **pack(found.vectors)}
+
+    def _prompt(self, name: str | None) -> dict[str, Any]:
+        """Name a prompt by the option of the tree's library: in older trees it is ``prompt``."""
+        known = inspect.signature(self.engine.embedder.encode).parameters
+        return {"prompt_name" if "prompt_name" in known else "prompt": name}
 
     def _encoded(self) -> list[NDArray[Any]]:
         return [np.array(self.engine.encode(texts, cache=self._cache)) for texts in self._batches]

@@ -72,14 +72,14 @@ class Arm:
         """Names of the prompts."""
         return frozenset(self.description["prompts"])
 
-    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> TokenizedTexts:
+    def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> TokenizedTexts:
         """Return the ids that the model sees of each text."""
-        found = self.ask("tokenize", texts=list(texts), prompt=prompt)
+        found = self.ask("tokenize", texts=list(texts), prompt_name=prompt_name)
         return TokenizedTexts([np.array(ids, np.int32) for ids in found["ids"]], np.array(found["dropped"]))
 
-    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[Any]:
+    def encode(self, texts: Sequence[str], *, prompt_name: str | None = None) -> NDArray[Any]:
         """Return vectors (N, D)."""
-        return unpack(self.ask("encode", texts=list(texts), prompt=prompt))
+        return unpack(self.ask("encode", texts=list(texts), prompt_name=prompt_name))
 
 
 @contextmanager

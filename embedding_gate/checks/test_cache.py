@@ -41,16 +41,16 @@ def sample(subject: Subject) -> list[str]:
 def calls_of(subject: Subject) -> dict[str, Call]:
     """Return calls with different options, which must not get each other's cached vectors."""
     encoder = subject.encoder
-    fewer = max(encoder.least_dimensions, encoder.dimension // 2)
+    fewer = max(encoder.min_dimensions, encoder.dimension // 2)
     calls: dict[str, Call] = {
         PLAIN: (encoder, {}),
-        "not normalised": (encoder, {"normalize": False}),
-        f"{fewer} dimensions": (encoder, {"dimensions": fewer}),
-        "a lower limit": (encoder.cut_at(lower_limit(encoder.max_tokens)), {}),
+        "not normalised": (encoder, {"normalize_embeddings": False}),
+        f"{fewer} dimensions": (encoder, {"truncate_dim": fewer}),
+        "a lower limit": (encoder.with_max_tokens(lower_limit(encoder.max_tokens)), {}),
         "other weights": (subject.open_changed(), {}),
     }
-    calls |= {f"prompt {name!r}": (encoder, {"prompt": name}) for name in sorted(encoder.prompts)}
-    task: dict[str, Any] = {"prompt": "query", "task": "Find what is sold here"}
+    calls |= {f"prompt {name!r}": (encoder, {"prompt_name": name}) for name in sorted(encoder.prompts)}
+    task: dict[str, Any] = {"prompt_name": "query", "instruction": "Find what is sold here"}
     try:
         encoder.encode(["a"], **task)
     except subject.refusal:

@@ -18,7 +18,7 @@ LENGTH = LONG_TOKENS  # twice the limit of all other checks
 
 def long_text(subject: Subject, tokens: int) -> tuple[Encoder, str]:
     """Return the model with this limit, and a text of exactly this many tokens."""
-    encoder = subject.whole.cut_at(tokens)
+    encoder = subject.whole.with_max_tokens(tokens)
     return encoder, replace(subject, encoder=encoder).text_of(tokens)
 
 
@@ -57,5 +57,5 @@ def test_long_parity(subject: Subject, gate: Gate) -> None:
     if subject.golden is None or subject.golden.long is None:
         return gate.not_calibrated("no golden vector of a long text")
     text, vector = subject.golden.long
-    found = subject.whole.cut_at(LENGTH).encode([text])
+    found = subject.whole.with_max_tokens(LENGTH).encode([text])
     return gate.require(differences(list(found), [vector]).max())

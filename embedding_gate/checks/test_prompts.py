@@ -21,8 +21,8 @@ def test_prompts(subject: Subject, gate: Gate) -> None:
     for name in worst.keys() & set(subject.encoder.prompts):
         golden = subject.golden.prompts[name]
         texts = subject.texts.texts[: len(golden.vectors)]
-        if not differences(subject.encoder.tokenize(texts, prompt=name).ids, golden.token_ids).any():
-            worst[name] = differences(subject.encoder.encode(texts, prompt=name), golden.vectors).max()
+        if not differences(subject.encoder.tokenize(texts, prompt_name=name).ids, golden.token_ids).any():
+            worst[name] = differences(subject.encoder.encode(texts, prompt_name=name), golden.vectors).max()
     name = max(worst, key=lambda name: (np.isnan(worst[name]), worst[name]))
     return gate.require(worst[name], evidence=f"prompt {name!r}; infinite where its token ids differ")
 
@@ -31,9 +31,9 @@ def test_task(subject: Subject, gate: Gate) -> None:
     """A query with a custom instruction has the vector of the text that has the instruction written out."""
     encoder, task, texts = subject.encoder, "Find what is sold here", subject.texts.of_kind("word")[:5]
     try:
-        found = encoder.encode(texts, prompt="query", task=task)
+        found = encoder.encode(texts, prompt_name="query", instruction=task)
     except subject.refusal:
         return gate.not_applicable("takes no task")
     plain = "document" if "document" in encoder.prompts else None
-    expected = encoder.encode([INSTRUCTION.format(task, text) for text in texts], prompt=plain)
+    expected = encoder.encode([INSTRUCTION.format(task, text) for text in texts], prompt_name=plain)
     return gate.require(differences(list(found), list(expected)).max())

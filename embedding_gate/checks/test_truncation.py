@@ -22,7 +22,7 @@ def test_truncation_count(subject: Subject, gate: Gate) -> None:
         wrong |= tokens.dropped != subject.golden.dropped
     long = " ".join(subject.texts.of_kind("paragraph")) + " and more" * limit
     over = [long, "short", "and more " * 3 * limit]
-    encoder = subject.encoder.cut_at(min(limit, SHORT))
+    encoder = subject.encoder.with_max_tokens(min(limit, SHORT))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         encoder.encode(over)

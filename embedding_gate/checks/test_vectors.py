@@ -29,21 +29,21 @@ def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
     texts = subject.texts.of_kind("word")[:10]
     whole = subject.encoder.encode(texts).astype(np.float64)
     worst = 0.0
-    width, least = subject.encoder.dimension, subject.encoder.least_dimensions
+    width, least = subject.encoder.dimension, subject.encoder.min_dimensions
     if not all(_refused(subject, dimensions) for dimensions in (least - 1, width + 1)):
         return gate.require(np.inf, evidence=f"not from {least} to {width} alone")
     some = {least, 2, width // 3, width // 3 + 1, 2 * width // 3, width - 2, width - 1, width}
     for dimensions in sorted(one for one in some if one >= least):
         kept = whole[:, :dimensions]
         expected = kept / np.linalg.norm(kept, axis=1, keepdims=True)
-        got = subject.encoder.encode(texts, dimensions=dimensions)
+        got = subject.encoder.encode(texts, truncate_dim=dimensions)
         worst = np.maximum(worst, np.abs(got - expected).max()) if got.shape == expected.shape else np.inf
     return gate.require(float(worst))
 
 
 def _refused(subject: Subject, dimensions: int) -> bool:
     try:
-        subject.encoder.encode(["a"], dimensions=dimensions)
+        subject.encoder.encode(["a"], truncate_dim=dimensions)
     except subject.refusal:
         return True
     return False
@@ -53,7 +53,7 @@ def test_unnormalised(subject: Subject, gate: Gate) -> None:
     """Without normalisation a vector keeps its own length, and its direction is the same."""
     texts = subject.texts.of_kind("word")[:10]
     before = subject.encoder.encode(texts).astype(np.float64)
-    raw = subject.encoder.encode(texts, normalize=False).astype(np.float64)
+    raw = subject.encoder.encode(texts, normalize_embeddings=False).astype(np.float64)
     after = subject.encoder.encode(texts)
     lengths = np.linalg.norm(raw, axis=1, keepdims=True)
     if np.abs(lengths - 1).max() < 1e-3:  # a pooled vector never has length 1 without normalisation
@@ -69,7 +69,7 @@ def test_pooled_length(subject: Subject, gate: Gate) -> None:
     if subject.golden is None:
         return gate.not_calibrated("no goldens of this model from an independent implementation")
     rows = subject.golden.hidden_rows[::POOLED_EACH]
-    raw = subject.encoder.encode([subject.texts.texts[row] for row in rows], normalize=False)
+    raw = subject.encoder.encode([subject.texts.texts[row] for row in rows], normalize_embeddings=False)
     lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
     expected = [
         _pooled_length(states.astype(np.float64), subject.golden.vectors[row])

@@ -18,7 +18,11 @@ from embedding_gate.subjects.protocols import Encoder, Tokenized
 __all__ = ["Baseline", "Embedded", "embed", "embed_part"]
 
 _CHUNK = 512  # texts in memory at a time
-_PROMPTS = {"query": ("query",), "document": ("document", "passage"), "": ()}  # sentence-transformers' names
+_PROMPTS = {
+    "query": ("query",),
+    "document": ("document", "passage", "corpus"),
+    "": (),
+}  # sentence-transformers' names
 
 Vectors = NDArray[np.float32]
 L = TypeVar("L", bound=Labelled)
@@ -44,8 +48,8 @@ def embed_part(encoder: Encoder, part: Part, note: Callable[[str], None] = lambd
     slow = 0.5 if sys.stderr.isatty() else 10  # seconds between lines, so that a log stays short
     with tqdm(total=part.count, desc=part.name, unit=" texts", delay=2, mininterval=slow) as bar:
         for texts in _chunks(part.texts):
-            vectors[done : done + len(texts)] = encoder.encode(texts, prompt=prompt)
-            cut += int(np.count_nonzero(encoder.tokenize(texts, prompt=prompt).dropped))
+            vectors[done : done + len(texts)] = encoder.encode(texts, prompt_name=prompt)
+            cut += int(np.count_nonzero(encoder.tokenize(texts, prompt_name=prompt).dropped))
             done += len(texts)
             bar.update(len(texts))
     if cut:

@@ -30,8 +30,8 @@ class Encoder(Protocol):
         """D."""
 
     @property
-    def least_dimensions(self) -> int:
-        """To how few a vector may be cut."""
+    def min_dimensions(self) -> int:
+        """To how few dimensions a vector may be cut."""
 
     @property
     def max_tokens(self) -> int:
@@ -53,23 +53,24 @@ class Encoder(Protocol):
         self,
         texts: Sequence[str],
         *,
+        prompt_name: str | None = None,
         prompt: str | None = None,
-        task: str | None = None,
+        instruction: str | None = None,
         batch_tokens: int | None = None,
-        normalize: bool = True,
-        dimensions: int | None = None,
-        progress: bool = False,
+        normalize_embeddings: bool = True,
+        truncate_dim: int | None = None,
+        show_progress_bar: bool = False,
         cache: Any = None,
     ) -> NDArray[np.float32]:
         """(N, D)."""
 
-    def cut_at(self, max_tokens: int) -> "Encoder":
+    def with_max_tokens(self, max_tokens: int) -> "Encoder":
         """The same model, reading texts to a lower limit."""
 
     def hidden_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """N arrays (T, D)."""
 
-    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> Tokenized:
+    def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> Tokenized:
         """Token ids and cut-off tokens."""
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:

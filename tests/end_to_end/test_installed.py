@@ -14,8 +14,8 @@ PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 CONFTEST = 'pytest_plugins = ["embedding_gate.plugin"]\n'
 TESTS = "from embedding_gate.suite import *  # noqa: F403\n"
 FAULT = """
-from embeddings import embedder, pooling
-embedder.POOLINGS = dict.fromkeys(pooling.POOLINGS, lambda hidden, lengths: hidden[:, 0])
+from embeddings import pooling
+pooling.POOLINGS = dict.fromkeys(pooling.POOLINGS, lambda hidden, lengths: hidden[:, 0])
 """
 
 

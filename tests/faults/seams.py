@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.engine import EmbedderEngine
-from embeddings import embedder, folder, loading, pooling, tokens, weights
+from embeddings import batch_runner, embedder, folder, loading, pooling, prompts, tokens, weights
 from embeddings.blas import mx
+from embeddings.catalog import Recipe
 from embeddings.models import decoder
 from tests.faults.registry import Patch
 
@@ -52,7 +53,7 @@ scratch = Scratch()
 
 def pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:
     """Pool hidden states (B, T, D) of texts of lengths (B,) by another function, whatever the recipe says."""
-    patch.setattr(embedder, "POOLINGS", dict.fromkeys(pooling.POOLINGS, pool))
+    patch.setattr(pooling, "POOLINGS", dict.fromkeys(pooling.POOLINGS, pool))
 
 
 def replace_encode(patch: Patch, encode: Callable[..., Any]) -> None:
@@ -139,12 +140,12 @@ def change_tokenizer(patch: Patch, change: Callable[[Any, int], None]) -> None:
 
 def change_batches(patch: Patch, change: Callable[[list[Batch]], Iterable[Batch]]) -> None:
     """Change the batches of a call after they were computed: numbers of texts (B,), and what came of each."""
-    right = embedder.Embedder._run
+    right = batch_runner.run_batches
 
-    def run(self: embedder.Embedder, *arguments: Any, **options: Any) -> Iterator[Batch]:
-        yield from change(list(right(self, *arguments, **options)))
+    def run_batches(*arguments: Any, **options: Any) -> Iterator[Batch]:
+        yield from change(list(right(*arguments, **options)))
 
-    patch.setattr(embedder.Embedder, "_run", run)
+    patch.setattr(embedder, "run_batches", run_batches)
 
 
 def change_ids(patch: Patch, change: Callable[[Ids], Sequence[int] | Ids]) -> None:
@@ -157,14 +158,14 @@ def change_ids(patch: Patch, change: Callable[[Ids], Sequence[int] | Ids]) -> No
     change_tokens(patch, changed)
 
 
-def choose_prompt(patch: Patch, choose: Callable[[embedder.Embedder, str | None], str | None]) -> None:
-    """Take another prompt than the one that was asked for."""
-    right = embedder.Embedder._before
+def choose_prompt(patch: Patch, choose: Callable[[Recipe, str | None], str | None]) -> None:
+    """Take another prompt than the one that was named."""
+    right = prompts.prefix_of
 
-    def before(self: embedder.Embedder, prompt: str | None, task: str | None) -> str:
-        return right(self, choose(self, prompt), task)
+    def prefix_of(recipe: Recipe, model: str, *, prompt_name: str | None, **options: Any) -> str:
+        return right(recipe, model, prompt_name=choose(recipe, prompt_name), **options)
 
-    patch.setattr(embedder.Embedder, "_before", before)
+    patch.setattr(embedder, "prefix_of", prefix_of)
 
 
 def change_trunk(patch: Patch, change: Callable[[Any], None]) -> None:

@@ -46,12 +46,12 @@ class Fake:
         found: dict[str, Any] = getattr(self, do)(**request)
         return found
 
-    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> TokenizedTexts:  # noqa: ARG002
+    def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> TokenizedTexts:  # noqa: ARG002
         """A token is a word."""
         ids = [np.zeros(len(text.split()), np.int32) for text in texts]
         return TokenizedTexts(ids, np.zeros(len(ids), np.int64))
 
-    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[Any]:  # noqa: ARG002
+    def encode(self, texts: Sequence[str], *, prompt_name: str | None = None) -> NDArray[Any]:  # noqa: ARG002
         """Put a text's length and first letter on the circle."""
         angles = np.array([len(text) + ord(text[0]) / 100 for text in texts])
         return np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1).astype(np.float32)

@@ -109,11 +109,11 @@ def test_each_part_is_encoded_with_its_prompt(sets: Sets) -> None:
         dimension, max_tokens, prompts = 2, 9, frozenset({"query"})
         asked: set[tuple[str | None, str]] = set()  # noqa: RUF012
 
-        def encode(self, texts: list[str], *, prompt: str | None) -> NDArray[np.float32]:
-            self.asked |= {(prompt, text) for text in texts}
+        def encode(self, texts: list[str], *, prompt_name: str | None) -> NDArray[np.float32]:
+            self.asked |= {(prompt_name, text) for text in texts}
             return np.ones((len(texts), 2), np.float32)
 
-        def tokenize(self, texts: list[str], *, prompt: str | None) -> "Encoder":  # noqa: ARG002
+        def tokenize(self, texts: list[str], *, prompt_name: str | None) -> "Encoder":  # noqa: ARG002
             return self
 
         dropped = np.zeros(1)
@@ -125,4 +125,4 @@ def test_each_part_is_encoded_with_its_prompt(sets: Sets) -> None:
         len(sets.retrieval.queries),
         sets.retrieval.count,
     ]
-    assert {text for prompt, text in Encoder.asked if prompt} == set(sets.retrieval.queries)
+    assert {text for name, text in Encoder.asked if name} == set(sets.retrieval.queries)

@@ -70,7 +70,7 @@ class Model:
         """Run, and count."""
         return Spied(self.run(texts), self.count(texts), 32)
 
-    def cut_at(self, max_tokens: int) -> "Model":
+    def with_max_tokens(self, max_tokens: int) -> "Model":
         """Return the same with another limit."""
         return Model(self.clock, max_tokens)
 

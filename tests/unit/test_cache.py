@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate import own_files
-from embeddings import CacheError, CacheWarning, Embedder, VectorCache, cache_key, embedder
+from embeddings import CacheError, CacheWarning, Embedder, VectorCache, batch_runner, cache_key
 from embeddings import cache as cache_module
 from embeddings.blas import mx
 from embeddings.cache_file import Entry
@@ -39,7 +39,7 @@ SOME = Inputs(
     causal=True,
     end_token=None,
     max_tokens=20,
-    before="",
+    prefix="",
     normalize=True,
     dimensions=16,
     code=b"code",
@@ -221,13 +221,13 @@ def test_only_what_is_missing_is_computed_and_once(
     model: Embedder, cache: VectorCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[int] = []
-    right = Embedder._forward
+    right = batch_runner.forward
 
-    def counted(self: Embedder, tokens: embeddings.TokenizedTexts, *rest: object) -> object:
+    def counted(model: Any, tokens: embeddings.TokenizedTexts, *rest: Any) -> object:
         computed.append(len(tokens.ids))
-        return right(self, tokens, *rest)  # type: ignore[arg-type]
+        return right(model, tokens, *rest)
 
-    monkeypatch.setattr(Embedder, "_forward", counted)
+    monkeypatch.setattr(batch_runner, "forward", counted)
     model.encode(["a", "b", "a", "a"], cache=cache)
     vectors = model.encode(["c", "a", "c", "b"], cache=cache)
     model.encode(["a", "b", "c"], cache=cache)
@@ -260,9 +260,10 @@ def test_a_hit_warns_of_truncation_as_a_computation_does(model: Embedder, cache:
         (["a", 7], {}),
         ("text", {}),
         (7, {}),
-        (["a"], {"prompt": "no such"}),
-        (["a"], {"task": "none here"}),
-        (["a"], {"dimensions": 17}),
+        (["a"], {"prompt_name": "no such"}),
+        (["a"], {"prompt_name": "q", "prompt": "q: "}),
+        (["a"], {"instruction": "none here"}),
+        (["a"], {"truncate_dim": 17}),
         (["a"], {"batch_tokens": 0}),
         ([], {"batch_tokens": 0}),
     ],
@@ -301,11 +302,11 @@ def test_prompts_limits_widths_and_lengths_have_keys_of_their_own(
     texts = ["abc d e f g h i j", "a"]
     calls = [
         (model, {}),
-        (model, {"prompt": "q"}),
-        (model, {"normalize": False}),
-        (model, {"dimensions": 8}),
-        (model, {"dimensions": 8, "normalize": False}),
-        (model.cut_at(5), {}),
+        (model, {"prompt_name": "q"}),
+        (model, {"normalize_embeddings": False}),
+        (model, {"truncate_dim": 8}),
+        (model, {"truncate_dim": 8, "normalize_embeddings": False}),
+        (model.with_max_tokens(5), {}),
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", embeddings.TruncationWarning)
@@ -382,22 +383,22 @@ def test_an_interrupt_keeps_what_was_computed(
     A step is one batch here, not one for each core: many cores would be done before the third.
     """
     device = mx.default_device().type
-    monkeypatch.setitem(embedder._STREAMS, device, embedder._STREAMS[device][:1])
-    right, steps = Embedder._forward, iter(range(100))
+    monkeypatch.setitem(batch_runner.STREAMS, device, batch_runner.STREAMS[device][:1])
+    right, steps = batch_runner.forward, iter(range(100))
 
-    def interrupted(self: Embedder, *arguments: object) -> object:
+    def interrupted(*arguments: Any) -> object:
         if next(steps) == 2:
             raise KeyboardInterrupt
-        return right(self, *arguments)  # type: ignore[arg-type]
+        return right(*arguments)
 
     expected = model.encode(MANY, batch_tokens=40)
     with VectorCache(tmp_path / "cache") as cache:
-        monkeypatch.setattr(Embedder, "_forward", interrupted)
+        monkeypatch.setattr(batch_runner, "forward", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.encode(MANY, cache=cache, batch_tokens=40)
         kept = cache.stats().file_entries
         assert 0 < kept < len(MANY)
-    monkeypatch.setattr(Embedder, "_forward", right)
+    monkeypatch.setattr(batch_runner, "forward", right)
     with VectorCache(tmp_path / "cache") as cache:
         np.testing.assert_array_equal(model.encode(MANY, cache=cache, batch_tokens=40), expected)
         assert (cache.stats().file_hits, cache.stats().misses) == (kept, len(MANY) - kept)

@@ -51,8 +51,8 @@ def test_official_recipe() -> None:
     for vector, states in zip(vectors, model.hidden_states(TEXTS), strict=True):
         np.testing.assert_allclose(vector, states[-1] / np.linalg.norm(states[-1]), atol=1e-6)
     asked = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:a"
-    np.testing.assert_allclose(model.encode(["a"], prompt="query"), model.encode([asked]), atol=1e-6)
-    np.testing.assert_allclose(model.encode(["a"], prompt="document"), vectors[:1], atol=1e-6)
+    np.testing.assert_allclose(model.encode(["a"], prompt_name="query"), model.encode([asked]), atol=1e-6)
+    np.testing.assert_allclose(model.encode(["a"], prompt_name="document"), vectors[:1], atol=1e-6)
 
 
 @pytest.mark.parametrize("folder", [FLOAT, FOUR_BITS], ids=["float32", "4 bits"])
@@ -97,7 +97,7 @@ def test_out_of_memory_halves_the_budget_once(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Decoder, "__call__", cramped)
     room[0] = 100
-    with pytest.warns(embeddings.MemoryWarning, match="going on with a budget of 100"):
+    with pytest.warns(embeddings.MemoryWarning, match="the budget is now 100"):
         np.testing.assert_allclose(model.encode(TEXTS, batch_tokens=200), expected, atol=2e-6)
     room[0] = 50
     with (
@@ -290,24 +290,24 @@ def test_an_end_token_is_appended_where_the_template_lacks_it(tmp_path: Path) ->
         embeddings.load(folder)
 
 
-def test_a_task_of_the_callers() -> None:
+def test_an_instruction_of_the_callers() -> None:
     model = embeddings.load(FLOAT)
     own = "Instruct: Find a rhyme\nQuery:a"
-    found = model.encode(["a"], prompt="query", task="Find a rhyme")
+    found = model.encode(["a"], prompt_name="query", instruction="Find a rhyme")
     np.testing.assert_allclose(found, model.encode([own]), atol=1e-6)
-    assert model.count_tokens(["a"], prompt="query", task="Find a rhyme")[0] == len(own) + 1
+    assert model.count_tokens(["a"], prompt_name="query", instruction="Find a rhyme")[0] == len(own) + 1
     with pytest.raises(embeddings.InputError, match="takes none with prompt 'document'"):
-        model.encode(["a"], prompt="document", task="x")
-    with pytest.raises(embeddings.InputError, match="task: all-MiniLM-L6-v2 takes none; leave it out"):
-        embeddings.load().encode(["a"], task="x")
+        model.encode(["a"], prompt_name="document", instruction="x")
+    with pytest.raises(embeddings.InputError, match="instruction: all-MiniLM-L6-v2 takes none; leave it out"):
+        embeddings.load().encode(["a"], instruction="x")
 
 
 def test_dimensions_outside_what_the_model_allows() -> None:
     model = embeddings.load(FLOAT)
-    assert model.encode(["a"], dimensions=32).shape == (1, 32)
+    assert model.encode(["a"], truncate_dim=32).shape == (1, 32)
     for width in (31, 65):
         with pytest.raises(embeddings.InputError, match="whole number from 32 to 64"):
-            model.encode(["a"], dimensions=width)
+            model.encode(["a"], truncate_dim=width)
 
 
 def test_a_recipe_where_the_folder_declares_none(tmp_path: Path) -> None:
@@ -316,12 +316,12 @@ def test_a_recipe_where_the_folder_declares_none(tmp_path: Path) -> None:
     unknown = copy_of(FLOAT, tmp_path / "mine")
     for folder in (known, unknown):
         without(folder, "modules.json", "config_sentence_transformers.json")
-    expected = embeddings.load(FLOAT).encode(TEXTS, prompt="query")
-    np.testing.assert_array_equal(embeddings.load(known).encode(TEXTS, prompt="query"), expected)
+    expected = embeddings.load(FLOAT).encode(TEXTS, prompt_name="query")
+    np.testing.assert_array_equal(embeddings.load(known).encode(TEXTS, prompt_name="query"), expected)
     with pytest.raises(embeddings.DamagedModel, match=r"nothing says how to pool.*qwen3-embedding"):
         embeddings.load(unknown)
     named = embeddings.load(unknown, recipe="qwen3-embedding")
-    np.testing.assert_array_equal(named.encode(TEXTS, prompt="query"), expected)
+    np.testing.assert_array_equal(named.encode(TEXTS, prompt_name="query"), expected)
     with pytest.raises(embeddings.InputError, match="no recipe has that name; take declared or"):
         embeddings.load(unknown, recipe="surprise")
 

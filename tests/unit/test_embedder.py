@@ -37,7 +37,7 @@ def test_hidden_states_pool_to_the_vector(model: Embedder) -> None:
     states = model.hidden_states(texts)
     assert [len(state) for state in states] == model.count_tokens(texts).tolist()
     pooled = np.array([state.mean(axis=0) for state in states])
-    np.testing.assert_allclose(model.encode(texts, normalize=False), pooled, atol=2e-6)
+    np.testing.assert_allclose(model.encode(texts, normalize_embeddings=False), pooled, atol=2e-6)
     np.testing.assert_allclose(
         model.encode(texts), pooled / np.linalg.norm(pooled, axis=1, keepdims=True), atol=2e-6
     )
@@ -70,7 +70,7 @@ def test_hundred_thousand_short_texts(model: Embedder) -> None:
 
 
 def test_progress_threshold(model: Embedder, capsys: pytest.CaptureFixture[str]) -> None:
-    model.encode(["abc"] * 10, progress=True)
+    model.encode(["abc"] * 10, show_progress_bar=True)
     assert "tokens" in capsys.readouterr().err
     model.encode(["abc"] * 10)
     assert not capsys.readouterr().err
@@ -86,8 +86,73 @@ def test_prompts(tmp_path: Path) -> None:
     prompts = {"prompts": {"query": "q: ", "plain": ""}, "default_prompt_name": "plain"}
     tiny.write_json(folder / "config_sentence_transformers.json", prompts)
     model = embeddings.load(folder)
-    np.testing.assert_array_equal(model.encode(["abc"], prompt="query"), model.encode(["q: abc"]))
-    np.testing.assert_array_equal(model.encode(["abc"]), model.encode(["abc"], prompt="plain"))
+    query = model.encode(["q: abc"])
+    np.testing.assert_array_equal(model.encode(["abc"], prompt_name="query"), query)
+    np.testing.assert_array_equal(model.encode(["abc"], prompt="q: "), query)
+    np.testing.assert_array_equal(model.encode(["abc"]), model.encode(["abc"], prompt_name="plain"))
+    np.testing.assert_array_equal(model.encode(["q: abc"], prompt=""), query)
+    for count in (
+        model.count_tokens,
+        lambda *texts, **options: len(model.hidden_states(*texts, **options)[0]),
+    ):
+        assert count(["abc"], prompt_name="query") == count(["abc"], prompt="q: ") == count(["q: abc"])
+
+
+QUERY, DOCUMENT = "encode_query", "encode_document"
+
+
+@pytest.mark.parametrize(
+    ("names", "encode", "options", "prefix"),
+    [
+        (["query", "document"], QUERY, {}, "query: "),
+        (["query", "document"], DOCUMENT, {}, "document: "),
+        (["query", "corpus", "passage"], DOCUMENT, {}, "passage: "),
+        (["query", "corpus"], DOCUMENT, {}, "corpus: "),
+        (["query", "document"], QUERY, {"prompt_name": "document"}, "document: "),
+        (["query", "document"], DOCUMENT, {"prompt": "d: "}, "d: "),
+        (["query"], DOCUMENT, {}, ""),
+        ([], QUERY, {}, ""),
+    ],
+)
+def test_queries_and_documents_get_their_prompts(
+    tmp_path: Path, names: list[str], encode: str, options: dict[str, str], prefix: str
+) -> None:
+    """The names are those of sentence-transformers, and a prompt of the caller's is used in their place."""
+    folder = tiny.build(tmp_path / "model")
+    prompts = {"prompts": {name: f"{name}: " for name in names}}
+    tiny.write_json(folder / "config_sentence_transformers.json", prompts)
+    model = embeddings.load(folder)
+    found = getattr(model, encode)(["abc"], normalize_embeddings=False, **options)
+    np.testing.assert_array_equal(found, model.encode([f"{prefix}abc"], normalize_embeddings=False))
+
+
+def test_the_default_prompt_is_used_for_a_role_without_a_prompt(tmp_path: Path) -> None:
+    folder = tiny.build(tmp_path / "model")
+    prompts = {"prompts": {"other": "o: "}, "default_prompt_name": "other"}
+    tiny.write_json(folder / "config_sentence_transformers.json", prompts)
+    model = embeddings.load(folder)
+    np.testing.assert_array_equal(model.encode_query(["abc"]), model.encode(["o: abc"], prompt=""))
+
+
+@pytest.mark.parametrize("encode", ["encode", QUERY, DOCUMENT])
+def test_a_warning_names_the_line_of_the_caller(model: Embedder, encode: str) -> None:
+    with pytest.warns(embeddings.TruncationWarning) as caught:
+        getattr(model, encode)(["a " * 30])
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_similarity(model: Embedder) -> None:
+    """Cosines, of vectors of any length; one vector is an array of one, and zero is like nothing."""
+    a, b = np.array([[1, 0], [3, 4], [0, 0]]), np.array([[2, 0], [-5, 0]])
+    found = model.similarity(a, b)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.array([[1, -1], [0.6, -0.6], [0, 0]]), atol=1e-7)
+    np.testing.assert_allclose(model.similarity(a[1], b), np.array([[0.6, -0.6]]), atol=1e-7)
+    vectors = model.encode(["abc", "d e f"])
+    np.testing.assert_allclose(model.similarity(vectors, 3 * vectors), vectors @ vectors.T, atol=1e-6)
+    for other in (np.ones((2, 3)), np.ones((1, 2, 2))):
+        with pytest.raises(embeddings.InputError, match=r"needs arrays of shape \(N, D\) and \(M, D\)"):
+            model.similarity(a, other)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +209,7 @@ def test_poolings(tmp_path: Path, flag: str, pooling: str) -> None:
     texts = ["abc", "a longer text here"]
     states = model.hidden_states(texts)
     expected = [state[0 if pooling == "first" else -1] for state in states]
-    np.testing.assert_allclose(model.encode(texts, normalize=False), expected, atol=1e-6)
+    np.testing.assert_allclose(model.encode(texts, normalize_embeddings=False), expected, atol=1e-6)
 
 
 def test_half_precision_weights_are_computed_in_float32(tmp_path: Path) -> None:

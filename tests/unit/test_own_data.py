@@ -100,14 +100,14 @@ class Hashing:
     def __init__(self) -> None:
         self.asked: list[tuple[int, str | None]] = []
 
-    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], *, prompt_name: str | None = None) -> NDArray[np.float32]:
         """(N, 64)."""
-        self.asked.append((len(texts), prompt))
+        self.asked.append((len(texts), prompt_name))
         return np.array(
             [np.random.default_rng(len(text)).normal(size=64) for text in texts], dtype=np.float32
         )
 
-    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None) -> TokenizedTexts:  # noqa: ARG002
+    def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> TokenizedTexts:  # noqa: ARG002
         """One token each, and those beyond a thousand characters cut off."""
         lengths = np.array([len(text) // 1000 for text in texts])
         return TokenizedTexts([np.zeros(1, np.int32)] * len(texts), lengths)

@@ -255,7 +255,7 @@ def test_an_ordinary_model(model: embeddings.Embedder) -> None:
     assert (model.dimension, model.max_tokens, model.recipe.pooling) == (256, 32_768, "last")
     assert json.loads((model.path / "config.json").read_text())["model_type"] == "qwen3"
     asked = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:a"
-    np.testing.assert_array_equal(model.encode(["a"], prompt="query"), model.encode([asked]))
+    np.testing.assert_array_equal(model.encode(["a"], prompt_name="query"), model.encode([asked]))
     assert model.count_tokens(["Hello, world!"]).tolist() == [5]
 
 

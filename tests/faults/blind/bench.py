@@ -50,23 +50,24 @@ class Perturbed:
         self,
         texts: Sequence[str],
         *,
-        prompt: str | None = None,
-        normalize: bool = True,
-        dimensions: int | None = None,
+        prompt_name: str | None = None,
+        normalize_embeddings: bool = True,
+        truncate_dim: int | None = None,
     ) -> NDArray[np.float32]:
         """Return changed vectors (N, D); right ones are computed once in a process."""
-        if dimensions is not None:
-            self.right.encode(texts[:1], dimensions=dimensions)  # refuses what it refuses
-        new = [text for text in dict.fromkeys(texts) if (prompt, text) not in self.kept]
+        if truncate_dim is not None:
+            self.right.encode(texts[:1], truncate_dim=truncate_dim)  # refuses what it refuses
+        new = [text for text in dict.fromkeys(texts) if (prompt_name, text) not in self.kept]
         if new:
-            for text, row in zip(new, self.right.encode(new, prompt=prompt, normalize=False), strict=True):
-                self.kept[prompt, text] = row.astype(np.float64)
-        raw = np.array([self.kept[prompt, text] for text in texts])
+            right = self.right.encode(new, prompt_name=prompt_name, normalize_embeddings=False)
+            for text, row in zip(new, right, strict=True):
+                self.kept[prompt_name, text] = row.astype(np.float64)
+        raw = np.array([self.kept[prompt_name, text] for text in texts])
         lengths = np.linalg.norm(raw, axis=1, keepdims=True)
         changed = unit(self.change(texts, raw / lengths))
-        if dimensions is not None:
-            changed = unit(changed[:, :dimensions])
-        return np.asarray(changed if normalize else changed * lengths, dtype=np.float32)
+        if truncate_dim is not None:
+            changed = unit(changed[:, :truncate_dim])
+        return np.asarray(changed if normalize_embeddings else changed * lengths, dtype=np.float32)
 
 
 @cache

@@ -41,7 +41,7 @@ fault(
 )
 def cache_key_joined(patch: Patch) -> None:
     def keys_of(inputs: cache_key.Inputs, texts: Sequence[str]) -> list[bytes]:
-        options = (inputs.before, inputs.normalize, inputs.dimensions, inputs.max_tokens)
+        options = (inputs.prefix, inputs.normalize, inputs.dimensions, inputs.max_tokens)
         return [b"%b%b" % (inputs.weights, "".join(map(str, (*options, text))).encode()) for text in texts]
 
     patch.setattr(cache, "keys_of", keys_of)
@@ -54,7 +54,7 @@ fault(
     kills=("cached",),
     source="braintrustdata/autoevals#211",
     model=TINY_DECODER,
-)(cache_key_without("before"))
+)(cache_key_without("prefix"))
 
 fault(
     "cache key without the dimensions",

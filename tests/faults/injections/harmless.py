@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings import batching, cache, embedder, folder, loading, pooling
+from embeddings import batch_runner, batching, cache, embedder, folder, loading, pooling, tokens
 from embeddings.blas import mx
 from embeddings.models import bert, decoder, layers
 from tests.faults.registry import TINY_DECODER, Patch, harmless
@@ -28,7 +28,7 @@ def nothing(patch: Patch) -> None:
 
 def batch_budget(tokens_: int) -> Callable[[Patch], None]:
     def inject(patch: Patch) -> None:
-        patch.setattr(embedder, "_BATCH_TOKENS", {mx.default_device().type: tokens_})
+        patch.setattr(batch_runner, "BATCH_TOKENS", {mx.default_device().type: tokens_})
 
     return inject
 
@@ -55,7 +55,8 @@ def renamed_folder(patch: Patch) -> None:
 
 @harmless("normalised twice", "out", "vectors of length 1 are scaled once more")
 def normalised_twice(patch: Patch) -> None:
-    patch.setattr(embedder, "to_unit_length", lambda vectors: pooling.normalize(pooling.normalize(vectors)))
+    right = pooling.normalize
+    patch.setattr(pooling, "normalize", lambda vectors: right(right(vectors)))
 
 
 @harmless("another thread", "out", "each call runs in a thread of its own")
@@ -72,7 +73,7 @@ def another_thread(patch: Patch) -> None:
 @harmless("cached a second time", "out", "every vector is a hit")
 def cached_a_second_time(patch: Patch) -> None:
     """Return hits alone: each call is made twice with one cache, and only the second may warn."""
-    first, warn = threading.local(), embedder._warn_of_truncation
+    first, warn = threading.local(), tokens.warn_of_truncation
 
     def warn_once(dropped: NDArray[np.int64], max_tokens: int) -> None:
         if not getattr(first, "now", False):  # hidden states warn too
@@ -87,7 +88,7 @@ def cached_a_second_time(patch: Patch) -> None:
             first.now = False
         return right(self, texts, cache=kept, **options)
 
-    patch.setattr(embedder, "_warn_of_truncation", warn_once)
+    patch.setattr(embedder, "warn_of_truncation", warn_once)
     replace_encode(patch, encode)
 
 
@@ -95,7 +96,7 @@ def cached_a_second_time(patch: Patch) -> None:
 @harmless("a decoder, shortest first", "out", "shortest first", model=TINY_DECODER)
 def shortest_first(patch: Patch) -> None:
     right = batching.token_batches
-    patch.setattr(embedder, "token_batches", lambda lengths, budget: reversed(list(right(lengths, budget))))
+    patch.setattr(batch_runner, "token_batches", lambda lengths, budget: [*right(lengths, budget)][::-1])
 
 
 def padded_to(multiple: int) -> Callable[[Patch], None]:
@@ -106,7 +107,7 @@ def padded_to(multiple: int) -> Callable[[Patch], None]:
             padded = batching.pad(ids)
             return np.pad(padded, ((0, 0), (0, -padded.shape[1] % multiple)))
 
-        patch.setattr(embedder, "pad", pad)
+        patch.setattr(batch_runner, "pad", pad)
 
     return inject
 
@@ -128,8 +129,8 @@ def extra_row(patch: Patch) -> None:
 
 @harmless("one stream", "out", "batches run one after the other")
 def one_stream(patch: Patch) -> None:
-    streams = {device: several[:1] for device, several in embedder._STREAMS.items()}
-    patch.setattr(embedder, "_STREAMS", streams)
+    streams = {device: several[:1] for device, several in batch_runner.STREAMS.items()}
+    patch.setattr(batch_runner, "STREAMS", streams)
 
 
 @harmless("batches in any order", "out", "batches are drawn at random")
@@ -138,7 +139,7 @@ def batches_in_any_order(patch: Patch) -> None:
         some = list(batching.token_batches(lengths, budget))
         return [some[number] for number in np.random.default_rng(0).permutation(len(some))]
 
-    patch.setattr(embedder, "token_batches", batches)
+    patch.setattr(batch_runner, "token_batches", batches)
 
 
 @harmless("each text once", "out", "repeats are encoded once, and copied")
@@ -155,7 +156,7 @@ def each_text_once(patch: Patch) -> None:
 
 @harmless("a cache in a file", "out", "every vector comes out of a file that was closed in between")
 def cache_in_a_file(patch: Patch) -> None:
-    first, warn = threading.local(), embedder._warn_of_truncation
+    first, warn = threading.local(), tokens.warn_of_truncation
     numbers = itertools.count()
 
     def warn_once(dropped: NDArray[np.int64], max_tokens: int) -> None:
@@ -172,7 +173,7 @@ def cache_in_a_file(patch: Patch) -> None:
         path.unlink()
         return vectors
 
-    patch.setattr(embedder, "_warn_of_truncation", warn_once)
+    patch.setattr(embedder, "warn_of_truncation", warn_once)
     replace_encode(patch, encode)
 
 
@@ -203,9 +204,13 @@ def columns_first(patch: Patch) -> None:
 
 @harmless("lengths in float64", "out", "vectors are scaled to length 1 in float64")
 def lengths_in_float64(patch: Patch) -> None:
-    def encode(right: Any, self: Any, texts: Sequence[str], *, normalize: bool = True, **options: Any) -> Any:
-        vectors = right(self, texts, normalize=False, **options).astype(np.float64)
-        lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12) if normalize else 1
+    def encode(
+        right: Any, self: Any, texts: Sequence[str], *, normalize_embeddings: bool = True, **options: Any
+    ) -> Any:
+        vectors = right(self, texts, normalize_embeddings=False, **options).astype(np.float64)
+        lengths = (
+            np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12) if normalize_embeddings else 1
+        )
         return np.float32(vectors / lengths)
 
     replace_encode(patch, encode)

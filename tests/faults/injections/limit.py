@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings import batching, embedder, tokens
+from embeddings import batch_runner, batching, tokens
 from embeddings.blas import mx
 from embeddings.models import decoder
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
@@ -35,8 +35,8 @@ def cut_to_the_budget(patch: Patch) -> None:
         padded[:, budgets[0] :] = 0
         return padded
 
-    patch.setattr(embedder, "token_batches", batches)
-    patch.setattr(embedder, "pad", pad)
+    patch.setattr(batch_runner, "token_batches", batches)
+    patch.setattr(batch_runner, "pad", pad)
 
 
 @fault(

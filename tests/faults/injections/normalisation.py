@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from embeddings import embedder
+from embeddings import pooling
 from embeddings.blas import mx
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
@@ -23,7 +23,7 @@ fault = faults_of("normalisation")
     source="ggml-org/llama.cpp#5956",
 )
 def no_normalisation(patch: Patch) -> None:
-    patch.setattr(embedder, "to_unit_length", lambda vectors: vectors)
+    patch.setattr(pooling, "normalize", lambda vectors: vectors)
 
 
 @fault(
@@ -35,9 +35,9 @@ def no_normalisation(patch: Patch) -> None:
 )
 def shortened_after_normalising(patch: Patch) -> None:
     def encode(
-        right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any
+        right: Any, self: Any, texts: Sequence[str], *, truncate_dim: int | None = None, **options: Any
     ) -> Any:
-        return right(self, texts, **options)[:, :dimensions]
+        return right(self, texts, **options)[:, :truncate_dim]
 
     replace_encode(patch, encode)
 
@@ -45,12 +45,14 @@ def shortened_after_normalising(patch: Patch) -> None:
 @fault(
     "normalize ignored",
     "out",
-    "vectors are scaled although normalize=False was asked for",
+    "vectors are scaled although normalize_embeddings=False was asked for",
     kills=("unnormalised",),
 )
 def normalize_ignored(patch: Patch) -> None:
-    def encode(right: Any, self: Any, texts: Sequence[str], *, normalize: bool = True, **options: Any) -> Any:
-        del normalize
+    def encode(
+        right: Any, self: Any, texts: Sequence[str], *, normalize_embeddings: bool = True, **options: Any
+    ) -> Any:
+        del normalize_embeddings
         return right(self, texts, **options)
 
     replace_encode(patch, encode)
@@ -60,7 +62,7 @@ def scaled_by(length: Callable[[mx.array], mx.array]) -> Callable[[Patch], None]
     """Divide vectors (B, D) by what some function takes for their lengths."""
 
     def inject(patch: Patch) -> None:
-        patch.setattr(embedder, "to_unit_length", lambda vectors: vectors / length(vectors))
+        patch.setattr(pooling, "normalize", lambda vectors: vectors / length(vectors))
 
     return inject
 
@@ -98,11 +100,11 @@ fault(
 )
 def last_components_kept(patch: Patch) -> None:
     def encode(
-        right: Any, self: Any, texts: Sequence[str], *, dimensions: int | None = None, **options: Any
+        right: Any, self: Any, texts: Sequence[str], *, truncate_dim: int | None = None, **options: Any
     ) -> Any:
-        width = self._checked_width(dimensions)
+        width = self.recipe.width(self.dimension, truncate_dim)
         vectors = right(self, texts, **options)[:, self.dimension - width :]
-        if not options.get("normalize", True):
+        if not options.get("normalize_embeddings", True):
             return vectors
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings import batching, embedder, pooling
+from embeddings import batch_runner, batching, pooling
 from embeddings.blas import mx
 from embeddings.models import bert, decoder
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
@@ -108,7 +108,7 @@ def left_padded(patch: Patch) -> None:
         right = batching.pad(ids)
         return np.stack([np.roll(row, len(row) - len(real)) for row, real in zip(right, ids, strict=True)])
 
-    patch.setattr(embedder, "pad", pad)
+    patch.setattr(batch_runner, "pad", pad)
 
 
 @fault(

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from embeddings import embedder, tokens
+from embeddings import embedder, prompts
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     choose_prompt,
@@ -46,13 +44,13 @@ def prompt_on_neither(patch: Patch) -> None:
     model=TINY_DECODER,
 )
 def prompt_on_everything(patch: Patch) -> None:
-    choose_prompt(patch, lambda self, prompt: prompt or ("query" if "query" in self.recipe.prompts else None))
+    choose_prompt(patch, lambda recipe, prompt: prompt or ("query" if "query" in recipe.prompts else None))
 
 
 def change_prompt(patch: Patch, change: Callable[[str], str]) -> None:
     """Change what is set before texts."""
-    right = embedder.Embedder._before
-    patch.setattr(embedder.Embedder, "_before", lambda *arguments: change(right(*arguments)))
+    right = prompts.prefix_of
+    patch.setattr(embedder, "prefix_of", lambda *arguments, **options: change(right(*arguments, **options)))
 
 
 @fault(
@@ -85,12 +83,12 @@ def space_after_the_prompt(patch: Patch) -> None:
     model=TINY_DECODER,
 )
 def task_ignored(patch: Patch) -> None:
-    right = embedder.Embedder._before
+    right = prompts.prefix_of
 
-    def before(self: embedder.Embedder, prompt: str | None, task: str | None) -> str:
-        return right(self, prompt, task and None)
+    def prefix_of(*arguments: Any, instruction: str | None, **options: Any) -> str:
+        return right(*arguments, instruction=instruction and None, **options)
 
-    patch.setattr(embedder.Embedder, "_before", before)
+    patch.setattr(embedder, "prefix_of", prefix_of)
 
 
 @fault(
@@ -101,12 +99,9 @@ def task_ignored(patch: Patch) -> None:
     model=TINY_DECODER,
 )
 def prompt_on_the_first(patch: Patch) -> None:
-    right = embedder.Embedder.tokenize
+    right = prompts.prefixed
 
-    def tokenize(self: Any, texts: Sequence[str], **options: Any) -> tokens.TokenizedTexts:
-        if options.get("prompt") is None:
-            return right(self, texts, **options)
-        first, rest = right(self, texts[:1], **options), right(self, texts[1:])
-        return tokens.TokenizedTexts(first.ids + rest.ids, np.concatenate([first.dropped, rest.dropped]))
+    def prefixed(prefix: str, texts: Sequence[str]) -> Sequence[str]:
+        return [*right(prefix, texts[:1]), *texts[1:]]
 
-    patch.setattr(embedder.Embedder, "tokenize", tokenize)
+    patch.setattr(embedder, "prefixed", prefixed)

@@ -136,7 +136,7 @@ def half_precision(patch: Patch) -> None:
 
 @fault("half of each text read when timed", "time", "in the rounds alone", kills=("untimed vectors",))
 def half_of_each_text(patch: Patch) -> None:
-    half = simulated.model().cut_at(simulated.PLAN.probe[1] // 2)
+    half = simulated.model().with_max_tokens(simulated.PLAN.probe[1] // 2)
     by_another(patch, lambda _: half)
 
 

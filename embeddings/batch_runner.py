@@ -1,0 +1,132 @@
+"""Batches through the model: the one place that evaluates MLX arrays, besides a decoder's steps of a text."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from embeddings.batching import pad, shared_budget, token_batches
+from embeddings.blas import mx, usable_cores
+from embeddings.errors import InputError, MemoryWarning, OutOfMemory, warn
+from embeddings.models import Bert, Decoder
+from embeddings.tokens import TokenizedTexts
+
+__all__ = ["BATCH_TOKENS", "STREAMS", "Finish", "arithmetic", "forward", "run_batches"]
+
+# Hidden states (B, T, D) and lengths (B,) -> what is kept of them.
+Finish = Callable[[mx.array, mx.array], mx.array]
+Rows = NDArray[np.int64]
+
+_VERSIONS = " ".join(f"{name} {metadata.version(name)}" for name in ("mlx", "mlx-lm", "tokenizers"))
+
+# Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
+BATCH_TOKENS = {mx.DeviceType.cpu: 768, mx.DeviceType.gpu: 16_384}
+
+# MLX's CPU backend computes elementwise functions on one core, so each core works on a batch of its own.
+STREAMS: dict[mx.DeviceType, list[Any]] = {
+    mx.DeviceType.cpu: [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())],
+    mx.DeviceType.gpu: [mx.gpu],
+}
+
+
+def run_batches(
+    model: Bert | Decoder,
+    tokens: TokenizedTexts,
+    finish: Finish,
+    *,
+    name: str,
+    batch_tokens: int | None = None,
+    show_progress_bar: bool = False,
+) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
+    """Yield each batch: its texts' indices (B,) and ``finish`` of its hidden states, in host memory.
+
+    Where a batch does not fit in memory, the budget is halved once.
+
+    name: of the model, for the errors. batch_tokens, show_progress_bar: as ``Embedder.encode`` takes them.
+
+    Raises:
+        InputError: batch_tokens is not acceptable.
+        OutOfMemory: the batch does not fit even after the token budget was halved.
+
+    """
+    lengths, side_by_side = tokens.lengths, len(STREAMS[mx.default_device().type])
+    budget, halved = _budget(model, lengths, batch_tokens, side_by_side), False
+    pending = deque(token_batches(lengths, budget))
+    with tqdm(
+        total=int(lengths.sum()), unit=" tokens", unit_scale=True, disable=not show_progress_bar
+    ) as bar:
+        while pending:
+            group = [pending.popleft() for _ in range(min(side_by_side, len(pending)))]
+            try:
+                outputs = forward(model, tokens, group, finish)
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                size = f"{len(group)} batches of up to {len(group[0])} x {lengths[group[0][0]]} tokens"
+                if halved:
+                    raise _out_of_memory(name, size, budget, error) from error
+                halved, budget = True, max(1, budget // 2)
+                warn(MemoryWarning(f"{size} do not fit in memory ({error}): the budget is now {budget}"))
+                left = np.concatenate([*group, *pending])
+                pending = deque(left[batch] for batch in token_batches(lengths[left], budget))
+                continue
+            for rows, output in zip(group, outputs, strict=True):
+                yield rows, output
+                bar.update(int(lengths[rows].sum()))
+
+
+def forward(
+    model: Bert | Decoder, tokens: TokenizedTexts, group: Sequence[Rows], finish: Finish
+) -> list[NDArray[np.float32]]:
+    """Compute some batches side by side, each of the texts with these indices (B,)."""
+    lengths, outputs = tokens.lengths, []
+    for rows, stream in zip(group, STREAMS[mx.default_device().type], strict=False):
+        with mx.stream(stream):
+            ids = mx.array(pad([tokens.ids[row] for row in rows]))
+            real = mx.array(lengths[rows].astype(np.int32))
+            outputs.append(finish(model(ids, real).astype(mx.float32), real))
+    mx.eval(outputs)  # together: MLX then interleaves the streams' operations
+    return [np.array(output) for output in outputs]
+
+
+def arithmetic() -> str:
+    """Name what batches are computed with: the kind of device, the versions of MLX and its companions."""
+    device, tf32 = mx.default_device().type, os.environ.get("MLX_ENABLE_TF32")
+    return f"{device} {_VERSIONS} TF32 {tf32}"
+
+
+def _budget(
+    model: Bert | Decoder, lengths: NDArray[np.int64], batch_tokens: int | None, side_by_side: int
+) -> int:
+    """Return the tokens of a batch: those that the caller asked for, or the device's own number."""
+    if batch_tokens is None:
+        budget = BATCH_TOKENS[mx.default_device().type]
+        share = len(lengths) and model.small_batches_are_cheap
+        return shared_budget(lengths, budget, side_by_side) if share else budget
+    if not isinstance(batch_tokens, int) or batch_tokens < 1:
+        raise InputError(
+            "batch_tokens",
+            f"must be a whole number of at least 1, got {batch_tokens!r}",
+            hint="leave it out for the default",
+        )
+    return batch_tokens
+
+
+def _out_of_memory(name: str, size: str, budget: int, error: Exception) -> OutOfMemory:
+    return OutOfMemory(
+        name,
+        f"{size} (budget {budget}) do not fit in memory ({error})",
+        hint="set batch_tokens lower, or cut the texts",
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell by the words of MLX's allocators; it has no error of its own for this."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("malloc", "out of memory", "bad_alloc", "maximum allowed buffer")
+    )
