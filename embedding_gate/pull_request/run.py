@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from embedding_gate.errors import InputError
-from embedding_gate.pull_request.trees import altered, write_tree
+from embedding_gate.pull_request.files import altered, write_tree
 from embedding_gate.verdicts.gate import check_name
 
 __all__ = ["Outcome", "Stopped", "run_gate", "stoppable"]

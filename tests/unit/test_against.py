@@ -100,7 +100,10 @@ def test_a_tree_that_cannot_be_run(root: Path, model: str) -> None:
     [
         (["--against=HEAD"], "--against: it is for --benchmark-only; add it"),
         ([ONLY, "--against="], "--against: names no revision, as in --against=main"),
-        ([ONLY, "--against=no-such"], "--against no-such: Needed a single revision; name a commit of"),
+        (
+            [ONLY, "--against=no-such"],
+            "--against: no-such: git rev-parse: Needed a single revision; name a commit of",
+        ),
         ([ONLY, "--against=HEAD", "-k", "cache"], "measures its own benchmarks: leave out -k"),
         ([ONLY, "--against=HEAD", "--benchmark-json=x"], "leave out --benchmark-json"),
         ([ONLY, "--against=HEAD", "--model=a", "--model=b"], "compares one model: leave out the other"),

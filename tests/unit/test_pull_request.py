@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from embedding_gate.errors import InputError
+from embedding_gate.git import commit_of
+from embedding_gate.git import git as run_git
 from embedding_gate.own_files import ROOT
-from embedding_gate.pull_request import trees
 from embedding_gate.pull_request.__main__ import arguments, main
 from embedding_gate.pull_request.changes import Change, approves, changes_of, digest_of, moved_by, printable
+from embedding_gate.pull_request.files import read_commit, read_work_tree
 from embedding_gate.pull_request.roles import ROLES, listed, role
-from embedding_gate.pull_request.trees import read_commit, read_work_tree, resolve
 from tests.unit.toy_gate import FILES, edit, git, make_toy
 
 WORSE = {"embeddings/__init__.py": "def encode():\n    return 3.0\n"}
@@ -44,7 +45,7 @@ UNUSED = {"docs/"}  # for what is to come
 
 
 def test_every_file_is_judged_or_judge_or_neither() -> None:
-    paths = trees.git(ROOT, "ls-files").decode().splitlines()
+    paths = run_git(ROOT, "ls-files").decode().splitlines()
     assert [path for path in paths if listed(path) is None] == []
     assert {entry for entry in ROLES if not any(listed(path) == entry for path in paths)} <= UNUSED
 
@@ -293,7 +294,7 @@ def test_a_commit_is_read_without_its_filters(toy: Path) -> None:
     edit(toy, {".gitattributes": "*.py eol=crlf\n", "tests/\u00e9 \n.txt": "x", "tests/gone.py": "0"})
     git(toy, "add", "-A")
     git(toy, "commit", "-qm", "attributes")
-    tree = read_commit(toy, resolve(toy, "HEAD"))
+    tree = read_commit(toy, commit_of(toy, "HEAD"))
     assert tree["conftest.py"] == FILES["conftest.py"].encode()
     assert tree["tests/\u00e9 \n.txt"] == b"x"
     (toy / "tests" / "gone.py").unlink()
@@ -301,7 +302,7 @@ def test_a_commit_is_read_without_its_filters(toy: Path) -> None:
     assert here == {path: data for path, data in tree.items() if path != "tests/gone.py"}
     assert [change.path for change in changes_of(tree, here)] == ["tests/gone.py"]
     with pytest.raises(InputError):
-        resolve(toy, "--help")
+        commit_of(toy, "--help")
 
 
 def test_what_moved() -> None:
