@@ -14,15 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from benchmarks.workers import ROOT
 from embedding_gate.errors import InputError
 from embedding_gate.git import commit_of, git
+from embedding_gate.signals import stoppable, uninterrupted
 
 __all__ = ["Tree", "checked_out"]
 
-SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 LOCK = "requirements.lock"
 
 
@@ -44,12 +43,12 @@ def checked_out(revision: str, root: Path = ROOT) -> Iterator[Tree]:
 
     """
     commit = commit_of(root, revision)
-    with _held_back():
+    with stoppable(), uninterrupted() as let_through:
         place = Path(tempfile.mkdtemp(prefix="against-")).resolve()
         tree = place / "tree"
         try:
             git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
-            with _let_through():
+            with let_through():
                 yield Tree(revision, tree, _interpreter(tree, root))
         finally:
             if tree.exists():
@@ -77,29 +76,3 @@ def _interpreter(tree: Path, root: Path) -> str:
             hint="run make .venv in a checkout of that revision, and see why",
         )
     return str(tree / ".venv" / "bin" / "python")
-
-
-@contextmanager
-def _held_back() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP wait, and each raise KeyboardInterrupt when it is let through."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in SIGNALS}
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-
-
-@contextmanager
-def _let_through() -> Iterator[None]:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

@@ -30,9 +30,10 @@ from embedding_gate.pull_request.changes import (
     printable,
 )
 from embedding_gate.pull_request.files import lay_over, read_commit, read_work_tree
-from embedding_gate.pull_request.run import Outcome, Stopped, run_gate, stoppable
+from embedding_gate.pull_request.run import Outcome, run_gate
 from embedding_gate.report.record import make_record
 from embedding_gate.report.write import write_files, write_report
+from embedding_gate.signals import Stopped, stoppable
 
 CATALOG = "embeddings/catalog.py"
 NAMED = 20  # files of the judge in the reason; the record has all

@@ -134,14 +134,14 @@ def test_a_signal_leaves_nothing(root: Path, number: int) -> None:
         process.send_signal(number)
         _, error = process.communicate(timeout=HANG)
     assert process.returncode != 0
-    assert error.rstrip().endswith("KeyboardInterrupt")
+    assert error.rstrip().endswith(f"Stopped: {signal.Signals(number).name}")
     assert worktrees(root) == 1
     assert not Path(path).parent.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
 
 
-STOPPED = "KeyboardInterrupt"
+STOPPED = "Stopped: SIGINT"
 ADDS = """
 import os, sys
 from pathlib import Path
