@@ -17,10 +17,11 @@ from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.paired import Ratio, paired
 from benchmarks.against.rounds import BENCHMARKS, GENERATIONS, ROUNDS, measure
 from benchmarks.against.thresholds import binding_thresholds
-from benchmarks.against.trees import Tree, checked_out, commit_of
+from benchmarks.against.trees import Tree, checked_out
 from benchmarks.against.vectors import VectorChange, change, vectors_of
 from benchmarks.against.workers import open_arms
 from benchmarks.workers import ROOT
+from embedding_gate.git import commit_of
 from embedding_gate.subjects.live import Sets
 from embedding_gate.text_table import aligned
 
@@ -148,7 +149,7 @@ def compare(
         EmbeddingsError: the revision cannot be had, or one of the trees cannot be run.
 
     """
-    commit, again = commit_of(revision, root), f"{revision}, again"
+    commit, again = commit_of(root, revision), f"{revision}, again"
     with checked_out(commit, root) as base:
         thresholds, notes = binding_thresholds(base.path, root, [one.name for one in benchmarks])
         trees = [(revision, base), (OURS, Tree(OURS, root)), (again, base)]

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from benchmarks.against.comparison import Comparison, compare
-from benchmarks.against.trees import commit_of
 from embedding_gate import adapter, own_files
 from embedding_gate.adapter import ERRORS
+from embedding_gate.git import commit_of
+from embedding_gate.own_files import ROOT
 from embeddings.catalog import DEFAULT_MODEL
 
 COMPARED = pytest.StashKey[Comparison]()
@@ -38,9 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if len(config.getoption("model")) > 1:
         raise pytest.UsageError("--against compares one model: leave out the other --model")
     try:
-        commit_of(revision)
+        commit_of(ROOT, revision)
     except ERRORS as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(f"--against: {error}") from error
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from benchmarks.workers import ROOT
 from embedding_gate.errors import InputError
+from embedding_gate.git import commit_of, git
+from embedding_gate.signals import stoppable, uninterrupted
 
-__all__ = ["Tree", "checked_out", "commit_of"]
+__all__ = ["Tree", "checked_out"]
 
-SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 LOCK = "requirements.lock"
 
 
@@ -34,16 +34,6 @@ class Tree:
     python: str = sys.executable
 
 
-def commit_of(revision: str, root: Path = ROOT) -> str:
-    """Return the full hash of a revision, as git understands it.
-
-    Raises:
-        InputError: there is no git, no repository, or no such revision.
-
-    """
-    return _git(root, "rev-parse", "--verify", f"{revision}^{{commit}}", of=revision)
-
-
 @contextmanager
 def checked_out(revision: str, root: Path = ROOT) -> Iterator[Tree]:
     """Check a revision out into a temporary folder, and remove it again in any case.
@@ -52,39 +42,18 @@ def checked_out(revision: str, root: Path = ROOT) -> Iterator[Tree]:
         InputError: it cannot be had, or its environment cannot be made.
 
     """
-    commit = commit_of(revision, root)
-    with _held_back():
+    commit = commit_of(root, revision)
+    with stoppable(), uninterrupted() as let_through:
         place = Path(tempfile.mkdtemp(prefix="against-")).resolve()
         tree = place / "tree"
         try:
-            _git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit, of=revision)
-            with _let_through():
+            git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+            with let_through():
                 yield Tree(revision, tree, _interpreter(tree, root))
         finally:
             if tree.exists():
-                _git(root, "worktree", "remove", "--force", "--force", str(tree), of=revision)
+                git(root, "worktree", "remove", "--force", "--force", str(tree))
             shutil.rmtree(place, ignore_errors=True)
-
-
-def _git(root: Path, *command: str, of: str) -> str:
-    """Run git, and return the first line that it prints."""
-    # Set by git where it runs a hook: they would send these commands to another repository.
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    hint = f"name a commit of the repository in {root}, as git rev-parse takes it (a shallow clone has few)"
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *command],  # noqa: S607  (the one on PATH)
-            capture_output=True,
-            text=True,
-            check=False,
-            env=plain,
-        )
-    except FileNotFoundError as error:
-        raise InputError(f"--against {of}", "git is not installed", hint="install it") from error
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["git failed"])[-1]
-        raise InputError(f"--against {of}", said.removeprefix("fatal: "), hint=hint)
-    return done.stdout.strip()
 
 
 def _interpreter(tree: Path, root: Path) -> str:
@@ -107,29 +76,3 @@ def _interpreter(tree: Path, root: Path) -> str:
             hint="run make .venv in a checkout of that revision, and see why",
         )
     return str(tree / ".venv" / "bin" / "python")
-
-
-@contextmanager
-def _held_back() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP wait, and each raise KeyboardInterrupt when it is let through."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in SIGNALS}
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-
-
-@contextmanager
-def _let_through() -> Iterator[None]:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

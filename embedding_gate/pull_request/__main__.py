@@ -17,6 +17,7 @@ from typing import Any
 
 from embedding_gate.data.projector import check_writable
 from embedding_gate.errors import GateError, InputError
+from embedding_gate.git import commit_of, state_of
 from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request.changes import (
     DIGITS,
@@ -28,10 +29,11 @@ from embedding_gate.pull_request.changes import (
     moved_by,
     printable,
 )
-from embedding_gate.pull_request.run import Outcome, Stopped, run_gate, stoppable
-from embedding_gate.pull_request.trees import git, lay_over, read_commit, read_work_tree, resolve
+from embedding_gate.pull_request.files import lay_over, read_commit, read_work_tree
+from embedding_gate.pull_request.run import Outcome, run_gate
 from embedding_gate.report.record import make_record
 from embedding_gate.report.write import write_files, write_report
+from embedding_gate.signals import Stopped, stoppable
 
 CATALOG = "embeddings/catalog.py"
 NAMED = 20  # files of the judge in the reason; the record has all
@@ -124,7 +126,7 @@ def judge(asked: argparse.Namespace, options: Sequence[str], root: Path) -> Judg
         InputError: a revision or a folder is not there, or a judged file is no plain one.
 
     """
-    commit = resolve(root, asked.base)
+    commit = commit_of(root, asked.base)
     base, head = read_commit(root, commit), read_work_tree(asked.head)
     if not any(path.startswith("embedding_gate/") for path in base):
         what = "has no package embedding_gate, so its gate cannot judge this tree"
@@ -175,12 +177,7 @@ def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> 
     if record is None:  # it left none
         made = importlib.import_module("embedding_gate.report.plugin").made(command)
         record = make_record(made, [], passed=False)
-    try:
-        at = resolve(asked.head, "HEAD")
-        changed = bool(git(asked.head, "status", "--porcelain").strip())
-    except GateError:  # no commit yet
-        at, changed = None, None
-    record["made"] |= {"revision": at, "changed": changed, "command": command}
+    record["made"] |= {**state_of(asked.head, untracked=True), "command": command}
     red = judgement.reasons
     return record | {"verdict": "fail" if red else "pass", "reasons": red, "judge": judgement.as_data()}
 

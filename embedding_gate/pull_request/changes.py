@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from embedding_gate.pull_request.files import Files
 from embedding_gate.pull_request.roles import role
-from embedding_gate.pull_request.trees import Tree
 
 __all__ = ["Change", "approves", "changes_of", "digest_of", "moved_by", "printable"]
 
@@ -28,7 +28,7 @@ class Change:
     new: bytes | None
 
 
-def changes_of(base: Tree, head: Tree) -> list[Change]:
+def changes_of(base: Files, head: Files) -> list[Change]:
     """Return the files of the judge that differ, by path."""
     paths = sorted(path for path in base.keys() | head.keys() if role(path) == "judge")
     return [
@@ -49,7 +49,7 @@ def _judging(path: str, data: bytes | None) -> object:
     return data
 
 
-def digest_of(changes: Iterable[Change], base: str, base_verdict: str, head: Tree) -> str:
+def digest_of(changes: Iterable[Change], base: str, base_verdict: str, head: Files) -> str:
     """Return the SHA-256 of what a person approves: the base's commit, its judge's verdict, what changed.
 
     Where that verdict is no pass, the head's judged files count too: the head's own judge is to decide on

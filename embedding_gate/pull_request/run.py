@@ -11,17 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 from embedding_gate.errors import InputError
-from embedding_gate.pull_request.trees import altered, write_tree
+from embedding_gate.pull_request.files import altered, write_tree
 from embedding_gate.verdicts.gate import check_name
 
-__all__ = ["Outcome", "Stopped", "run_gate", "stoppable"]
+__all__ = ["Outcome", "run_gate"]
 
 PATIENCE = 10  # seconds that a run has to end when it is asked to
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Of the surroundings a run sees these and no others: no token, no file by which GitHub is told things, no
 # setting of pytest or Python.
 KEPT = ("PATH", "HOME", "LANG", "TZ", "USER", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
@@ -33,14 +31,6 @@ CHECKS = ("embedding_gate/checks/test_", "tests/quality/test_")  # where a tree 
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir=.")
 # What of the library the gate's own model does not use: decoders, quantized weights, other families.
 BESIDES = ("tests/unit/test_decoder.py", "tests/unit/test_families.py", "tests/unit/test_layers.py")
-
-
-class Stopped(BaseException):
-    """A signal asked this process to end."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__(signal.Signals(number).name)
 
 
 @dataclass
@@ -55,23 +45,6 @@ class Outcome:
     def verdict(self) -> str:
         """The verdict in a word."""
         return "fail" if self.reasons else "pass"
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Turn Ctrl-C and a polite end into Stopped; a further signal does not disturb the clearing up."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for one in STOPS:
-            signal.signal(one, signal.SIG_IGN)
-        raise Stopped(number)
-
-    before = {one: signal.signal(one, stop) for one in STOPS}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler or signal.SIG_DFL)
 
 
 def run_gate(tree: Mapping[str, bytes], python: str, options: Sequence[str]) -> Outcome:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from embedding_gate.errors import FixtureError, InputError
-from embedding_gate.report.write import uninterrupted
+from embedding_gate.signals import uninterrupted
 
 __all__ = ["append", "check_appendable", "line_of", "read_history"]
 

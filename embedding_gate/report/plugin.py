@@ -3,8 +3,6 @@
 import os
 import platform
 import shlex
-import shutil
-import subprocess
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,6 +14,7 @@ import pytest
 from embedding_gate import __version__
 from embedding_gate.data.projector import check_writable
 from embedding_gate.errors import GateError
+from embedding_gate.git import state_of
 from embedding_gate.machine import chip, on_cpu
 from embedding_gate.report import collect
 from embedding_gate.report.history import append, check_appendable, line_of, read_history
@@ -114,7 +113,7 @@ def made(command: str) -> dict[str, Any]:
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "version": __version__,
-        **revision(),
+        **state_of(Path.cwd(), untracked=False),
         "python": platform.python_version(),
         "mlx": metadata.version("mlx"),
         "device": "cpu" if on_cpu() else "gpu",
@@ -122,20 +121,6 @@ def made(command: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "command": command,
     }
-
-
-def revision() -> dict[str, Any]:
-    """Return the commit that was judged, and whether files of it were changed since; None without git."""
-    git = shutil.which("git")
-    said = [_git(git, *words) for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))]
-    return {"revision": said[0], "changed": None if said[1] is None else bool(said[1])}
-
-
-def _git(git: str | None, *words: str) -> str | None:
-    if git is None:
-        return None
-    done = subprocess.run([git, *words], cwd=Path.cwd(), capture_output=True, text=True, check=False)
-    return None if done.returncode else done.stdout.strip()
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,10 +1,7 @@
 """Writes the files of a report: all new or all as they were, whatever stops it."""
 
 import json
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +11,9 @@ from embedding_gate.report.markdown import markdown
 from embedding_gate.report.pictures import pictures, plotly_script
 from embedding_gate.report.record import Record
 from embedding_gate.report.sections import sections
+from embedding_gate.signals import uninterrupted
 
 __all__ = ["write_files", "write_report"]
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def write_report(folder: Path, record: Record) -> list[Path]:
@@ -68,23 +64,3 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
         raise InputError(
             folder, f"cannot be written ({error})", hint="free space, or name another folder"
         ) from error
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and a polite end wait for the few milliseconds that this takes.
-
-    Blocking the signals would not do: another thread could take them, and Python would still stop this one.
-    """
-    if threading.current_thread() is not threading.main_thread():  # no signal stops another one
-        yield
-        return
-    waiting: list[int] = []
-    before = {one: signal.signal(one, lambda number, _: waiting.append(number)) for one in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-        for noted in waiting:
-            signal.raise_signal(noted)

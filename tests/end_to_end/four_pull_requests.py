@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.against.record import SLOWED
+from embedding_gate.git import git
 from embedding_gate.pull_request.changes import THRESHOLDS
-from embedding_gate.pull_request.trees import git
 
 ROOT = Path(__file__).resolve().parents[2]
 POOLING, EMBEDDER = "embeddings/pooling.py", "embeddings/embedder.py"

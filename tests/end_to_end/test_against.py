@@ -100,7 +100,10 @@ def test_a_tree_that_cannot_be_run(root: Path, model: str) -> None:
     [
         (["--against=HEAD"], "--against: it is for --benchmark-only; add it"),
         ([ONLY, "--against="], "--against: names no revision, as in --against=main"),
-        ([ONLY, "--against=no-such"], "--against no-such: Needed a single revision; name a commit of"),
+        (
+            [ONLY, "--against=no-such"],
+            "--against: no-such: git rev-parse: Needed a single revision; name a commit of",
+        ),
         ([ONLY, "--against=HEAD", "-k", "cache"], "measures its own benchmarks: leave out -k"),
         ([ONLY, "--against=HEAD", "--benchmark-json=x"], "leave out --benchmark-json"),
         ([ONLY, "--against=HEAD", "--model=a", "--model=b"], "compares one model: leave out the other"),
@@ -207,7 +210,7 @@ def test_ctrl_c_of_a_run_leaves_nothing(tmp_path: Path, root: Path, model: str) 
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=HANG)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, said
-    assert "KeyboardInterrupt" in said
+    assert "Stopped: SIGINT" in said
     assert worktrees(root) == 1
     assert workers
     assert all_end(workers, within=HANG)

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from embedding_gate.errors import InputError
+from embedding_gate.git import commit_of
 from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request.__main__ import main
 from embedding_gate.pull_request.changes import changes_of
-from embedding_gate.pull_request.trees import read_commit, read_work_tree, resolve
+from embedding_gate.pull_request.files import read_commit, read_work_tree
 from tests.support.toy_gate import FILES, edit, git, make_toy
 
 WORSE = {"embeddings/__init__.py": "def encode():\n    return 3.0\n"}
@@ -249,7 +250,7 @@ def test_a_commit_is_read_without_its_filters(toy: Path) -> None:
     edit(toy, {".gitattributes": "*.py eol=crlf\n", "tests/\u00e9 \n.txt": "x", "tests/gone.py": "0"})
     git(toy, "add", "-A")
     git(toy, "commit", "-qm", "attributes")
-    tree = read_commit(toy, resolve(toy, "HEAD"))
+    tree = read_commit(toy, commit_of(toy, "HEAD"))
     assert tree["conftest.py"] == FILES["conftest.py"].encode()
     assert tree["tests/\u00e9 \n.txt"] == b"x"
     (toy / "tests" / "gone.py").unlink()
@@ -257,7 +258,7 @@ def test_a_commit_is_read_without_its_filters(toy: Path) -> None:
     assert here == {path: data for path, data in tree.items() if path != "tests/gone.py"}
     assert [change.path for change in changes_of(tree, here)] == ["tests/gone.py"]
     with pytest.raises(InputError):
-        resolve(toy, "--help")
+        commit_of(toy, "--help")
 
 
 def test_a_run_sees_no_token_and_no_settings(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

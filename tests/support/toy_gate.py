@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from embedding_gate.pull_request import trees
+from embedding_gate.git import git as run_git
 from embedding_gate.report.record import make_record, model_as_data
 from embedding_gate.report.vectors import NOTHING
 from embedding_gate.verdicts.gate import Gate
@@ -87,7 +87,7 @@ FILES = {
 def git(folder: Path, *words: str) -> None:
     """Run git there, as somebody."""
     who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
-    trees.git(folder, *who, *words)
+    run_git(folder, *who, *words)
 
 
 def edit(folder: Path, files: dict[str, str]) -> None:

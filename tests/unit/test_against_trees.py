@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.against.trees import checked_out, commit_of
+from benchmarks.against.trees import checked_out
 from embedding_gate import own_files
 from embedding_gate.errors import InputError
+from embedding_gate.git import commit_of
 from tests.support import HANG
 from tests.support.repositories import commit, git, worktrees
 
@@ -46,13 +47,13 @@ def test_an_error_leaves_no_worktree(root: Path) -> None:
 def test_a_revision_that_there_is_not(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for revision in ("no-such", "--help", ""):
-        with pytest.raises(InputError, match=f"^--against {revision}: .*; name a commit"):
-            commit_of(revision, root)
+        with pytest.raises(InputError, match=f"^{revision or 'an empty revision'}: .*; name a commit"):
+            commit_of(root, revision)
         with pytest.raises(InputError, match="name a commit"), checked_out(revision, root):
             pass
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="not a git repository"):
-        commit_of("HEAD", tmp_path / "none")
+        commit_of(tmp_path / "none", "HEAD")
     assert not list(tmp_path.glob("against-*"))
 
 
@@ -108,14 +109,14 @@ def test_a_signal_leaves_nothing(root: Path, number: int) -> None:
         process.send_signal(number)
         _, error = process.communicate(timeout=HANG)
     assert process.returncode != 0
-    assert error.rstrip().endswith("KeyboardInterrupt")
+    assert error.rstrip().endswith(f"Stopped: {signal.Signals(number).name}")
     assert worktrees(root) == 1
     assert not Path(path).parent.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
 
 
-STOPPED = "KeyboardInterrupt"
+STOPPED = "Stopped: SIGINT"
 ADDS = """
 import os, sys
 from pathlib import Path

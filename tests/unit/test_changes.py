@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from embedding_gate.git import git
 from embedding_gate.own_files import ROOT
-from embedding_gate.pull_request import trees
 from embedding_gate.pull_request.__main__ import arguments
 from embedding_gate.pull_request.changes import Change, approves, digest_of, moved_by, printable
 from embedding_gate.pull_request.roles import ROLES, listed, role
@@ -14,7 +14,7 @@ UNUSED = {"docs/"}  # for what is to come
 
 
 def test_every_file_is_judged_or_judge_or_neither() -> None:
-    paths = trees.git(ROOT, "ls-files").decode().splitlines()
+    paths = git(ROOT, "ls-files").decode().splitlines()
     assert [path for path in paths if listed(path) is None] == []
     assert {entry for entry in ROLES if not any(listed(path) == entry for path in paths)} <= UNUSED
 

@@ -1,48 +1,19 @@
 """The files of a revision and of a work tree, read as bytes: no checkout, no filter, no link is followed."""
 
-import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from embedding_gate.errors import InputError
+from embedding_gate.git import git
 from embedding_gate.pull_request.roles import role
 
-__all__ = ["Tree", "altered", "lay_over", "read_commit", "read_work_tree", "resolve", "write_tree"]
+__all__ = ["Files", "altered", "lay_over", "read_commit", "read_work_tree", "write_tree"]
 
 # Path with slashes, from the root -> content; None where it is a link, a submodule or the like.
-Tree = Mapping[str, bytes | None]
+Files = Mapping[str, bytes | None]
 
 # What a run of pytest leaves behind in its folder.
 LEFT_BEHIND = {".hypothesis", ".pytest_cache", ".benchmarks"}
-
-
-def git(repository: Path, *words: str, given: bytes | None = None) -> bytes:
-    """Run git in a repository and return what it prints.
-
-    Raises:
-        InputError: git is not there, or refuses.
-
-    """
-    command = ["git", "-C", str(repository), *words]
-    # Set by git where it runs a hook: they would send these commands to another repository.
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, check=False, env=plain)
-    except OSError as error:
-        raise InputError("git", f"cannot be run ({error.strerror})", hint="install it") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise InputError(
-            repository, f"git {words[0]}: {said[-1]}", hint="name a revision that this repository holds"
-        )
-    return done.stdout
-
-
-def resolve(repository: Path, revision: str) -> str:
-    """Return the commit that a revision names."""
-    found = git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    return found.decode().strip()
 
 
 def read_commit(repository: Path, commit: str) -> dict[str, bytes | None]:
@@ -79,7 +50,7 @@ def read_work_tree(root: Path) -> dict[str, bytes | None]:
     return tree
 
 
-def lay_over(base: Tree, head: Tree) -> dict[str, bytes]:
+def lay_over(base: Files, head: Files) -> dict[str, bytes]:
     """Return the base's files with the judged ones of the head in place of the base's.
 
     Raises:
