@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,12 +14,12 @@ from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, Fault
 from tests.faults.matrix import Outcome
 from tests.faults.simulated import RULES
+from tests.faults.sureness import surest
 
 __all__ = [
     "GOLDENS",
     "Gate",
     "Row",
-    "Spread",
     "all_checks",
     "as_data",
     "checks_of",
@@ -27,8 +27,6 @@ __all__ = [
     "missed_without",
     "rows_of",
     "single_checks",
-    "spreads",
-    "strongest",
     "without",
 ]
 
@@ -55,9 +53,6 @@ GOLDENS = frozenset(
         "topics parity",
     }
 )
-
-Kind = tuple[str, str, str | None]  # check with its part, model, precision
-Spread = tuple[float, float]  # the least and the most
 
 
 @dataclass(frozen=True)
@@ -124,58 +119,6 @@ def checks_of(rows: Iterable[Row]) -> list[str]:
     return [check for check in all_checks() if check in judged]
 
 
-# --- how surely ---
-
-
-def spreads(rows: Iterable[Row]) -> Mapping[Kind, Spread]:
-    """Return the benign spread of each check: the least and the most that right implementations measure.
-
-    What benign variants measured, what the threshold was set from, and its band where it has one: what that
-    gives when the texts are drawn anew.
-    """
-    found: dict[Kind, Spread] = {}
-    for row in rows:
-        if not row.fault.benign:
-            continue
-        for outcome in row.outcomes:
-            for verdict in outcome.verdicts:
-                threshold = outcome.thresholds.get(verdict.check)
-                if threshold is None or math.isnan(verdict.measured):
-                    continue
-                kind = (verdict.check, row.fault.model, row.fault.precision)
-                known = (*found.get(kind, ()), *(threshold.band or ()), threshold.measured, verdict.measured)
-                found[kind] = (min(known), max(known))
-    return found
-
-
-def strength(measured: float, spread: Spread) -> float:
-    """Return how far beyond the benign spread a measurement lies, in spreads; 0 within it.
-
-    Infinite where right implementations all give the same, and where there was no number to compare.
-    """
-    least, most = spread
-    if not math.isfinite(measured):
-        return math.inf
-    beyond = max(measured - most, least - measured, 0.0)
-    return beyond / (most - least) if most > least else math.inf
-
-
-def strongest(row: Row, spread: Mapping[Kind, Spread]) -> tuple[str, float]:
-    """Return the check that is surest of a fault in its weakest run, and by how many benign spreads."""
-    return min(
-        (_strongest(row.fault, outcome, spread) for outcome in row.outcomes), key=lambda found: found[1]
-    )
-
-
-def _strongest(fault: Fault, outcome: Outcome, spread: Mapping[Kind, Spread]) -> tuple[str, float]:
-    found = [("", 0.0)]
-    for verdict in outcome.red:
-        known = spread.get((verdict.check, fault.model, fault.precision))
-        sure = math.inf if known is None else strength(verdict.measured, known)
-        found.append((check_of(verdict), sure))
-    return max(found, key=lambda pair: pair[1])
-
-
 # --- what would be missed ---
 
 
@@ -234,16 +177,16 @@ def missed_without(taken: Collection[str], rows: Iterable[Row], before: Collecti
 
 def as_data(rows: Sequence[Row]) -> dict[str, Any]:
     """Return all of it as JSON holds it: numbers that are not finite as null."""
-    spread, checks = spreads(rows), checks_of(rows)
+    checks = checks_of(rows)
     return {
         "checks": checks,
         "gates": [vars(gate) for gate in (*gates(rows), *single_checks(rows))],
-        "faults": [_fault_as_data(row, spread, checks) for row in rows],
+        "faults": [_fault_as_data(row, checks) for row in rows],
     }
 
 
-def _fault_as_data(row: Row, spread: Mapping[Kind, Spread], checks: Iterable[str]) -> dict[str, Any]:
-    fault, (check, sure) = row.fault, strongest(row, spread)
+def _fault_as_data(row: Row, checks: Iterable[str]) -> dict[str, Any]:
+    fault, (check, sure) = row.fault, surest(row.outcomes)
     return {
         "name": fault.name,
         "cause": fault.cause,

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from embedding_gate.text_table import aligned
-from tests.faults.power import Gate, Kind, Row, Spread, checks_of, gates, single_checks, spreads, strongest
+from tests.faults.power import Gate, Row, checks_of, gates, single_checks
+from tests.faults.sureness import surest
 
 __all__ = ["STANDS", "gates_table", "matrix_table"]
 
@@ -59,15 +60,15 @@ STANDS: Mapping[str, str] = {
 
 def matrix_table(rows: Sequence[Row]) -> list[str]:
     """Return the lines of the matrix: faults of the library by checks, those of measurements by audits."""
-    spread, lines = spreads(rows), list[str]()
+    lines = list[str]()
     for of_measurements in (False, True):
         part = [row for row in rows if (row.fault.where == "time") is of_measurements]
         if part:
-            lines += ([""] if lines else []) + _matrix(part, spread)
+            lines += ([""] if lines else []) + _matrix(part)
     return lines
 
 
-def _matrix(rows: Sequence[Row], spread: Mapping[Kind, Spread]) -> list[str]:
+def _matrix(rows: Sequence[Row]) -> list[str]:
     checks = checks_of(rows)
     width = max(len(row.fault.name) for row in rows) + 2
     lines = [*_legend(checks), "", *_numbers(len(checks), width)]
@@ -75,7 +76,7 @@ def _matrix(rows: Sequence[Row], spread: Mapping[Kind, Spread]) -> list[str]:
         lines.append(f"  {cause}")
         for row in of_cause:
             marks = _grouped([row.mark(check) for check in checks])
-            lines.append(f"    {row.fault.name:{width}}{marks}  {_verdict(row, spread)}")
+            lines.append(f"    {row.fault.name:{width}}{marks}  {_verdict(row)}")
     return lines
 
 
@@ -92,19 +93,22 @@ def _numbers(count: int, width: int) -> list[str]:
     """Write the columns' numbers from top to bottom."""
     tens = _grouped([str(number // 10) if number >= 10 else " " for number in range(1, count + 1)])
     units = _grouped([str(number % 10) for number in range(1, count + 1)])
-    return [f"    {'':{width}}{tens}", f"    {'':{width}}{units}  surest check, in benign spreads"]
+    return [
+        f"    {'':{width}}{tens}",
+        f"    {'':{width}}{units}  surest check, and its excess",
+    ]
 
 
 def _grouped(marks: Sequence[str]) -> str:
     return " ".join("".join(marks[start : start + GROUP]) for start in range(0, len(marks), GROUP))
 
 
-def _verdict(row: Row, spread: Mapping[Kind, Spread]) -> str:
+def _verdict(row: Row) -> str:
     if row.fault.benign:
         return "FALSE ALARM" if row.red() else "passed"
     if not row.red():
         return "SURVIVED"
-    check, sure = strongest(row, spread)
+    check, sure = surest(row.outcomes)
     return f"{check}: {'exact' if math.isinf(sure) else f'{sure:,.3g}'}"
 
 

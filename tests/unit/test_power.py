@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 
@@ -10,7 +9,8 @@ from embedding_gate.verdicts.thresholds import Threshold
 from tests.faults import power
 from tests.faults.catalogue import BENIGN, FAULTS
 from tests.faults.matrix import Outcome
-from tests.faults.power import Row, gates, missed_without, rows_of, single_checks, spreads, strongest
+from tests.faults.power import Row, gates, missed_without, rows_of, single_checks
+from tests.faults.sureness import surest
 from tests.faults.tables import gates_table, matrix_table
 
 GOOD = BENIGN[-1]
@@ -82,33 +82,31 @@ def test_a_fault_must_die_in_every_run_and_a_harmless_change_in_none() -> None:
 @pytest.mark.parametrize(
     ("measured", "check", "times"),
     [
-        ({"norm": 4.05e-5}, "norm", 400),  # right ones 4e-7 and, when the threshold was set, 5e-7
-        ({"norm": 4.05e-5, "parity": 1e-4}, "parity", math.inf),  # right ones 5e-7 alone
-        ({"cohesion": 0.65}, "cohesion", 4),  # beyond its band of 0.15 to 0.25
-        ({"cohesion": 0.05}, "cohesion", 1),
-        ({"long_tail": 0}, "long tail", math.inf),
+        ({"norm": 5e-6}, "norm", 2),  # the threshold 2e-6 was set from 5e-7
+        ({"norm": 5e-6, "parity": 8e-6}, "parity", 4),
+        ({"cohesion": 0.45}, "cohesion", 4),  # beyond its range of 0.15 to 0.25
+        ({"cohesion": 0.05}, "cohesion", 2),
+        ({"cohesion": 0.15}, "", 0),
+        ({"long_tail": 0}, "long tail", 1),
         ({"finite": 1}, "finite", math.inf),
         ({"norm": math.nan}, "norm", math.inf),
     ],
 )
 def test_how_surely(measured: dict[str, float], check: str, times: float) -> None:
-    found = rows(outcome(ONE.name, 0, **measured))
-    row = next(row for row in found if row.fault is ONE)
-    surest, sure = strongest(row, spreads(found))
-    assert (surest, sure == pytest.approx(times)) == (check, True)
+    found, sure = surest([outcome(ONE.name, 0, **measured)])
+    assert (found, sure == pytest.approx(times)) == (check, True)
 
 
 def test_of_several_runs_the_weakest_counts() -> None:
-    twice = (outcome(RANDOM.name, 0, norm=4.05e-4), outcome(RANDOM.name, 1, norm=4.05e-5))
-    row = Row(replace(RANDOM, model=GOOD.model), twice)
-    assert strongest(row, spreads(rows()))[1] == pytest.approx(400)
+    twice = (outcome(RANDOM.name, 0, norm=8e-6), outcome(RANDOM.name, 1, norm=5e-6))
+    assert surest(twice)[1] == pytest.approx(2)
 
 
 def test_the_tables() -> None:
-    found = rows(outcome(ONE.name, norm=4.05e-5), outcome(OTHER.name))
+    found = rows(outcome(ONE.name, norm=5e-6), outcome(OTHER.name))
     lines = matrix_table(found)
     [one] = [line for line in lines if ONE.name in line]
-    assert one.endswith("norm: 400")
+    assert one.endswith("norm: 2")
     assert one.count("x") - ONE.name.count("x") == 1
     assert next(line for line in lines if OTHER.name in line).endswith("SURVIVED")
     assert next(line for line in lines if GOOD.name in line).endswith("passed")
