@@ -1,7 +1,7 @@
 """What became of the vectors of the gate's texts from one tree to the other. None of it is red: the gate is.
 
 "Identical" is said of equal bits alone. A metric is listed where it moved, however little; the interval of
-its change is the paired bootstrap's (resampling.py), and one that holds 0 may be the texts' doing.
+its change is the paired bootstrap's (resampling), and one that holds 0 may be the texts' doing.
 """
 
 import math

@@ -1,14 +1,7 @@
-"""Permutation tests (better than chance?) and the paired bootstrap (surely worse than another?), seeded.
+"""Permutation tests: whether a figure is better than chance.
 
-A permutation test (Phipson & Smyth 2010, https://doi.org/10.2202/1544-6115.1585) gives the labels to
-other items at random. p = (1 + permutations that do as well) / (1 + permutations), so p is never 0.
-
-The paired bootstrap (Efron & Tibshirani 1993, ch. 16) draws the items with replacement, the same for both
-models. ``surely_worse`` is the lower end of the one-sided 99.9 % interval of (other - one). One model is
-worse by at least that much, whichever texts are drawn. It is 0 if the model may not be worse at all.
-
-Large sets are judged by a seeded sample: SAMPLE texts of at most a quarter as many categories, ten times
-as many pairs or queries. A draw without anything to compare (only one category, only one grade) is left out.
+A permutation test (Phipson & Smyth 2010, https://doi.org/10.2202/1544-6115.1585) gives the labels to other
+items at random. p = (1 + permutations that do as well) / (1 + permutations), so p is never 0.
 """
 
 import math
@@ -20,73 +13,29 @@ from numpy.typing import NDArray
 
 from embedding_gate.data.labelled import OUTLIER, Pairs
 from embedding_gate.data.retrieval import Retrieval
-from embedding_gate.metrics.ranking import (
-    Ranks,
-    discounts,
-    ideal_dcg,
-    look_up,
-    midranks,
-    spearman,
-)
-from embedding_gate.metrics.similarity import (
-    auc_of_counts,
-    cosine_steps,
-    nearest_neighbour_hits,
-    of_topics,
-    unit,
-)
+from embedding_gate.metrics.ranking import Ranks, discounts, ideal_dcg, look_up, midranks, spearman
+from embedding_gate.metrics.resampling.sampling import SAMPLE, Floats, sample, sample_of_topics
+from embedding_gate.metrics.similarity import cosine_steps, of_topics, unit
 
 __all__ = [
     "PERMUTATIONS",
-    "SURE",
-    "band",
     "chance_of_pairs",
     "chance_of_retrieval",
     "chance_of_texts",
     "chance_of_topics",
-    "draw_aucs",
-    "draw_hits",
-    "draw_means",
-    "draw_spearman",
-    "draw_weights",
     "least_p",
     "least_p_of_retrieval",
     "least_p_of_texts",
     "least_p_of_topics",
-    "surely_worse",
 ]
 
-Floats = NDArray[np.float64]
-PERMUTATIONS = DRAWS = 1999
-SAMPLE = 300
-SURE = 0.001
+PERMUTATIONS = 1999
 _AT_ONCE = 1 << 18  # cosines in memory at a time
 
 
 def p_value(measured: float, by_chance: Floats) -> float:
     """Return how often chance does as well. It is 1 if the measurement is NaN."""
     return float((1 + np.count_nonzero(~(by_chance < measured))) / (1 + len(by_chance)))
-
-
-def sample(items: int, most: int = 10 * SAMPLE) -> NDArray[np.int64]:
-    """Pick the items to judge by: all, or a seeded sample in ascending order."""
-    if items <= most:
-        return np.arange(items)
-    return np.sort(np.random.default_rng(0).choice(items, most, replace=False))
-
-
-def sample_of_topics(categories: Sequence[str]) -> NDArray[np.int64]:
-    """Pick the texts to judge by, without outliers: all, or some texts of some categories."""
-    rows = np.flatnonzero(of_topics(categories))
-    if len(rows) <= SAMPLE:
-        return rows
-    names = np.array(categories)[rows]
-    found = np.unique(names)
-    chosen = found[sample(len(found), SAMPLE // 4)]
-    each = SAMPLE // len(chosen)
-    draw = np.random.default_rng(0)
-    parts = [draw.permutation(rows[names == name])[:each] for name in chosen]
-    return np.sort(np.concatenate(parts))
 
 
 def chance_of_topics(vectors: NDArray[np.floating], categories: Sequence[str]) -> float:
@@ -175,9 +124,8 @@ def chance_of_texts(
 
     Mantel's test (1967, Cancer Research 27:209): the sum of the products of the two models' cosines, for the
     texts as they are and after texts were exchanged. The key "" is for all categories together. The other
-    keys are
-    for one category of eight texts or more. The test finds vectors that belong to other texts of the same
-    topic, which no figure of whole topics can see.
+    keys are for one category of eight texts or more. The test finds vectors that belong to other texts of the
+    same topic, which no figure of whole topics can see.
     """
     rows = np.sort(
         np.concatenate([sample_of_topics(categories), np.flatnonzero(~of_topics(categories))[:SAMPLE]])
@@ -219,63 +167,3 @@ def _sums_of_moved(c: Floats, d: Floats, of: NDArray[np.int64], moved: NDArray[n
         for order in few
     ]
     return np.asarray(2 * outside + np.concatenate(inside))
-
-
-def draw_weights(items: int) -> Floats:
-    """Draw how often each item counts in each of DRAWS bootstrap samples: (DRAWS, N)."""
-    return np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), DRAWS).astype(np.float64)
-
-
-def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
-    """Return the topic AUC of each bootstrap sample of the texts: (DRAWS,)."""
-    rows = sample_of_topics(categories)
-    units, names = unit(np.asarray(vectors)[rows]), np.array(categories)[rows]
-    if not np.isfinite(units).all():
-        return np.full(DRAWS, np.nan)
-    steps = np.concatenate([block for _, block in cosine_steps(units)])
-    one, other = np.triu_indices(len(rows), 1)
-    values, bins = np.unique(steps[one, other], return_inverse=True)
-    same = names[one] == names[other]
-    found = []
-    for weights in draw_weights(len(rows)):
-        pairs = weights[one] * weights[other]
-        alike = np.bincount(bins, pairs * same, minlength=len(values))
-        unlike = np.bincount(bins, pairs * ~same, minlength=len(values))
-        found.append(auc_of_counts(same=alike.astype(np.float64), different=unlike.astype(np.float64)))
-    return np.array(found)
-
-
-def draw_means(items: Floats) -> Floats:
-    """Return the mean of each bootstrap sample of items (N,): (DRAWS,)."""
-    items = items[sample(len(items))]
-    return np.asarray(draw_weights(len(items)) @ items / len(items))
-
-
-def draw_hits(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
-    """Return the nearest-neighbour accuracy of each bootstrap sample of the anchor texts: (DRAWS,)."""
-    return draw_means(nearest_neighbour_hits(vectors, categories))
-
-
-def draw_spearman(cosines: Floats, pairs: Pairs) -> Floats:
-    """Return Spearman's correlation of each bootstrap sample of the pairs: (DRAWS,)."""
-    rows = sample(len(cosines))
-    draw = np.random.default_rng(0)
-    samples = (draw.choice(rows, len(rows)) for _ in range(DRAWS))
-    return np.array([spearman(cosines[chosen], pairs.grades[chosen]) for chosen in samples])
-
-
-def surely_worse(one: Floats, other: Floats) -> float:
-    """Return by how much one is surely worse than the other, from the same draws of both (DRAWS,).
-
-    NaN if only one of the two is defined in some draw, or if most draws are undefined.
-    """
-    compared = ~(np.isnan(one) & np.isnan(other))
-    if compared.mean() < 0.5:
-        return math.nan
-    return float(np.maximum(np.quantile((other - one)[compared], SURE), 0))  # NaN stays NaN
-
-
-def band(draws: Floats) -> tuple[float, float]:
-    """Return the middle 95 % of the draws (DRAWS,)."""
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(low), float(high)
