@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.batch_runner import arithmetic, run_batches
-from embeddings.cache import Lookup, VectorCache
-from embeddings.cache_key import Inputs, code_digest, weights_digest
+from embeddings.cache import VectorCache
+from embeddings.cache.key import Inputs, code_digest, weights_digest
+from embeddings.cache.lookup import Lookup
 from embeddings.catalog import Recipe
 from embeddings.errors import InputError
 from embeddings.folder import ModelFolder

@@ -70,11 +70,11 @@ def unambiguous(fields: Sequence[Field]) -> bytes:
 
 @cache
 def code_digest() -> bytes:
-    """Return SHA-256 (32 bytes) over this library's modules.
+    """Return SHA-256 (32 bytes) over all of this library's modules, in whichever folder of it.
 
     Without it a file would go on serving what a fault computed after the fault was fixed.
     """
-    folder, digest = Path(__file__).parent, hashlib.sha256()
+    folder, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(unambiguous((path.relative_to(folder).as_posix(), path.read_bytes())))
     return digest.digest()
