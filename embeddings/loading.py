@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.catalog import DEFAULT_MODEL, Recipe
 from embeddings.embedder import Embedder
 from embeddings.errors import InputError, UnsupportedModel

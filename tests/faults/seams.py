@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.engine import EmbedderEngine
 from embeddings import batch_runner, embedder, folder, loading, pooling, prompts, tokens, weights
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.catalog import Recipe
 from embeddings.models import decoder
 from tests.faults.registry import Patch

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import embeddings
 from embedding_gate import own_files
 from embeddings import CacheError, CacheWarning, Embedder, VectorCache, batch_runner
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.cache import key, vector_cache
 from embeddings.cache.key import Inputs, code_digest, keys_of, unambiguous, weights_digest
 from embeddings.cache.sqlite_store import Entry
@@ -109,7 +109,7 @@ def test_a_changed_line_of_any_module_changes_the_digest(
     shutil.copytree(library, copied)
     monkeypatch.setattr(key, "__file__", str(copied / Path(key.__file__).relative_to(library)))
     modules, found = sorted(copied.rglob("*.py")), []
-    assert {"embeddings", "cache", "models"} <= {path.parent.name for path in modules}
+    assert {"embeddings", "cache", "models", "synthetic"} <= {path.parent.name for path in modules}
     for changed in modules:
         found.append(code_digest.__wrapped__())
         with changed.open("a", encoding="utf-8") as file:
