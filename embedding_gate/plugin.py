@@ -38,7 +38,8 @@ from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.recorded import Recorded, recorded_names
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 from embedding_gate.verdicts.table import gate_table
-from embeddings.catalog import DEFAULT_MODEL, RECIPES
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.recipe import DECLARED, RECIPES
 
 pytest_plugins = ["embedding_gate.report.plugin"]
 
@@ -72,8 +73,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(option, type=Path, metavar="PATH", help=f"{text}; as {option}=PATH")
     group.addoption(
         "--recipe",
-        choices=("declared", *RECIPES),
-        default="declared",
+        choices=(DECLARED, *RECIPES),
+        default=DECLARED,
         help="the way from texts to vectors (default: what the model's folder declares)",
     )
     group.addoption(

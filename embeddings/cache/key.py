@@ -25,7 +25,7 @@ class Inputs:
     architecture: its name and configuration, as they were loaded.
     weights: digest of the weights in memory, and of the types that they are computed in (the precision).
     tokenizer: digest of the tokenizer as it was loaded.
-    pooling, causal, end_token, max_tokens: of the recipe (see catalog.Recipe); the limit is in tokens.
+    pooling, causal, end_token, max_tokens: of the recipe (see recipe.Recipe); the limit is in tokens.
     prefix: what is set before the text: a prompt, with its instruction.
     normalize, dimensions: as asked for; the dimensions that the vector has.
     code: digest of this library's own modules.

@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.backend import mx
-from embeddings.catalog import RECIPES
 from embeddings.errors import ModelError, ModelNotFound
 from embeddings.folder import ModelFolder
 from embeddings.models.quantized import Quantization
+from embeddings.recipe import RECIPES
 from embeddings.synthetic.qwen_tokenizer import END, find_ranks, make_tokenizer, read_ranks
 
 __all__ = ["PREFIX", "SHAPES", "SyntheticFolder", "config_of", "make_folder", "random_weights"]
