@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.workers import Worker
-from embeddings.blas import CHOICE_VARIABLE
+from embeddings.backend import CHOICE_VARIABLE
 from embeddings.synthetic import PREFIX, config_of
 
 ENGINES = ("gate", "mlx-lm", "torch")

@@ -36,7 +36,7 @@ class Engine:
 
 def gate(spec: Mapping[str, Any]) -> Engine:
     """Load this library's decoder. A CPU works on a part of the batch on each core, as Embedder does."""
-    from embeddings.blas import mx  # noqa: PLC0415
+    from embeddings.backend import mx  # noqa: PLC0415
     from embeddings.models import Decoder  # noqa: PLC0415
     from embeddings.pooling import last_token, normalize  # noqa: PLC0415
 
@@ -59,7 +59,7 @@ def gate(spec: Mapping[str, Any]) -> Engine:
 
 def mlx_lm(spec: Mapping[str, Any]) -> Engine:
     """Load the same weights into mlx-lm's own model, quantized as its ``load`` does it."""
-    from embeddings.blas import mx, nn  # noqa: PLC0415
+    from embeddings.backend import mx, nn  # noqa: PLC0415
     from embeddings.pooling import normalize  # noqa: PLC0415
 
     config, weights = _config_and_weights(spec)
@@ -128,7 +128,7 @@ def _config_and_weights(spec: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _streams() -> list[Any]:
-    from embeddings.blas import mx, usable_cores  # noqa: PLC0415
+    from embeddings.backend import mx, usable_cores  # noqa: PLC0415
 
     if mx.default_device().type != mx.DeviceType.cpu:
         return [mx.default_stream(mx.default_device())]
@@ -137,7 +137,7 @@ def _streams() -> list[Any]:
 
 def matmul_rates(size: int, times: int) -> dict[str, float]:
     """Multiply square matrices, on a CPU one on each core; return FLOP/s by precision."""
-    from embeddings.blas import mx  # noqa: PLC0415
+    from embeddings.backend import mx  # noqa: PLC0415
 
     streams, rates = _streams(), {}
     for dtype in (mx.bfloat16, mx.float32):

@@ -23,7 +23,7 @@ from benchmarks.decoder_engines import ENGINES, Engine, config_for, engines_for,
 from benchmarks.decoder_table import print_size, print_targets
 from benchmarks.figures import SIZES, TARGETS, FreshIds, Measured, device_class, extrapolate
 from benchmarks.workers import Worker
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models.quantized import backend
 
 SHORT_TEXT = 16  # tokens

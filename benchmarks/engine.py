@@ -1,16 +1,18 @@
 """A loaded model as the measurements see it, and the spy on what reaches it."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.records import Spied
-from embeddings.blas import mx
 from embeddings.embedder import Embedder
-from embeddings.models import Bert
 from embeddings.tokens import TokenizedTexts
+
+if TYPE_CHECKING:  # other trees may have other modules; this is also run with theirs
+    from embeddings.backend import mx
+    from embeddings.models import Bert
 
 __all__ = ["EmbedderEngine"]
 
@@ -56,7 +58,7 @@ class _Spy:
     def __init__(self, model: Any) -> None:
         self._model, self.tokens, self.bits = model, 0, 64
 
-    def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
+    def __call__(self, ids: "mx.array", lengths: "mx.array") -> "mx.array":
         self.tokens += int(np.array(lengths).sum())
         hidden: mx.array = self._model(ids, lengths)
         self.bits = min(self.bits, 8 * hidden.dtype.size)

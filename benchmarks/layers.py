@@ -1,4 +1,4 @@
-"""What embeddings/models/cpu.py gains over MLX's own functions on this CPU: ``python -m benchmarks.layers``.
+"""What the functions of cpu_kernels.py gain over MLX's own on this CPU: ``python -m benchmarks.layers``.
 
 One layer of the embedded model on 768 tokens of 24 a text, on one core, interleaved, medians.
 """
@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from embeddings.blas import mx
-from embeddings.models import cpu
+from embeddings.backend import mx
+from embeddings.models import cpu_kernels
 
 TEXTS, TOKENS, HEADS, HEAD, WIDTH, INNER = 32, 24, 12, 32, 384, 1536
 ROUNDS = 41
@@ -28,14 +28,14 @@ def pairs() -> dict[str, tuple[Callable[[], mx.array], Callable[[], mx.array]]]:
     mask = (mx.arange(TOKENS) < TOKENS - 1)[None, None, None]
     attend, scale = mx.fast.scaled_dot_product_attention, HEAD**-0.5
     return {
-        "gelu": (lambda: 0.5 * inner * (1 + mx.erf(inner * 0.5**0.5)), lambda: cpu.gelu(inner)),
+        "gelu": (lambda: 0.5 * inner * (1 + mx.erf(inner * 0.5**0.5)), lambda: cpu_kernels.gelu(inner)),
         "attention": (
             lambda: attend(heads, heads, heads, scale=scale, mask=mask),
-            lambda: cpu.attention(heads, heads, heads, scale=scale, mask=mask),
+            lambda: cpu_kernels.attention(heads, heads, heads, scale=scale, mask=mask),
         ),
         "layer_norm": (
             lambda: mx.fast.layer_norm(hidden, weight, weight, 1e-12),
-            lambda: cpu.layer_norm(hidden, weight, weight, 1e-12),
+            lambda: cpu_kernels.layer_norm(hidden, weight, weight, 1e-12),
         ),
     }
 

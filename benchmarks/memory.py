@@ -18,7 +18,7 @@ import numpy as np
 
 import embeddings
 from benchmarks.workers import serve
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.recipe import DECLARED
 
 

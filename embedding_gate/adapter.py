@@ -19,7 +19,7 @@ from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import ENCODERS, Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.worker import Elsewhere
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
 from embeddings.folder import find_folder

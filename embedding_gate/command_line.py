@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from embedding_gate.own_files import Options
-from embeddings.catalog import DEFAULT_MODEL, RECIPES
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.recipe import DECLARED, RECIPES
 
 __all__ = ["FILES", "add_options", "check_together", "names_of", "read_options", "refuse_beside"]
 
@@ -36,8 +37,8 @@ def add_options(parser: pytest.Parser) -> None:
         group.addoption(option, type=Path, metavar="PATH", help=f"{text}; as {option}=PATH")
     group.addoption(
         "--recipe",
-        choices=("declared", *RECIPES),
-        default="declared",
+        choices=(DECLARED, *RECIPES),
+        default=DECLARED,
         help="the way from texts to vectors (default: what the model's folder declares)",
     )
     group.addoption(

@@ -4,8 +4,8 @@ import os
 from collections.abc import Collection
 from importlib import metadata
 
-from embeddings import blas
-from embeddings.blas import mx
+from embeddings import backend
+from embeddings.backend import mx
 
 __all__ = ["chip", "in_tf32", "machine"]
 
@@ -15,8 +15,8 @@ def machine(precisions: Collection[str]) -> dict[str, str | int]:
     return {
         "device": "cpu" if on_cpu() else "gpu",
         "chip": chip(),
-        "cores": blas.usable_cores() if on_cpu() else os.cpu_count() or 1,
-        "blas": blas.in_use(),
+        "cores": backend.usable_cores() if on_cpu() else os.cpu_count() or 1,
+        "blas": backend.in_use(),
         "mlx": metadata.version("mlx"),
         "precision": ", ".join(sorted(set(precisions))),
         "tf32": "not on a CPU" if on_cpu() else os.environ.get("MLX_ENABLE_TF32", "MLX's default"),

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from embeddings.cache_file import CacheFile
+from embeddings.cache.sqlite_store import SQLiteStore
 from embeddings.errors import EmbeddingsError
 
 
@@ -45,7 +45,7 @@ def see_to_cache(path: Path, action: str) -> None:
         CacheError: there is no such file, it is not a cache, or it is damaged.
 
     """
-    file = CacheFile(path, create=False)
+    file = SQLiteStore(path, create=False)
     try:
         if action == "clear":
             file.clear()

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from embeddings.backend import mx, usable_cores
 from embeddings.batching import pad, shared_budget, token_batches
-from embeddings.blas import mx, usable_cores
 from embeddings.errors import InputError, MemoryWarning, OutOfMemory, warn
 from embeddings.models import Bert, Decoder
 from embeddings.tokens import TokenizedTexts

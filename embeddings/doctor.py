@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 
-from embeddings import blas
-from embeddings.blas import mx
+from embeddings import backend
+from embeddings.backend import mx
 from embeddings.catalog import CATALOG
 from embeddings.errors import EmbeddingsError
 from embeddings.folder import find_folder
@@ -35,8 +35,8 @@ def examine() -> Iterator[tuple[str, str]]:
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     yield "packages", ", ".join(f"{name} {version}" for name in _PACKAGES if (version := _version(name)))
     yield "device", str(mx.default_device())
-    yield "cores", f"{blas.usable_cores()} used side by side"
-    yield "CPU BLAS", blas.in_use()
+    yield "cores", f"{backend.usable_cores()} used side by side"
+    yield "CPU BLAS", backend.in_use()
     yield "matmul", f"{matmul_rate():.0f} GFLOP/s on {mx.default_device()} (fp32, 1024 x 1024, best of 5)"
     yield "TF32", _tf32()
     yield "compiler", _compiler()

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.batch_runner import arithmetic, run_batches
-from embeddings.cache import Lookup, VectorCache
-from embeddings.cache_key import Inputs, code_digest, weights_digest
-from embeddings.catalog import Recipe
+from embeddings.cache import VectorCache
+from embeddings.cache.key import Inputs, code_digest, weights_digest
+from embeddings.cache.lookup import Lookup
 from embeddings.errors import InputError
 from embeddings.folder import ModelFolder
 from embeddings.models import Bert, Decoder
 from embeddings.pooling import all_tokens, pool
 from embeddings.prompts import DOCUMENT_PROMPTS, QUERY_PROMPTS, prefix_of, prefixed, with_role
+from embeddings.recipe import Recipe
 from embeddings.similarity import cosine_similarity
 from embeddings.tokens import TextTokenizer, TokenizedTexts, checked_texts, warn_of_truncation
 from embeddings.weights import in_host_memory

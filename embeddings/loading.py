@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from embeddings.blas import mx
-from embeddings.catalog import DEFAULT_MODEL, Recipe
+from embeddings.backend import mx
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.declared_recipe import read_recipe
 from embeddings.embedder import Embedder
 from embeddings.errors import InputError, UnsupportedModel
 from embeddings.folder import ModelFolder, find_folder, typed
 from embeddings.models import FAMILIES, REFUSED, Bert, BertConfig, Decoder, DecoderConfig
-from embeddings.recipe import DECLARED, read_recipe
+from embeddings.recipe import DECLARED, Recipe
 from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
 from embeddings.tokens import TextTokenizer
 from embeddings.weights import read_weights, weight_files
@@ -43,7 +44,7 @@ def load(
     """Load a model by its catalog name, its name on the hub, its folder, or as a synthetic one.
 
     name_or_folder: see embeddings.folder.find_folder and embeddings.synthetic.
-    recipe: "declared" by the folder, or the name of one of the catalog's.
+    recipe: "declared" by the folder, or a name in embeddings.recipe.RECIPES.
     max_tokens: a lower limit on a text's length than the model's own.
     precision: "float32", "float16" or "bfloat16" to compute in. Left out: float32 on a CPU, which multiplies
         nothing else fast, and for encoders; the checkpoint's own for a decoder on a GPU.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 
 __all__ = ["POOLINGS", "all_tokens", "first_token", "last_token", "mean", "normalize", "pool"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from embeddings.catalog import Recipe
 from embeddings.errors import InputError
+from embeddings.recipe import Recipe
 from embeddings.tokens import checked_texts
 
 __all__ = ["DOCUMENT_PROMPTS", "QUERY_PROMPTS", "prefix_of", "prefixed", "with_role"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.errors import DamagedModel, WeightMismatch
 from embeddings.folder import WEIGHTS_FILE, ModelFolder
 

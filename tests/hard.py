@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from embeddings.blas import CHOICE_VARIABLE
+from embeddings.backend import CHOICE_VARIABLE
 from tests.surroundings import (
     KERNEL,
     CannotRun,

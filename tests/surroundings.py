@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from embeddings.blas import CHOICE_VARIABLE
+from embeddings.backend import CHOICE_VARIABLE
 
 __all__ = ["CannotRun", "look_for_kernel", "look_for_taskset", "make_environment", "make_plugin"]
 
@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 KERNEL = "OPENBLAS_CORETYPE"
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
 PROBE = """
-from embeddings import blas
-one = blas.mx.ones((64, 64))
-blas.mx.eval(one @ one)
-print(blas.in_use())
+from embeddings import backend
+one = backend.mx.ones((64, 64))
+backend.mx.eval(one @ one)
+print(backend.in_use())
 """
 
 

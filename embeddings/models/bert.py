@@ -6,7 +6,7 @@ Weights keep the names that checkpoints give them, so a reader can follow each f
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
 from embeddings.models.layers import attention, gelu, layer_norm, linear

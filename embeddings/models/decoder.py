@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from embeddings.blas import mx, nn
+from embeddings.backend import mx, nn
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
 from embeddings.models.families import FAMILIES, Family

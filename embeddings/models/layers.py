@@ -1,7 +1,7 @@
-"""Layers that the architectures share: MLX's own, and for float32 on a CPU those of cpu.py."""
+"""Layers that the architectures share: MLX's own, and for float32 on a CPU those of cpu_kernels.py."""
 
-from embeddings.blas import mx
-from embeddings.models import cpu
+from embeddings.backend import mx
+from embeddings.models import cpu_kernels
 
 __all__ = ["attention", "gelu", "layer_norm", "linear"]
 
@@ -13,12 +13,14 @@ def linear(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
 
 def layer_norm(x: mx.array, weight: mx.array, bias: mx.array, eps: float) -> mx.array:
     """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450)."""
-    return cpu.layer_norm(x, weight, bias, eps) if _slow(x) else mx.fast.layer_norm(x, weight, bias, eps)
+    return (
+        cpu_kernels.layer_norm(x, weight, bias, eps) if _slow(x) else mx.fast.layer_norm(x, weight, bias, eps)
+    )
 
 
 def gelu(x: mx.array) -> mx.array:
     """Exact GELU, x * Phi(x) (Hendrycks and Gimpel 2016, arXiv:1606.08415); never its tanh approximation."""
-    return cpu.gelu(x) if _slow(x) else 0.5 * x * (1 + mx.erf(x * 0.5**0.5))
+    return cpu_kernels.gelu(x) if _slow(x) else 0.5 * x * (1 + mx.erf(x * 0.5**0.5))
 
 
 def attention(
@@ -26,7 +28,7 @@ def attention(
 ) -> mx.array:
     """Scaled dot-product attention over (B, H, T, D); a boolean mask is True where a query reads a key."""
     if _slow(queries):
-        return cpu.attention(queries, keys, values, scale=scale, mask=mask)
+        return cpu_kernels.attention(queries, keys, values, scale=scale, mask=mask)
     return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
 
 

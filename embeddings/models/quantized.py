@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from embeddings.blas import mx, nn
+from embeddings.backend import mx, nn
 from embeddings.errors import UnsupportedModel
 
 __all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]

@@ -12,8 +12,8 @@ from safetensors.numpy import load_file
 
 import embeddings
 from embedding_gate import own_files, session
-from embeddings import blas
-from embeddings.blas import mx
+from embeddings import backend
+from embeddings.backend import mx
 from tests.support import tiny
 from tests.support.commands import pytest_run, run_with_plugin
 
@@ -113,7 +113,7 @@ def test_without_openblas_the_gate_runs_and_warns(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A plugin would come too late: pytest's own settings name a warning of the package, and so import it."""
-    monkeypatch.setenv(blas.CHOICE_VARIABLE, "openblas")
+    monkeypatch.setenv(backend.CHOICE_VARIABLE, "openblas")
     (tmp_path / "sitecustomize.py").write_text(
         "from importlib import metadata\n"
         "right = metadata.files\n"

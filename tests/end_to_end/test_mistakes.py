@@ -2,7 +2,7 @@
 
 import pytest
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from tests.support.commands import pytest_run
 
 NO_GPU = [] if mx.is_available(mx.gpu) else [("--device=gpu", "device 'gpu': there is none here; leave it")]

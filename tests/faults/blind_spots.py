@@ -16,7 +16,7 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
-from embeddings.blas import usable_cores
+from embeddings.backend import usable_cores
 from tests.faults.blind import bench, smooth
 from tests.faults.blind.search import Found, all_families, search
 

@@ -20,7 +20,7 @@ import embeddings
 from embedding_gate import adapter
 from embedding_gate.metrics import resampling
 from embedding_gate.worker import Elsewhere
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.embedder import Embedder
 from embeddings.models import Bert, Decoder
 from tests.faults.registry import Fault, Patch

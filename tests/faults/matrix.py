@@ -15,7 +15,7 @@ from embedding_gate import adapter, own_files, session
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import Threshold, Verdict
-from embeddings.blas import usable_cores
+from embeddings.backend import usable_cores
 from tests.faults import clean, simulated, usual_kind
 from tests.faults.catalogue import BY_NAME, Fault, injected
 from tests.faults.registry import TINY_DECODER

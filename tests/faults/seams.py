@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.engine import EmbedderEngine
 from embeddings import batch_runner, embedder, folder, loading, pooling, prompts, tokens, weights
-from embeddings.blas import mx
-from embeddings.catalog import Recipe
+from embeddings.backend import mx
 from embeddings.models import decoder
+from embeddings.recipe import Recipe
 from tests.faults.registry import Patch
 
 __all__ = [

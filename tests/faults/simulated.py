@@ -25,7 +25,7 @@ from embedding_gate.adapter import ERRORS
 from embedding_gate.roofline import Device, flops_per_token
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import Verdict
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.embedder import Embedder
 from embeddings.models import Decoder
 from embeddings.tokens import TextTokenizer, TokenizedTexts

@@ -1,4 +1,4 @@
-"""The polynomials of embeddings/models/cpu.py: ``python -m tests.reference.fit_cpu`` prints them.
+"""The polynomials of embeddings/models/cpu_kernels.py: ``python -m tests.reference.fit_cpu`` prints them.
 
 Each has the least largest error, found as a linear program over a grid (scipy's HiGHS).
 

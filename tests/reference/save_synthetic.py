@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import embeddings
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.folder import WEIGHTS_FILE
 
 

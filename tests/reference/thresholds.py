@@ -14,7 +14,7 @@ from embedding_gate.checks.test_pairs import cosines
 from embedding_gate.checks.test_retrieval import ndcg_of
 from embedding_gate.metrics import resampling
 from embedding_gate.subjects.embedded import embed
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.models import Bert
 from tests.faults.slices import golden_of

@@ -6,7 +6,7 @@ Says on stdout what it is about to commit and what it has committed. It needs no
 import sys
 from pathlib import Path
 
-from embeddings.cache_file import CacheFile, Entry
+from embeddings.cache.sqlite_store import Entry, SQLiteStore
 
 ROWS = 64
 
@@ -24,7 +24,7 @@ def entry_of(key: bytes) -> Entry:
 def main() -> None:
     """Write the batches, each looked up once it is there."""
     path, first, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    file = CacheFile(path)
+    file = SQLiteStore(path)
     for number in range(first, first + count):
         print("begun", number, flush=True)
         file.put(batch(number))

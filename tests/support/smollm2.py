@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 
 __all__ = ["build", "find"]
 

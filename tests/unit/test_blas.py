@@ -1,5 +1,6 @@
 """The fast BLAS: in use where it should be, a clear warning where it could not be had."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from embedding_gate import own_files
-from embeddings import blas
+from embeddings import backend
 
 WITHOUT = (
     "from importlib import metadata\n"
@@ -22,7 +23,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "always", "-c", code],
         cwd=own_files.ROOT,
-        env={**os.environ, blas.CHOICE_VARIABLE: "openblas", **environment},
+        env={**os.environ, backend.CHOICE_VARIABLE: "openblas", **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -31,7 +32,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 @linux
 def test_openblas_is_in_use_and_says_nothing() -> None:
-    done = python("from embeddings import blas; print(blas.in_use())")
+    done = python("from embeddings import backend; print(backend.in_use())")
     assert done.stdout.startswith("OpenBLAS")
     assert not done.stderr
 
@@ -39,7 +40,7 @@ def test_openblas_is_in_use_and_says_nothing() -> None:
 @linux
 def test_embeddings_first_is_enough() -> None:
     """MLX may be imported between the package and the first use of it."""
-    done = python("import embeddings, mlx.core; from embeddings import blas; print(blas.in_use())")
+    done = python("import embeddings, mlx.core; from embeddings import backend; print(backend.in_use())")
     assert done.stdout.startswith("OpenBLAS")
     assert not done.stderr
 
@@ -53,7 +54,9 @@ def test_the_judge_alone_warns_of_nothing() -> None:
 
 @linux
 def test_stock_blas_on_request() -> None:
-    done = python("from embeddings import blas; print(blas.in_use())", **{blas.CHOICE_VARIABLE: "stock"})
+    done = python(
+        "from embeddings import backend; print(backend.in_use())", **{backend.CHOICE_VARIABLE: "stock"}
+    )
     assert done.stdout.startswith("reference BLAS")
 
 
@@ -66,12 +69,20 @@ def test_stock_blas_on_request() -> None:
     ],
 )
 def test_warning_where_it_could_not_be_had(code: str, words: str) -> None:
-    done = python(code + "from embeddings import blas; print(blas.in_use())")
+    done = python(code + "from embeddings import backend; print(backend.in_use())")
     assert words in done.stderr
     assert "70 times slower" in done.stderr
     assert done.stdout.startswith("reference BLAS")
 
 
+def test_the_older_name_is_the_same_module() -> None:
+    """Gates and benchmarks of older revisions import it."""
+    older = importlib.import_module("embeddings.blas")
+    assert {name: getattr(older, name) for name in backend.__all__} == {
+        name: getattr(backend, name) for name in backend.__all__
+    }
+
+
 def test_unknown_choice() -> None:
-    done = python("from embeddings import blas", **{blas.CHOICE_VARIABLE: "fastest"})
+    done = python("from embeddings import backend", **{backend.CHOICE_VARIABLE: "fastest"})
     assert "must be 'openblas' or 'stock', got 'fastest'" in done.stderr

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate import own_files
-from embeddings import CacheError, CacheWarning, Embedder, VectorCache, batch_runner, cache_key
-from embeddings import cache as cache_module
-from embeddings.blas import mx
-from embeddings.cache_file import Entry
-from embeddings.cache_key import Inputs, code_digest, keys_of, unambiguous, weights_digest
+from embeddings import CacheError, CacheWarning, Embedder, VectorCache, batch_runner
+from embeddings.backend import mx
+from embeddings.cache import key, vector_cache
+from embeddings.cache.key import Inputs, code_digest, keys_of, unambiguous, weights_digest
+from embeddings.cache.sqlite_store import Entry
 from tests.support import HANG, tiny
 
 TEXTS = ["abc", "d e f", "abc", "", "q: abc", "a longer text of letters"]
@@ -101,20 +101,21 @@ def test_kinds_of_fields_differ(one: object) -> None:
     assert sum(unambiguous((one,)) == unambiguous((other,)) for other in (b"True", "True", True)) == 1  # type: ignore[arg-type]
 
 
-def test_a_mended_line_of_code_changes_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_line_of_any_module_changes_the_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copied = tmp_path / "embeddings"
-    shutil.copytree(Path(cache_key.__file__).parent, copied)
-    monkeypatch.setattr(cache_key, "__file__", str(copied / "cache_key.py"))
-    found = []
-    for changed in ("pooling.py", "models/cpu.py"):
-        code_digest.cache_clear()
-        found.append(code_digest())
-        with (copied / changed).open("a", encoding="utf-8") as file:
+    library = Path(embeddings.__file__).parent
+    shutil.copytree(library, copied)
+    monkeypatch.setattr(key, "__file__", str(copied / Path(key.__file__).relative_to(library)))
+    modules, found = sorted(copied.rglob("*.py")), []
+    assert {"embeddings", "cache", "models", "synthetic"} <= {path.parent.name for path in modules}
+    for changed in modules:
+        found.append(code_digest.__wrapped__())
+        with changed.open("a", encoding="utf-8") as file:
             file.write("\n")
-    code_digest.cache_clear()
-    found.append(code_digest())
-    code_digest.cache_clear()
-    assert len(set(found)) == 3
+    found.append(code_digest.__wrapped__())
+    assert len(set(found)) == len(found) == len(modules) + 1
 
 
 def test_every_input_changes_the_key() -> None:
@@ -152,7 +153,7 @@ def test_weights_are_told_apart_by_name_type_shape_and_value() -> None:
 
 
 def test_least_recently_used_leaves_first() -> None:
-    size = 1000 + cache_module._OVERHEAD
+    size = 1000 + vector_cache._OVERHEAD
     cache = VectorCache(memory_bytes=3 * size)
     cache.put_many({bytes([n]): entry(1000) for n in range(3)})
     cache.get_many([b"\0"])

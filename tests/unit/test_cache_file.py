@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from embedding_gate import own_files
-from embeddings import CacheError, cache_file
-from embeddings.cache_file import LEAST_BYTES, CacheFile
+from embeddings import CacheError
+from embeddings.cache import sqlite_store
+from embeddings.cache.sqlite_store import LEAST_BYTES, SQLiteStore
 from embeddings.errors import CacheNotWritable
 from tests.support.cache_writer import ROWS, batch, entry_of
 
@@ -28,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     """A closed file with one batch, alone in its folder."""
     (tmp_path / "here").mkdir()
     found = tmp_path / "here" / "cache"
-    with closing(CacheFile(found)) as file:
+    with closing(SQLiteStore(found)) as file:
         file.put(batch(1))
     return found
 
@@ -87,7 +88,7 @@ def test_what_is_no_whole_cache_is_refused_and_left_as_it_is(path: Path, damage:
     change(path)
     before = path.read_bytes()
     with pytest.raises(CacheError, match=words) as caught:
-        CacheFile(path)
+        SQLiteStore(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before
@@ -97,11 +98,11 @@ def test_what_is_no_whole_cache_is_refused_and_left_as_it_is(path: Path, damage:
 def test_a_missing_folder_and_a_folder_for_a_file(tmp_path: Path) -> None:
     for wrong in (tmp_path / "no" / "cache", tmp_path):
         with pytest.raises(CacheError, match="cannot be opened"):
-            CacheFile(wrong)
+            SQLiteStore(wrong)
     with pytest.raises(CacheError, match="cannot be opened"):
-        CacheFile(tmp_path / "none", create=False)
+        SQLiteStore(tmp_path / "none", create=False)
     with pytest.raises(CacheError, match="cannot be opened"):
-        CacheFile(tmp_path / "with\0nul")
+        SQLiteStore(tmp_path / "with\0nul")
     assert not list(tmp_path.iterdir())
 
 
@@ -115,10 +116,10 @@ def test_what_a_killed_process_left_is_no_part_of_a_new_file(path: Path) -> None
     process.communicate()
     path.unlink()
     with pytest.raises(CacheError, match=r"cache-wal: is left of a file that is gone; delete it") as caught:
-        CacheFile(path)
+        SQLiteStore(path)
     assert not path.exists()
     Path(caught.value.where).unlink()
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         assert file.size()[0] == 0
 
 
@@ -129,7 +130,7 @@ def test_no_flipped_byte_comes_back(path: Path) -> None:
         overwrite(path, place, bytes([whole[place] ^ 1 << choose.randrange(8)]))
         before = path.read_bytes()
         try:
-            with closing(CacheFile(path)) as file:
+            with closing(SQLiteStore(path)) as file:
                 found = file.get(KEYS)
             assert all(entry == entry_of(key) for key, entry in found.items())
         except CacheError:
@@ -153,7 +154,7 @@ def test_a_changed_value_is_refused(path: Path, column: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"UPDATE vectors SET {column} WHERE id = 3")  # noqa: S608
         connection.commit()
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         assert file.get(KEYS[3:]) == {key: entry_of(key) for key in KEYS[3:]}
         with pytest.raises(CacheError, match="a row is damaged; delete the file"):
             file.get(KEYS)
@@ -161,13 +162,13 @@ def test_a_changed_value_is_refused(path: Path, column: str) -> None:
 
 def test_who_comes_second_to_make_the_file_leaves_it(path: Path) -> None:
     before = path.read_bytes()
-    cache_file._create(path)
+    sqlite_store._create(path)
     assert path.read_bytes() == before
     assert [found.name for found in path.parent.iterdir()] == ["cache"]
 
 
 def test_what_is_there_stays(path: Path) -> None:
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         file.put({KEYS[0]: entry_of(b"another")})
         assert file.get(KEYS) == batch(1)
         assert file.size()[0] == ROWS
@@ -176,7 +177,7 @@ def test_what_is_there_stays(path: Path) -> None:
 
 def test_the_file_stays_below_its_bound(tmp_path: Path) -> None:
     """The oldest leave, the newest are there, and every put finds room."""
-    with closing(CacheFile(tmp_path / "cache", max_bytes=LEAST_BYTES)) as file:
+    with closing(SQLiteStore(tmp_path / "cache", max_bytes=LEAST_BYTES)) as file:
         evicted = sum(file.put(batch(number)) for number in range(60))
         entries, taken = file.size()
         kept = [number for number in range(60) if file.get(list(batch(number)))]
@@ -187,7 +188,7 @@ def test_the_file_stays_below_its_bound(tmp_path: Path) -> None:
 
 
 def test_a_batch_larger_than_the_file(tmp_path: Path) -> None:
-    with closing(CacheFile(tmp_path / "cache", max_bytes=LEAST_BYTES)) as file:
+    with closing(SQLiteStore(tmp_path / "cache", max_bytes=LEAST_BYTES)) as file:
         many = {key: entry for number in range(20) for key, entry in batch(number).items()}
         file.put(many)
         found = file.get(list(many))
@@ -196,7 +197,7 @@ def test_a_batch_larger_than_the_file(tmp_path: Path) -> None:
 
 
 def test_clearing_gives_the_room_back(path: Path) -> None:
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         for number in range(20):
             file.put(batch(number))
         file.clear()
@@ -207,7 +208,7 @@ def test_clearing_gives_the_room_back(path: Path) -> None:
 
 
 def test_nothing_stored_is_lost_on_a_full_disk(path: Path) -> None:
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         file._connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(CacheNotWritable, match="database or disk is full"):
             file.put(batch(2))
@@ -216,13 +217,13 @@ def test_nothing_stored_is_lost_on_a_full_disk(path: Path) -> None:
 
 
 def test_an_interrupt_in_the_middle_of_a_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(self: CacheFile, _: int) -> int:
+    def interrupt(self: SQLiteStore, _: int) -> int:
         self._connection.execute("DELETE FROM vectors")
         raise KeyboardInterrupt
 
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         with monkeypatch.context() as patch:
-            patch.setattr(CacheFile, "_make_room", interrupt)
+            patch.setattr(SQLiteStore, "_make_room", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 file.put(batch(2))
         file.put(batch(3))
@@ -234,7 +235,7 @@ def test_eight_processes(tmp_path: Path) -> None:
     path = tmp_path / "cache"
     writers = [writer(path, first, 12) for first in range(0, 4 * PROCESSES, 4)]
     assert [process.communicate() and process.returncode for process in writers] == [0] * PROCESSES
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         assert file.size()[0] == (4 * PROCESSES + 8) * ROWS
         for number in range(4 * PROCESSES + 8):
             assert file.get(list(batch(number))) == batch(number)
@@ -254,10 +255,10 @@ def test_fifty_kills(tmp_path: Path) -> None:
         assert process.returncode == -signal.SIGKILL
         whole = (line for line in told if line.endswith("\n"))  # the kill may cut the last one short
         committed |= {int(line.split()[1]) for line in whole if line.startswith("committed")}
-        with closing(CacheFile(path)) as file:
+        with closing(SQLiteStore(path)) as file:
             for number in {number for number in committed if number >= ENDLESS * kill}:
                 assert file.get(list(batch(number))) == batch(number)
-    with closing(CacheFile(path)) as file:
+    with closing(SQLiteStore(path)) as file:
         for number in committed:
             assert file.get(list(batch(number))) == batch(number)
         assert len(committed) * ROWS <= file.size()[0] <= (len(committed) + KILLS) * ROWS

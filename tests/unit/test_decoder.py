@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import embeddings
 from embedding_gate import adapter, own_files
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models.decoder import Decoder
 from embeddings.models.quantized import unpacked
 

@@ -20,7 +20,7 @@ from benchmarks.figures import (
     extrapolate,
 )
 from benchmarks.workers import Worker
-from embeddings.blas import mx, nn
+from embeddings.backend import mx, nn
 from embeddings.models.quantized import ManyRowsLinear
 
 BATCH = (128, 128)

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 import embeddings
 from embedding_gate import own_files
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models import FAMILIES, REFUSED, Decoder
 from tests.support.tiny import edit_json, write_json
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 
 import embeddings
 from embedding_gate import own_files
-from embeddings.blas import mx
+from embeddings.backend import mx
 from tests.support import smollm2
 
 GOLDEN = load_file(own_files.FIXTURES / "golden-smollm2.safetensors")

@@ -19,13 +19,19 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 import embeddings
 from embedding_gate import adapter, own_files
-from embeddings import synthetic
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.folder import ModelFolder
 from embeddings.models import Decoder, DecoderConfig
 from embeddings.models.quantized import Quantization
-from embeddings.qwen_tokenizer import byte_alphabet, find_ranks, make_tokenizer, merge_of, read_ranks
 from embeddings.synthetic import config_of, random_weights
+from embeddings.synthetic import models as synthetic
+from embeddings.synthetic.qwen_tokenizer import (
+    byte_alphabet,
+    find_ranks,
+    make_tokenizer,
+    merge_of,
+    read_ranks,
+)
 
 END = 151_643
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings import cache, cache_file, cache_key
+from embeddings.cache import key, lookup, sqlite_store
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 
 fault = faults_of("caching")
@@ -13,12 +13,12 @@ fault = faults_of("caching")
 
 def cache_key_without(*parts: str) -> Callable[[Patch], None]:
     def inject(patch: Patch) -> None:
-        right = cache_key.Inputs.digest
+        right = key.Inputs.digest
 
-        def digest(self: cache_key.Inputs) -> bytes:
-            return right(cache_key.Inputs(**vars(self) | dict.fromkeys(parts, "")))
+        def digest(self: key.Inputs) -> bytes:
+            return right(key.Inputs(**vars(self) | dict.fromkeys(parts, "")))
 
-        patch.setattr(cache_key.Inputs, "digest", digest)
+        patch.setattr(key.Inputs, "digest", digest)
 
     return inject
 
@@ -40,11 +40,11 @@ fault(
     source="laravel/ai#839",
 )
 def cache_key_joined(patch: Patch) -> None:
-    def keys_of(inputs: cache_key.Inputs, texts: Sequence[str]) -> list[bytes]:
+    def keys_of(inputs: key.Inputs, texts: Sequence[str]) -> list[bytes]:
         options = (inputs.prefix, inputs.normalize, inputs.dimensions, inputs.max_tokens)
         return [b"%b%b" % (inputs.weights, "".join(map(str, (*options, text))).encode()) for text in texts]
 
-    patch.setattr(cache, "keys_of", keys_of)
+    patch.setattr(lookup, "keys_of", keys_of)
 
 
 fault(
@@ -79,8 +79,10 @@ fault(
 
 def keys_of_changed(change: Callable[[str], str]) -> Callable[[Patch], None]:
     def inject(patch: Patch) -> None:
-        right = cache_key.keys_of
-        patch.setattr(cache, "keys_of", lambda inputs, texts: right(inputs, [change(text) for text in texts]))
+        right = key.keys_of
+        patch.setattr(
+            lookup, "keys_of", lambda inputs, texts: right(inputs, [change(text) for text in texts])
+        )
 
     return inject
 
@@ -115,12 +117,12 @@ fault(
     source="run-llama/llama_index#19537",
 )
 def hits_before_misses(patch: Patch) -> None:
-    right = cache.Lookup.vectors
+    right = lookup.Lookup.vectors
 
-    def vectors(self: cache.Lookup, width: int) -> NDArray[np.float32]:
-        return right(self, width)[np.argsort([key in self._lacking for key in self._keys], kind="stable")]
+    def vectors(self: lookup.Lookup, width: int) -> NDArray[np.float32]:
+        return right(self, width)[np.argsort([one in self._lacking for one in self._keys], kind="stable")]
 
-    patch.setattr(cache.Lookup, "vectors", vectors)
+    patch.setattr(lookup.Lookup, "vectors", vectors)
 
 
 @fault(
@@ -131,16 +133,16 @@ def hits_before_misses(patch: Patch) -> None:
     source="BerriAI/litellm#41799",
 )
 def miss_served_by_a_hit(patch: Patch) -> None:
-    right = cache.Lookup.vectors
+    right = lookup.Lookup.vectors
 
-    def vectors(self: cache.Lookup, width: int) -> NDArray[np.float32]:
-        hits = [row for row, key in enumerate(self._keys) if key not in self._lacking]
+    def vectors(self: lookup.Lookup, width: int) -> NDArray[np.float32]:
+        hits = [row for row, one in enumerate(self._keys) if one not in self._lacking]
         rows = np.arange(len(self._keys))
         if hits:
-            rows[[key in self._lacking for key in self._keys]] = hits[0]
+            rows[[one in self._lacking for one in self._keys]] = hits[0]
         return right(self, width)[rows]
 
-    patch.setattr(cache.Lookup, "vectors", vectors)
+    patch.setattr(lookup.Lookup, "vectors", vectors)
 
 
 @fault(
@@ -150,12 +152,14 @@ def miss_served_by_a_hit(patch: Patch) -> None:
     kills=("cached",),
 )
 def float16_in_the_file(patch: Patch) -> None:
-    right = cache_file.CacheFile.put
+    right = sqlite_store.SQLiteStore.put
 
-    def put(self: cache_file.CacheFile, entries: Mapping[bytes, cache.Entry]) -> int:
+    def put(self: sqlite_store.SQLiteStore, entries: Mapping[bytes, sqlite_store.Entry]) -> int:
         def half(vector: bytes) -> bytes:
             return np.frombuffer(vector, dtype="<f4").astype("<f2").astype("<f4").tobytes()
 
-        return right(self, {key: cache.Entry(half(vector), lost) for key, (vector, lost) in entries.items()})
+        return right(
+            self, {key: sqlite_store.Entry(half(vector), lost) for key, (vector, lost) in entries.items()}
+        )
 
-    patch.setattr(cache_file.CacheFile, "put", put)
+    patch.setattr(sqlite_store.SQLiteStore, "put", put)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings import batch_runner, batching, cache, embedder, folder, loading, pooling, tokens
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models import bert, decoder, layers
 from tests.faults.registry import TINY_DECODER, Patch, harmless
 from tests.faults.seams import change_texts, leave_unevaluated, pool_with, replace_encode, scratch

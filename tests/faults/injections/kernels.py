@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from embeddings.blas import mx, nn
+from embeddings.backend import mx, nn
 from embeddings.models import bert
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from embeddings.blas import mx, nn
+from embeddings.backend import mx, nn
 from embeddings.models import bert, layers
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (

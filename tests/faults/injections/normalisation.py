@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from embeddings import pooling
-from embeddings.blas import mx
+from embeddings.backend import mx
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
     replace_encode,

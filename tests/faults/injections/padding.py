@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings import batch_runner, batching, pooling
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models import bert, decoder
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (

@@ -3,7 +3,7 @@
 from functools import cache
 
 from embeddings import folder, pooling
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.catalog import DEFAULT_MODEL
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models import bert
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (

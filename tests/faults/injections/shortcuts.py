@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import embeddings
 from benchmarks.engine import EmbedderEngine
 from benchmarks.fresh import FreshTexts
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.cache import VectorCache
 from embeddings.embedder import Embedder
 from embeddings.models import Decoder

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models import bert
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 

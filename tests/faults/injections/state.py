@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from embeddings.models import bert, decoder
 from tests.faults.overlap import Overlap
 from tests.faults.registry import TINY_DECODER, Patch, faults_of

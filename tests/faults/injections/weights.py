@@ -1,6 +1,6 @@
 """What was loaded."""
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 from tests.faults.registry import Patch, faults_of
 from tests.faults.seams import (
     change_loaded_weights,

@@ -4,8 +4,7 @@ It is in WAL mode: readers and one writer go on side by side, and a process that
 batch that it had not committed. Each row carries a checksum, so that what a damaged disk made of it is
 refused and not returned. Whether a file is a cache is told from its first bytes, before SQLite may touch it.
 
-Rows leave in the order in which they came: where the bound would be passed, the oldest are deleted, and
-later ones take their pages. SQLite's -wal and -shm files beside it (some 16 MiB at most) come on top.
+Beyond the bound, the oldest rows are deleted. SQLite's -wal and -shm files (16 MiB at most) come on top.
 https://www.sqlite.org/fileformat.html has the bytes, https://www.sqlite.org/wal.html the guarantees.
 """
 
@@ -21,7 +20,7 @@ from zlib import crc32
 
 from embeddings.errors import CacheError, CacheNotWritable
 
-__all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "CacheFile", "Entry"]
+__all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "Entry", "SQLiteStore"]
 
 DEFAULT_BYTES = 4 << 30
 LEAST_BYTES = 1 << 20  # a smaller file would hold hardly a batch
@@ -46,7 +45,7 @@ class Entry(NamedTuple):
     dropped: int
 
 
-class CacheFile:
+class SQLiteStore:
     """One open file. Threads may share it.
 
     max_bytes: the most that the file may take.

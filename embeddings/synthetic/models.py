@@ -1,4 +1,4 @@
-"""Synthetic models: the exact shapes of Qwen3-Embedding, with random weights and Qwen's real vocabulary.
+"""The models themselves: the exact shapes of Qwen3-Embedding, random weights and Qwen's real vocabulary.
 
 For speed, memory and invariance: none of these depends on what the weights say. Their vectors mean nothing.
 A synthetic model is a real folder that lacks nothing but the weights, so the ordinary way loads it.
@@ -26,12 +26,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.blas import mx
-from embeddings.catalog import RECIPES
+from embeddings.backend import mx
 from embeddings.errors import ModelError, ModelNotFound
 from embeddings.folder import ModelFolder
 from embeddings.models.quantized import Quantization
-from embeddings.qwen_tokenizer import END, find_ranks, make_tokenizer, read_ranks
+from embeddings.recipe import RECIPES
+from embeddings.synthetic.qwen_tokenizer import END, find_ranks, make_tokenizer, read_ranks
 
 __all__ = ["PREFIX", "SHAPES", "SyntheticFolder", "config_of", "make_folder", "random_weights"]
 

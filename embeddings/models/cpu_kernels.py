@@ -10,7 +10,7 @@ all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/unit/test_laye
 
 import math
 
-from embeddings.blas import mx
+from embeddings.backend import mx
 
 __all__ = ["attention", "gelu", "layer_norm"]
 

@@ -25,7 +25,7 @@ class Inputs:
     architecture: its name and configuration, as they were loaded.
     weights: digest of the weights in memory, and of the types that they are computed in (the precision).
     tokenizer: digest of the tokenizer as it was loaded.
-    pooling, causal, end_token, max_tokens: of the recipe (see catalog.Recipe); the limit is in tokens.
+    pooling, causal, end_token, max_tokens: of the recipe (see recipe.Recipe); the limit is in tokens.
     prefix: what is set before the text: a prompt, with its instruction.
     normalize, dimensions: as asked for; the dimensions that the vector has.
     code: digest of this library's own modules.
@@ -70,11 +70,11 @@ def unambiguous(fields: Sequence[Field]) -> bytes:
 
 @cache
 def code_digest() -> bytes:
-    """Return SHA-256 (32 bytes) over this library's modules.
+    """Return SHA-256 (32 bytes) over all of this library's modules, in whichever folder of it.
 
     Without it a file would go on serving what a fault computed after the fault was fixed.
     """
-    folder, digest = Path(__file__).parent, hashlib.sha256()
+    folder, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(unambiguous((path.relative_to(folder).as_posix(), path.read_bytes())))
     return digest.digest()

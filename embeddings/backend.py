@@ -1,0 +1,54 @@
+"""The one door to MLX. Everything here that needs MLX says ``from embeddings.backend import mx``.
+
+By then ``embeddings/__init__.py`` has loaded a fast BLAS (:mod:`embeddings.openblas`). Where it could not,
+this module warns: only who uses MLX must know that it will be slow.
+"""
+
+import ctypes
+import os
+import sys
+import warnings
+
+import mlx.core as mx
+from mlx import nn
+
+from embeddings.openblas import CHOICE_VARIABLE, why_not
+
+__all__ = ["CHOICE_VARIABLE", "in_use", "mx", "nn", "usable_cores"]
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+
+
+def in_use() -> str:
+    """Name the BLAS that MLX's CPU matrix products run on, with its kernel and threads where it tells."""
+    if sys.platform != "linux":
+        return "Accelerate (part of macOS)"
+    process = ctypes.CDLL(None)
+    if not hasattr(process, "openblas_get_config"):
+        return "reference BLAS, as MLX's Linux wheel ships it"
+    process.openblas_get_config.restype = ctypes.c_char_p
+    process.openblas_get_corename.restype = ctypes.c_char_p
+    version = " ".join(process.openblas_get_config().decode().split()[:2])
+    core = process.openblas_get_corename().decode()
+    return f"{version}, {core} kernels, {process.openblas_get_num_threads()} threads"
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what a batch's intermediate arrays freed, for the next ones.
+
+    It would give each of some megabytes back to the system, which then hands it out page by page, zeroed:
+    a product written to new memory took 2 ns a number, and 0.3 so. Weights, above 32 MiB, are still returned.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
+        libc.mallopt(_M_TRIM_THRESHOLD, 256 * 2**20)
+
+
+for _reason in why_not:
+    warnings.warn(f"BLAS: {_reason}", stacklevel=2)
+_keep_freed_memory()

@@ -1,0 +1,5 @@
+"""Vectors that were computed before: in memory, and in a file that threads and processes share."""
+
+from embeddings.cache.vector_cache import CacheStats, VectorCache
+
+__all__ = ["CacheStats", "VectorCache"]
