@@ -71,7 +71,7 @@ def _anchor(title: str) -> str:
 
 def _inline(text: str) -> Markup:
     """Escape a text; what stands between backquotes is a command."""
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text)))  # noqa: S704  (escaped)
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  (escaped)
 
 
 def _numeric(table: Table) -> list[bool]:

@@ -33,8 +33,8 @@ def metrics(record: Record) -> Section | None:
         **{header: partial(_figure, key, ".3f") for header, key in RANKING.items()},
     }
     say = (
-        "Vectors of length 1 can still point in wrong directions: their lengths are right in a model that is "
-        "pooled wrongly too. So the table also shows how well the vectors rank texts."
+        "A model that pools wrongly can still give vectors of length 1. So the table also shows how well the "
+        "vectors rank texts."
     )
     if not (found := _measured(record)):
         return None

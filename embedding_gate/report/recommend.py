@@ -25,8 +25,10 @@ class Use:
     @property
     def rule(self) -> str:
         """How the model is chosen."""
-        among = f", among those with {ENOUGH:.0%} of the best nDCG@10 or more" if self.good_enough else ""
-        return f"{'least' if self.least else 'most'} {self.shown}{among}"
+        among = (
+            f", of the models that have at least {ENOUGH:.0%} of the best nDCG@10" if self.good_enough else ""
+        )
+        return f"the {'lowest' if self.least else 'highest'} {self.shown}{among}"
 
 
 USES = (
@@ -34,8 +36,8 @@ USES = (
     Use("similarity of two texts", "spearman", "Spearman of graded pairs", good_enough=False),
     Use("grouping texts by topic", "topic_auc", "topic AUC", good_enough=False),
     Use("large volumes: indexing a corpus", "rate", "tokens/s"),
-    Use("one query at a time, as people type", "latency", "seconds of a text", least=True),
-    Use("little memory", "memory", "bytes of the process at its peak", least=True),
+    Use("one query at a time, as people type", "latency", "latency of a text", least=True),
+    Use("little memory", "memory", "peak memory of the process", least=True),
 )
 
 

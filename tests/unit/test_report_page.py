@@ -186,6 +186,10 @@ def test_a_red_run_says_what_and_where_and_likely_why() -> None:
         assert word in first
 
 
+def test_a_command_is_shown_as_one() -> None:
+    assert "<p><code>pytest -m quality</code>, 2026-01-01T00:00:00Z: embedding-gate 0.1.0" in show(a_record())
+
+
 def test_no_text_becomes_markup() -> None:
     """A page of hostile texts has the elements of a harmless one, closed in order, and shows the texts."""
     clean, record = Read(show(a_full_record())), spoilt(a_full_record())
