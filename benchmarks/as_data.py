@@ -1,4 +1,4 @@
-"""What was measured, as the report's plain data; report/schema.json of the gate says what each key holds."""
+"""What was measured, as the report's plain data; embedding_gate/report/schema says what each key holds."""
 
 from collections.abc import Iterable, Mapping
 from statistics import median

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from embedding_gate.data.projector import check_writable
 from embedding_gate.errors import GateError, InputError
 from embedding_gate.git import commit_of, state_of
@@ -32,6 +34,7 @@ from embedding_gate.pull_request.changes import (
 from embedding_gate.pull_request.files import lay_over, read_commit, read_work_tree
 from embedding_gate.pull_request.run import Outcome, run_gate
 from embedding_gate.report.record import make_record
+from embedding_gate.report.schema.record import Record
 from embedding_gate.report.write import write_files, write_report
 from embedding_gate.signals import Stopped, stoppable
 
@@ -171,18 +174,20 @@ def _named(tree: Mapping[str, bytes | None], options: Sequence[str]) -> list[str
     raise InputError(CATALOG, "no DEFAULT_MODEL is named there", hint=hint)
 
 
-def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> dict[str, Any]:
+def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> Record:
     """Return the record of the run that counts, with what is said of the judge."""
     record = judgement.counts.record
     if record is None:  # it left none
         made = importlib.import_module("embedding_gate.report.plugin").made(command)
         record = make_record(made, [], passed=False)
-    record["made"] |= {**state_of(asked.head, untracked=True), "command": command}
+    at = state_of(asked.head, untracked=True)
+    made = {**asdict(record.made), **at, "command": command}
     red = judgement.reasons
-    return record | {"verdict": "fail" if red else "pass", "reasons": red, "judge": judgement.as_data()}
+    told = {**asdict(record), "reasons": red, "judge": judgement.as_data()}
+    return make_record(made, [told], passed=not red)
 
 
-def write(folder: Path, judgement: Judgement, record: dict[str, Any]) -> None:
+def write(folder: Path, judgement: Judgement, record: Record) -> None:
     """Write the report, and below it what each run wrote of its own.
 
     Raises:

@@ -9,13 +9,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from embedding_gate.errors import FixtureError, GateError
+from embedding_gate.errors import GateError
 from embedding_gate.own_files import ROOT
+from embedding_gate.report.record import read_record
+from embedding_gate.report.schema.models import Model, Verdict
+from embedding_gate.report.schema.proof import Judge
+from embedding_gate.report.schema.record import Record
+from embedding_gate.report.schema.speed import Row
+from embedding_gate.report.verdicts import unlisted_reasons
 
 __all__ = ["annotations", "main", "outputs", "summary"]
 
@@ -48,30 +53,29 @@ def _escaped(text: str, also: str = "") -> str:
     return "".join(escapes.get(letter, letter) for letter in text)
 
 
-def annotations(record: Mapping[str, Any], root: Path = ROOT) -> list[str]:
+def annotations(record: Record, root: Path = ROOT) -> list[str]:
     """Return a workflow command for each failure, on the line of its threshold or of its text.
 
     root: where the fixtures lie that the texts are looked up in.
     """
     errors, warnings = [], []
-    judge = record["judge"]
-    if judge and judge["changed"] and not judge["approved"]:
-        text = f"approve exactly this with the digest {judge['digest']}\n" + "\n".join(judge["moved"])
-        errors.append(Annotation("error", "the judge changed", text, judge["changed"][0]))
-    for model in record["models"]:
-        for verdict in model["verdicts"]:
-            if verdict["red"]:
-                file, line = _place(model["threshold_lines"].get(verdict["check"], ""))
-                errors.append(Annotation("error", verdict["check"], _said(model, verdict), file, line))
-                warnings += list(_texts_of(verdict, root))
-    for row in (record["against"] or {"rows": ()})["rows"]:
-        if row["outcome"] != "pass":
+    judge = record.judge
+    if judge and judge.changed and not judge.approved:
+        text = f"approve exactly this with the digest {judge.digest}\n" + "\n".join(judge.moved)
+        errors.append(Annotation("error", "the judge changed", text, judge.changed[0]))
+    for model in record.models:
+        for verdict in model.red:
+            file, line = _place(model.threshold_lines.get(verdict.check, ""))
+            errors.append(Annotation("error", verdict.check, _said(model, verdict), file, line))
+            warnings += list(_texts_of(verdict, root))
+    for row in record.against.rows if record.against else ():
+        if row.outcome != "pass":
             errors.append(_slower(row, root))
-    for reason in record["reasons"]:
+    for reason in record.reasons:
         if place := _PLACE.search(reason):
             errors.append(Annotation("error", "fixture", reason, *place.groups()))
     if not errors:
-        errors = [Annotation("error", "gate", reason) for reason in record["reasons"]]
+        errors = [Annotation("error", "gate", reason) for reason in record.reasons]
     return [*_most(errors), *_most(list(dict.fromkeys(warnings)))]
 
 
@@ -81,39 +85,39 @@ def _place(at: str) -> tuple[str, str]:
     return file, line
 
 
-def _said(model: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+def _said(model: Model, verdict: Verdict) -> str:
     lines = [
-        f"{model['name']}: measured {_number(verdict['measured'])}, required {verdict['required']}",
-        *([verdict["evidence"]] if verdict["evidence"] else []),
-        *model["looks_like"],
+        f"{model.name}: measured {_number(verdict.measured)}, required {verdict.required}",
+        *([verdict.evidence] if verdict.evidence else []),
+        *model.looks_like,
     ]
     return "\n".join(lines)
 
 
-def _slower(row: Mapping[str, Any], root: Path) -> Annotation:
+def _slower(row: Row, root: Path) -> Annotation:
     """Show a benchmark that is red beside another revision on its threshold: its own, or that of all."""
-    ratio = " to ".join(_number(row[name]) for name in ("low", "high"))
-    text = f"time over the other's {_number(row['ratio'])} ({ratio}), at most {_number(row['threshold'])}"
+    ratio = " to ".join(_number(getattr(row, name)) for name in ("low", "high"))
+    text = f"time over the other's {_number(row.ratio)} ({ratio}), at most {_number(row.threshold)}"
     lines = (root / THRESHOLDS).read_text(encoding="utf-8").split("\n")
     names = [line.partition("=")[0].strip().strip('"') for line in lines]
-    named = row["benchmark"] if row["benchmark"] in names else "default"
-    said = f"{text}; {row['evidence']}" if row["evidence"] else text
-    return Annotation("error", row["benchmark"], said, THRESHOLDS, str(names.index(named) + 1))
+    named = row.benchmark if row.benchmark in names else "default"
+    said = f"{text}; {row.evidence}" if row.evidence else text
+    return Annotation("error", row.benchmark, said, THRESHOLDS, str(names.index(named) + 1))
 
 
 def _number(value: float | None) -> str:
     return "nothing" if value is None else f"{value:.3g}"
 
 
-def _texts_of(verdict: Mapping[str, Any], root: Path) -> Iterator[Annotation]:
+def _texts_of(verdict: Verdict, root: Path) -> Iterator[Annotation]:
     """Find the texts that the evidence names, as "worst: format-19", in the fixtures that hold them."""
-    named = set(re.findall(r"[\w-]+-\d+", verdict["evidence"]))
+    named = set(re.findall(r"[\w-]+-\d+", verdict.evidence))
     for path in sorted((root / "fixtures").rglob("*.jsonl")) if named else ():
         for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
             found = json.loads(line) if line.strip() else {}
             if named & {found.get("id"), found.get("_id")}:
                 where = path.relative_to(root).as_posix()
-                yield Annotation("warning", verdict["check"], verdict["evidence"], where, str(number))
+                yield Annotation("warning", verdict.check, verdict.evidence, where, str(number))
 
 
 def _most(found: Sequence[Annotation]) -> list[str]:
@@ -125,51 +129,40 @@ def _most(found: Sequence[Annotation]) -> list[str]:
     return [*(str(one) for one in found[: MOST - 1]), str(rest)]
 
 
-def summary(record: Mapping[str, Any], page: str = "") -> str:
+def summary(record: Record, page: str = "") -> str:
     """Return the summary in Markdown: what is red and why, what moved, and then the page of the report."""
-    red = record["verdict"] != "pass"
+    red = record.verdict != "pass"
     lines = [f"## {'FAIL' if red else 'pass'}: embedding gate", ""]
-    lines += [f"- {_plain(reason)}" for reason in record["reasons"] if not _in_table(reason, record)]
-    for model in record["models"]:
-        lines += ["", f"### {_plain(model['name'])}", "", *map(_plain, model["looks_like"]), ""]
-        lines += _table(model["verdicts"])
-    if judge := record["judge"]:
+    lines += [f"- {_plain(reason)}" for reason in unlisted_reasons(record)]
+    for model in record.models:
+        lines += ["", f"### {_plain(model.name)}", "", *map(_plain, model.looks_like), ""]
+        lines += _table(model)
+    if judge := record.judge:
         lines += ["", "### Judged by the base", "", *_judge(judge)]
     text = "\n".join(lines) + "\n" + (f"\n---\n\n{page.rstrip()}\n" if page else "")
     return _cut(text)
 
 
-def _in_table(reason: str, record: Mapping[str, Any]) -> bool:
-    """Whether a reason is a red verdict, which the table shows."""
-    return any(
-        f"{verdict['check']}: measured " in reason
-        for model in record["models"]
-        for verdict in model["verdicts"]
-        if verdict["red"]
-    )
-
-
-def _table(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+def _table(model: Model) -> list[str]:
     """Return the red verdicts as a table; of the others the number."""
-    red = [one for one in verdicts if one["red"]]
-    lines = [f"{len(red)} of {len(verdicts)} checks red", ""]
-    if red:
+    lines = [f"{len(model.red)} of {len(model.verdicts)} checks red", ""]
+    if model.red:
         lines += ["| check | measured | required | verdict | evidence |", "|---|---|---|---|---|"]
-    for one in red:
-        cells = (one["check"], _number(one["measured"]), one["required"], one["outcome"], one["evidence"])
+    for one in model.red:
+        cells = (one.check, _number(one.measured), one.required, one.outcome, one.evidence)
         lines.append("| " + " | ".join(map(_plain, cells)) + " |")
     return lines
 
 
-def _judge(judge: Mapping[str, Any]) -> list[str]:
-    if not judge["changed"]:
-        return [f"The judge is that of {judge['base'][:12]}, unchanged."]
-    state = "approved" if judge["approved"] else "NOT APPROVED"
+def _judge(judge: Judge) -> list[str]:
+    if not judge.changed:
+        return [f"The judge is that of {judge.base[:12]}, unchanged."]
+    state = "approved" if judge.approved else "NOT APPROVED"
     return [
-        f"**The judge changed: {state}.** By the base's judge ({judge['base'][:12]}): "
-        f"{judge['base_verdict']}; by the head's own: {judge['head_verdict']}. Digest: `{judge['digest']}`",
+        f"**The judge changed: {state}.** By the base's judge ({judge.base[:12]}): "
+        f"{judge.base_verdict}; by the head's own: {judge.head_verdict}. Digest: `{judge.digest}`",
         "",
-        *(f"- {_plain(line)}" for line in judge["moved"]),
+        *(f"- {_plain(line)}" for line in judge.moved),
     ]
 
 
@@ -187,11 +180,11 @@ def _cut(text: str) -> str:
     return kept.rpartition("\n")[0] + CUT
 
 
-def outputs(record: Mapping[str, Any]) -> str:
+def outputs(record: Record) -> str:
     """Return the outputs of the step: verdict, and the digest that a person could approve."""
-    judge = record["judge"]
-    digest = judge["digest"] if judge and judge["changed"] else ""
-    return f"verdict={record['verdict']}\ndigest={digest}\n"
+    judge = record.judge
+    digest = judge.digest if judge and judge.changed else ""
+    return f"verdict={record.verdict}\ndigest={digest}\n"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -201,7 +194,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     path = Path(argv[0])
     try:
-        record = _read(path)
+        record = read_record(path)
         beside = path.with_name("report.md")
         page = beside.read_text(encoding="utf-8") if beside.is_file() else ""
         _hand("GITHUB_STEP_SUMMARY", lambda: summary(record, page))
@@ -212,16 +205,6 @@ def main(argv: Sequence[str]) -> int:
     for line in annotations(record):
         print(line)
     return 0
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FixtureError(
-            path, f"is no report ({error})", hint="see the log: the gate ended before it wrote one"
-        ) from error
-    return dict(record)
 
 
 def _hand(variable: str, make: Callable[[], str]) -> None:

@@ -1,7 +1,6 @@
 """Runs a gate on a tree of files, in a folder, an environment and a group of processes of its own."""
 
 import ast
-import json
 import os
 import secrets
 import signal
@@ -11,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from embedding_gate.errors import InputError
 from embedding_gate.pull_request.files import altered, write_tree
+from embedding_gate.report.record import parsed
+from embedding_gate.report.schema.record import Record
 from embedding_gate.verdicts.gate import check_name
 
 __all__ = ["Outcome", "run_gate"]
@@ -35,10 +35,13 @@ BESIDES = ("tests/unit/test_decoder.py", "tests/unit/test_families.py", "tests/u
 
 @dataclass
 class Outcome:
-    """How a run of a gate ended. record: report.json, or None; files: name -> text of what it wrote."""
+    """How a run of a gate ended.
+
+    record: its report.json, or None where none can be read. files: name -> text of what it wrote.
+    """
 
     reasons: list[str]
-    record: dict[str, Any] | None = None
+    record: Record | None = None
     files: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -65,9 +68,14 @@ def run_gate(tree: Mapping[str, bytes], python: str, options: Sequence[str]) -> 
         besides = [path for path in BESIDES if path in tree]
         failed = besides if besides and _run([python, *PYTEST, *besides], folder, Path(scratch)) else []
         touched = altered(tree, folder)
-    record = _record(files.get("report.json"))
     reasons = [f"{path}: was altered while the gate ran" for path in touched]
     reasons += [f"{', '.join(failed)}: red, see the log"] if failed else []
+    if (text := files.get("report.json")) is None:
+        return Outcome([*reasons, f"the gate ended with status {status} and left no report"], None, files)
+    try:
+        record = parsed("report.json of this gate", text)
+    except InputError as error:
+        return Outcome([*reasons, str(error)], None, files)
     try:
         reasons += _red(status, record, _claims(tree, options))
     except (SyntaxError, ValueError) as error:
@@ -141,27 +149,17 @@ def _unheard() -> Iterator[None]:
             print(f"::{word}::", flush=True)
 
 
-def _record(text: str | None) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text or "")
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _red(status: int, record: dict[str, Any] | None, claims: set[str]) -> list[str]:
+def _red(status: int, record: Record, claims: set[str]) -> list[str]:
     """Say why a run is red. A pass is believed only where every model has a verdict on every claim."""
-    if record is None:
-        return [f"the gate ended with status {status} and left no report"]
-    reasons = [str(reason) for reason in record.get("reasons", [])]
-    for model in record.get("models", []):
-        judged = {verdict["check"].partition(":")[0] for verdict in model["verdicts"]}
+    reasons = list(record.reasons)
+    for model in record.models:
+        judged = {verdict.check.partition(":")[0] for verdict in model.verdicts}
         if missing := sorted(claims - judged):
-            reasons.append(f"{model['name']}: no verdict on {', '.join(missing)}")
-    if not record.get("models"):
+            reasons.append(f"{model.name}: no verdict on {', '.join(missing)}")
+    if not record.models:
         reasons.append("no model was judged")
-    if not reasons and (status or record.get("verdict") != "pass"):
-        reasons.append(f"the gate ended with status {status} and the verdict {record.get('verdict')}")
+    if not reasons and (status or record.verdict != "pass"):
+        reasons.append(f"the gate ended with status {status} and the verdict {record.verdict}")
     return reasons
 
 

@@ -1,15 +1,33 @@
-"""What a section of the report is made of, whether it becomes HTML or Markdown. All of it is plain text."""
+"""What the report is made of, whether it becomes HTML or Markdown. All of it is plain text."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
-__all__ = ["Block", "Items", "Picture", "Section", "Table", "Text", "absent", "number", "percent"]
+__all__ = [
+    "Block",
+    "Columns",
+    "Document",
+    "Items",
+    "Picture",
+    "Section",
+    "Table",
+    "Text",
+    "grouped",
+    "number",
+    "percent",
+    "table",
+]
+
+T = TypeVar("T")
+Columns = Mapping[str, Callable[[T], str]]  # header -> the cell of a thing
 
 
 @dataclass(frozen=True)
 class Text:
     """A paragraph."""
 
+    kind: ClassVar = "text"
     text: str
 
 
@@ -17,14 +35,21 @@ class Text:
 class Items:
     """A list of sentences; ``more`` is how many were left out of it."""
 
+    kind: ClassVar = "items"
     items: Sequence[str]
     more: int = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """The sentences, and one that counts those left out."""
+        return [*self.items, *([f"... and {self.more} more, in report.json"] if self.more else [])]
 
 
 @dataclass(frozen=True)
 class Table:
     """Rows of cells beneath a header. Columns whose cells are all numbers or "-" are set to the right."""
 
+    kind: ClassVar = "table"
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -34,6 +59,7 @@ class Table:
 class Picture:
     """The place of a picture, by its name; where it is not there, nothing is shown."""
 
+    kind: ClassVar = "picture"
     name: str
 
 
@@ -45,12 +71,30 @@ class Section:
     """A heading and what stands beneath it."""
 
     title: str
-    blocks: Sequence[Block] = field(default_factory=list)
+    blocks: Sequence[Block]
 
 
-def absent(what: str, command: str) -> list[Block]:
-    """Say what this run did not measure, and which command does."""
-    return [Text(f"{what}: not in this run; `{command}` fills this section.")]
+@dataclass(frozen=True)
+class Document:
+    """A whole report. verdict: pass or fail; missing: the line that says what this run did not measure."""
+
+    title: str
+    verdict: str
+    sections: Sequence[Section]
+    missing: str = ""
+
+
+def table(caption: str, columns: Columns[T], found: Iterable[T]) -> Table:
+    """Make a table that has a row for each thing found."""
+    return Table(caption, tuple(columns), [[cell(one) for cell in columns.values()] for one in found])
+
+
+def grouped(found: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:
+    """Return the things found by their names, in the order in which these first appear."""
+    groups: dict[str, list[T]] = {}
+    for one in found:
+        groups.setdefault(name(one), []).append(one)
+    return groups
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -1,22 +1,25 @@
 """What a run found of the judged models, and what was published, as the report's plain data."""
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from embedding_gate import own_files, session
 from embedding_gate.claims.published import MARGIN, Comparison, Figure, compare, measure, read_published
 from embedding_gate.errors import FixtureError
 from embedding_gate.report.record import model_as_data
-from embedding_gate.report.threshold_lines import threshold_lines
+from embedding_gate.report.schema.speed import Peer
 from embedding_gate.report.vectors import NOTHING, measured_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.recorded import Recorded
 from embedding_gate.verdicts.gate import Gate
+from embedding_gate.verdicts.thresholds import Threshold
 
-__all__ = ["model", "peers", "published", "published_elsewhere"]
+__all__ = ["model", "peers", "published", "published_elsewhere", "threshold_lines"]
 
 PEERS = own_files.ROOT / "benchmarks" / "results" / "peers.json"
 ELSEWHERE = ("Performance Summary", "Comparison to Other Systems")  # sections of the published results
@@ -44,6 +47,23 @@ def model(
     )
 
 
+def threshold_lines(
+    thresholds: Mapping[str, Threshold], gates: Path, own: Path | None, root: Path
+) -> dict[str, str]:
+    """Return check -> "fixtures/thresholds.toml:123", the line of the threshold that binds it.
+
+    gates, own: the files of the gate's thresholds and of the user's. Paths below ``root`` are named from
+    there.
+    """
+    found = {}
+    for check, threshold in thresholds.items():
+        if (path := own if threshold.own else gates) and threshold.line:
+            whole = path.resolve()
+            name = whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)
+            found[check] = f"{name}:{threshold.line}"
+    return found
+
+
 def published(judged: Subject | Recorded) -> list[dict[str, Any]]:
     """Return what was published of a judged model, beside what was measured of it."""
     if isinstance(judged, Recorded):
@@ -64,7 +84,22 @@ def published_elsewhere() -> list[dict[str, Any]]:
     return [_figure(one, "", math.nan, one.verdict) for one in figures if one.section in ELSEWHERE]
 
 
-def peers() -> list[dict[str, Any]]:
+class _Workload(msgspec.Struct):
+    """What the engines of a table were given. engines: what each of them did."""
+
+    workload: str
+    machine: str
+    command: str
+    engines: list[dict[str, Any]]
+
+
+class _Peers(msgspec.Struct):
+    """The file of PEERS."""
+
+    peers: list[_Workload]
+
+
+def peers() -> list[Peer]:
     """Return how fast other implementations were beside this one, as recorded in benchmarks/results.
 
     Raises:
@@ -72,14 +107,14 @@ def peers() -> list[dict[str, Any]]:
 
     """
     try:
-        content = json.loads(PEERS.read_text(encoding="utf-8"))
+        tables = msgspec.json.decode(PEERS.read_bytes(), type=_Peers).peers
         return [
-            {**{key: table[key] for key in ("workload", "machine", "command")}, **engine}
-            for table in content["peers"]
-            for engine in table["engines"]
+            Peer(workload=table.workload, machine=table.machine, command=table.command, **engine)
+            for table in tables
+            for engine in table.engines
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FixtureError(PEERS, f"malformed ({error!r})", hint="restore the file") from error
+    except (OSError, msgspec.MsgspecError, TypeError) as error:
+        raise FixtureError(PEERS, f"malformed ({error})", hint="restore the file") from error
 
 
 def _figure(figure: Figure, judged: str, measured: float, outcome: str) -> dict[str, Any]:

@@ -1,42 +1,42 @@
 """Runs over time: a file with one line of JSON for each run, which is only ever added to."""
 
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.report.schema.record import Record, Run, RunModel, RunSpeed
 from embedding_gate.signals import uninterrupted
 
 __all__ = ["append", "check_appendable", "line_of", "read_history"]
 
-Record = Mapping[str, Any]
-_RUN = ("when", "revision", "command", "verdict", "device", "machine")
-_MODEL = ("name", "red", "checks", "figures")
-_SPEED = ("model", "kind", "batch", "length", "median", "tokens_per_second", "headline")
 
-
-def line_of(record: Record) -> dict[str, Any]:
+def line_of(record: Record) -> Run:
     """Return what the history keeps of a run: each check's measurement, and each benchmark's median."""
-    made = record["made"]
-    return {
-        **{key: made[key] for key in _RUN if key != "verdict"},
-        "verdict": record["verdict"],
-        "models": [
-            {
-                "name": model["name"],
-                "red": sum(one["red"] for one in model["verdicts"]),
-                "checks": len(model["verdicts"]),
-                "figures": {one["check"]: one["measured"] for one in model["verdicts"]},
-            }
-            for model in record["models"]
-        ],
-        "speed": [{key: one[key] for key in _SPEED} for one in record["speed"]],
-    }
+    made = record.made
+    models = [
+        RunModel(
+            name=model.name,
+            red=len(model.red),
+            checks=len(model.verdicts),
+            figures={one.check: one.measured for one in model.verdicts},
+        )
+        for model in record.models
+    ]
+    return Run(
+        when=made.when,
+        revision=made.revision,
+        command=made.command,
+        device=made.device,
+        machine=made.machine,
+        verdict=record.verdict,
+        models=models,
+        speed=msgspec.convert(record.speed, list[RunSpeed], from_attributes=True),
+    )
 
 
-def read_history(path: Path) -> list[dict[str, Any]]:
+def read_history(path: Path) -> list[Run]:
     """Read the runs of a file, the oldest first; none where there is no file yet.
 
     Raises:
@@ -56,30 +56,12 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return [_run(f"{path}:{number}", line) for number, line in enumerate(lines[:-1], start=1)]
 
 
-def _run(where: str, line: str) -> dict[str, Any]:
+def _run(where: str, line: str) -> Run:
     try:
-        run = json.loads(line)
-        _see_types(run)
-        return {
-            **{key: run[key] for key in _RUN},
-            "models": [{key: model[key] for key in _MODEL} for model in run["models"]],
-            "speed": [{key: one[key] for key in _SPEED} for one in run["speed"]],
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return msgspec.json.decode(line, type=Run)
+    except msgspec.MsgspecError as error:
         hint = "correct or remove the line; nothing was changed"
-        raise FixtureError(where, f"no run ({error!r})", hint=hint) from error
-
-
-def _see_types(run: Mapping[str, Any]) -> None:
-    """Raise TypeError where a value is not what the pictures draw."""
-    words = [run[key] for key in _RUN if key != "revision"]
-    words += [model["name"] for model in run["models"]] + [one["model"] for one in run["speed"]]
-    numbers = [one["median"] for one in run["speed"]]
-    numbers += [one for model in run["models"] for one in model["figures"].values() if one is not None]
-    if not all(isinstance(one, str) for one in words):
-        raise TypeError("a word is none")
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers):
-        raise TypeError("a number is none")
+        raise FixtureError(where, f"is no run ({error})", hint=hint) from error
 
 
 def append(path: Path, record: Record) -> None:
@@ -89,7 +71,7 @@ def append(path: Path, record: Record) -> None:
         InputError: it cannot be written; the file is as it was.
 
     """
-    line = (json.dumps(line_of(record), allow_nan=False) + "\n").encode()
+    line = msgspec.json.encode(line_of(record)) + b"\n"
     try:
         with uninterrupted(), path.open("ab") as file:
             before = os.fstat(file.fileno()).st_size

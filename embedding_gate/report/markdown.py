@@ -1,9 +1,9 @@
 """The report as Markdown (GitHub's dialect, for its tables)."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from embedding_gate.report.blocks import Block, Items, Picture, Section, Table, Text
+from embedding_gate.report.blocks import Block, Document, Items, Picture, Table, Text
 
 __all__ = ["markdown"]
 
@@ -15,13 +15,14 @@ _MARKUP = re.compile(r"([\\`*_\[\]<#|~&$])")
 _COMMAND = re.compile(r"((?<!`)`[^`]+`(?!`))")
 
 
-def markdown(sections: Sequence[Section], title: str) -> str:
-    """Return the report. Pictures are on the page alone, and a line says so."""
-    lines = [f"# {escape(title)}"]
-    for section in sections:
+def markdown(document: Document) -> str:
+    """Return the report. Pictures are on the page alone."""
+    lines = [f"# {escape(document.title)}"]
+    for section in document.sections:
         lines += ["", f"## {escape(section.title)}"]
         for block in section.blocks:
             lines += list(_block(block))
+    lines += ["", escape(document.missing)] if document.missing else []
     return "\n".join(lines) + "\n"
 
 
@@ -42,9 +43,7 @@ def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Text):
         yield escape(block.text)
     elif isinstance(block, Items):
-        yield from (f"- {escape(item)}" for item in block.items)
-        if block.more:
-            yield f"- ... and {block.more} more, in report.json"
+        yield from (f"- {escape(line)}" for line in block.lines)
     else:
         yield from _table(block)
 

@@ -1,9 +1,7 @@
 """The picture of the kill matrix: faults down, checks across."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from embedding_gate.report.palette import COLOURS, LIMIT, Picture, label
+from embedding_gate.report.palette import COLOURS, LIMIT, Figure, label
+from embedding_gate.report.schema.record import Record
 
 __all__ = ["kill_matrix"]
 
@@ -13,20 +11,20 @@ SAID = {".": "green", "o": "red in some runs", "x": "red", " ": "does not judge 
 ROW = 13  # pixels
 
 
-def kill_matrix(record: Mapping[str, Any]) -> list[Picture]:
+def kill_matrix(record: Record) -> list[Figure]:
     """Show which checks are red under each fault; harmless variants, where none may be, come last."""
-    if (matrix := record["kill_matrix"]) is None:
+    if (matrix := record.kill_matrix) is None:
         return []
-    faults = sorted(matrix["faults"], key=lambda one: (one["benign"], one["cause"], one["name"]))
-    names = [label(f"{one['name']} ({one['cause']})") for one in faults]
+    faults = sorted(matrix.faults, key=lambda one: (one.benign, one.cause, one.name))
+    names = [label(f"{one.name} ({one.cause})") for one in faults]
     cells = {
         "type": "heatmap",
-        "x": list(map(label, matrix["checks"])),
+        "x": list(map(label, matrix.checks)),
         "y": names,
-        "z": [[SHADES.get(mark) for mark in one["marks"]] for one in faults],
+        "z": [[SHADES.get(mark) for mark in one.marks] for one in faults],
         "zmin": 0,
         "zmax": 1,
-        "text": [[SAID[mark] for mark in one["marks"]] for one in faults],
+        "text": [[SAID[mark] for mark in one.marks] for one in faults],
         "colorscale": [[0, QUIET], [0.5, COLOURS[0]], [1, LIMIT]],
         "showscale": False,
         "xgap": 1,
@@ -40,5 +38,5 @@ def kill_matrix(record: Mapping[str, Any]) -> list[Picture]:
         "yaxis": {**plain, "autorange": "reversed", "automargin": True},
         "margin": {"t": 150},
     }
-    caption = f"{len(faults)} faults and harmless variants down, {len(matrix['checks'])} checks across"
-    return [Picture(caption, [cells], layout, 150 + ROW * len(faults))]
+    caption = f"{len(faults)} faults and harmless variants down, {len(matrix.checks)} checks across"
+    return [Figure(caption, [cells], layout, 150 + ROW * len(faults))]

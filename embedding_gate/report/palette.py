@@ -3,20 +3,23 @@
 import html
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 __all__ = [
     "COLOURS",
+    "LEGEND",
     "LIMIT",
     "OUTLINE",
     "SYMBOLS",
-    "Picture",
+    "Figure",
     "hover",
     "label",
     "line_of",
     "log_axis",
     "marker_of",
+    "scatter",
+    "series",
 ]
 
 # Okabe and Ito's colours, which readers with any of the usual kinds of colour blindness tell apart
@@ -30,9 +33,13 @@ OUTLINE = "#777777"  # shows on white and on black: yellow does not on white, no
 SYMBOLS = ("circle", "square", "diamond", "cross", "circle-open", "square-open", "diamond-open")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 COLUMNS, LINES = 60, 8  # of a hovering label
+LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}  # above the picture
 
 
-class Picture(NamedTuple):
+T = TypeVar("T")
+
+
+class Figure(NamedTuple):
     """One figure.
 
     caption: what it shows, in plain text. data, layout: of plotly.js. height: pixels. texts: a line for each
@@ -66,6 +73,39 @@ def marker_of(number: int) -> dict[str, Any]:
 def line_of(number: int) -> dict[str, Any]:
     """Return the line of series i, whose dashes tell what its colour tells."""
     return {"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)], "width": 2}
+
+
+def scatter(
+    number: int, name: str, x: Sequence[Any], y: Sequence[Any], hover: str, **more: Any
+) -> dict[str, Any]:
+    """Return series i as lines and markers, or as ``mode`` says. hover: the template of its labels."""
+    drawn = {"type": "scatter", "mode": "lines+markers", "name": label(name), "x": x, "y": y}
+    marks = {"line": line_of(number), "marker": {**marker_of(number), "size": 9}}
+    return {**drawn, **marks, "hovertemplate": f"{hover}<extra>%{{fullData.name}}</extra>", **more}
+
+
+def series(
+    found: Mapping[str, Sequence[T]],
+    x: Callable[[T], Any],
+    y: Callable[[T], Any],
+    hover: str,
+    *,
+    text: Callable[[T], str] | None = None,
+    **more: Any,
+) -> list[dict[str, Any]]:
+    """Return one series for each name. x, y, text: of a point; hover, more: of every series."""
+    return [
+        scatter(
+            number,
+            name,
+            [*map(x, points)],
+            [*map(y, points)],
+            hover,
+            **({"text": [*map(text, points)]} if text else {}),
+            **more,
+        )
+        for number, (name, points) in enumerate(found.items())
+    ]
 
 
 def log_axis(title: str, values: Iterable[float]) -> dict[str, Any]:

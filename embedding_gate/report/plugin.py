@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from embedding_gate import __version__
 from embedding_gate.data.projector import check_writable
@@ -18,21 +19,22 @@ from embedding_gate.git import state_of
 from embedding_gate.machine import chip, on_cpu
 from embedding_gate.report import collect
 from embedding_gate.report.history import append, check_appendable, line_of, read_history
-from embedding_gate.report.pictures import plotly_script
+from embedding_gate.report.pictures import plotly
 from embedding_gate.report.record import make_record
+from embedding_gate.report.schema.record import Record, Run
 from embedding_gate.report.write import write_report
 
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 WRITTEN = pytest.StashKey[list[str]]()
 FAILED = pytest.StashKey[list[str]]()
-EARLIER = pytest.StashKey[list[dict[str, Any]]]()  # runs of --history
+EARLIER = pytest.StashKey[list[Run]]()  # runs of --history
 
 
 class Hooks:
     """What a part of a run implements to stand in the report."""
 
     def pytest_gate_record(self, config: pytest.Config) -> Mapping[str, Any]:  # type: ignore[empty-body]
-        """Return keys of the record (embedding_gate/report/schema.json) -> what this part adds to them."""
+        """Return keys of the record (the fields of schema.record.Record) -> what this part adds to them."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -55,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         if folder := config.getoption("report"):
             check_writable(folder)
-            plotly_script()  # that it is missing must not wait until all is measured
+            plotly()  # that it is missing must not wait until all is measured
         option = "--history"
         if file := config.getoption("history"):
             config.stash[EARLIER] = read_history(file)
@@ -89,8 +91,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
         record = record_of(session)
         if file:
             append(file, record)
-            record["history"] = [*config.stash[EARLIER], line_of(record)]
-            lines.append(f"history: run {len(record['history'])} in {file}")
+            record = replace(record, history=[*config.stash[EARLIER], line_of(record)])
+            lines.append(f"history: run {len(record.history)} in {file}")
         if folder:
             files = write_report(folder, record)
             lines.append(f"report: {', '.join(path.name for path in files)} in {folder}")
@@ -99,7 +101,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def record_of(session: pytest.Session) -> dict[str, Any]:
+def record_of(session: pytest.Session) -> Record:
     """Gather the record of a run that has ended."""
     config = session.config
     parts = [*config.hook.pytest_gate_record(config=config), {"reasons": config.stash[FAILED]}]

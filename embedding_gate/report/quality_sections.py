@@ -1,111 +1,105 @@
 """The sections on what the vectors say of texts."""
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
-from embedding_gate.report.blocks import Block, Picture, Section, Table, Text, absent, number
+from embedding_gate.report.blocks import Block, Columns, Picture, Section, Text, number, table
+from embedding_gate.report.schema.models import Category, Model, Verdict
+from embedding_gate.report.schema.record import Record
 
 __all__ = ["categories", "coherence", "metrics"]
 
-Record = Mapping[str, Any]
-GATE = "pytest -m quality --report=DIR"
+RANKING = {
+    "pairs (Spearman)": "spearman",
+    "retrieval (nDCG@10)": "ndcg",
+    "nearest neighbour": "neighbour_accuracy",
+    "topic AUC": "topic_auc",
+}
+COHERENCE = {
+    "cohesion": "cohesion",
+    "inter-topic": "inter",
+    "separation": "separation",
+    "anisotropy": "anisotropy",
+}
 
 
-def metrics(record: Record) -> Section:
+def metrics(record: Record) -> Section | None:
     """Lengths of the vectors, and what ranks texts."""
-    columns = {
-        "mean norm": "norm_mean",
-        "deviation": "norm_deviation",
-        "pairs (Spearman)": "spearman",
-        "retrieval (nDCG@10)": "ndcg",
-        "nearest neighbour": "neighbour_accuracy",
-        "topic AUC": "topic_auc",
+    columns: Columns[Model] = {
+        "model": lambda model: model.name,
+        "dimension": lambda model: str(model.dimension),
+        "mean norm": partial(_figure, "norm_mean", ".3f"),
+        "deviation": partial(_figure, "norm_deviation", ".1e"),
+        "worst norm - 1": partial(_figure, "norm_worst", ".1e"),
+        **{header: partial(_figure, key, ".3f") for header, key in RANKING.items()},
     }
-    rows = [
-        (
-            model["name"],
-            str(model["dimension"]),
-            *(_digits(key, model["quality"][key]) for key in columns.values()),
-            f"{model['quality']['norm_worst']:.1e}" if model["quality"]["norm_worst"] is not None else "-",
-        )
-        for model in record["models"]
-        if model["quality"]
-    ]
-    if not rows:
-        return Section("Quality metrics", absent("Quality", GATE))
-    header = ("model", "dimension", *columns, "worst norm - 1")
     say = (
-        "Length 1 says nothing of a vector's direction: these lengths are right in a model that is pooled "
-        "wrongly too. What ranks texts as people do stands beside them."
+        "A model that pools wrongly can still give vectors of length 1. So the table also shows how well the "
+        "vectors rank texts."
     )
-    return Section("Quality metrics", [Text(say), Table("Measured on the texts of this run", header, rows)])
+    if not (found := _measured(record)):
+        return None
+    shown = table("Measured on the texts of this run", columns, found)
+    return Section("Quality metrics", [Text(say), shown])
 
 
-def coherence(record: Record) -> Section:
+def coherence(record: Record) -> Section | None:
     """Whether texts of one topic lie closer together than texts of two."""
-    keys = ("cohesion", "inter", "separation", "anisotropy")
-    rows = [
-        (model["name"], *(number(model["quality"][key]) for key in keys))
-        for model in record["models"]
-        if model["quality"]
+    columns: Columns[Model] = {
+        "model": lambda model: model.name,
+        **{header: partial(_figure, key, ".3g") for header, key in COHERENCE.items()},
+    }
+    limits: Columns[tuple[Model, Verdict]] = {
+        "model": lambda one: one[0].name,
+        "figure": lambda one: one[1].check,
+        "measured": lambda one: number(one[1].measured),
+        "required": lambda one: one[1].required,
+        "verdict": lambda one: one[1].outcome,
+    }
+    if not (found := _measured(record)):
+        return None
+    say = (
+        "Cohesion is the mean cosine of two texts of one topic. Inter-topic is the mean cosine of two texts "
+        "of different topics. Separation is cohesion minus inter-topic. Anisotropy is the mean cosine of any "
+        "two texts. More cohesion is not better: if all vectors are the same, cohesion is 1 and separation "
+        "is 0. So each figure must lie where an independent implementation puts it."
+    )
+    judged = [
+        (model, one) for model in record.models for one in model.verdicts if one.check in COHERENCE.values()
     ]
-    if not rows:
-        return Section("Semantic coherence", absent("Coherence", GATE))
-    thresholds = [
-        (model["name"], one["check"], number(one["measured"]), one["required"], one["outcome"])
-        for model in record["models"]
-        for one in model["verdicts"]
-        if one["check"] in keys
-    ]
-    blocks: list[Block] = [
-        Text(
-            "Cohesion is the mean cosine of two texts of one topic, inter-topic that of two topics, "
-            "separation their difference, anisotropy the mean of any two. More cohesion is not better: one "
-            "constant vector has cohesion 1 and separation 0. So each has to lie where an independent "
-            "implementation puts it."
-        ),
-        Table("Cosines by topic", ("model", "cohesion", "inter-topic", "separation", "anisotropy"), rows),
-    ]
-    if thresholds:
-        blocks.append(
-            Table("and their thresholds", ("model", "figure", "measured", "required", "verdict"), thresholds)
-        )
+    blocks: list[Block] = [Text(say), table("Cosines by topic", columns, found)]
+    blocks += [table("Their thresholds", limits, judged)] if judged else []
     return Section("Semantic coherence", [*blocks, Picture("heat map"), Picture("map")])
 
 
-def categories(record: Record) -> Section:
+def categories(record: Record) -> Section | None:
     """Each topic's own similarity."""
     blocks: list[Block] = []
-    for model in record["models"]:
-        if not (found := [one for one in model["categories"] if one["similarity"] is not None]):
+    for model in record.models:
+        found = [(one, one.similarity) for one in model.categories if one.similarity is not None]
+        if not found:
             continue
-        outcomes = {one["check"]: one["outcome"] for one in model["verdicts"]}
-        ordered = sorted(found, key=lambda one: -one["similarity"])
-        blocks.append(
-            Text(
-                f"{model['name']}: highest {ordered[0]['name']} ({ordered[0]['similarity']:.3f}), lowest "
-                f"{ordered[-1]['name']} ({ordered[-1]['similarity']:.3f})."
-            )
-        )
-        rows = [
-            (
-                one["name"],
-                f"{one['similarity']:.3f}",
-                number(one["at_least"]),
-                number(one["at_most"]),
-                outcomes.get(f"category similarity: {one['name']}", "not judged"),
-            )
-            for one in ordered
-        ]
-        blocks.append(
-            Table(model["name"], ("category", "similarity", "at least", "at most", "verdict"), rows)
-        )
-    if not blocks:
-        return Section("Intra-category similarities", absent("Similarities within categories", GATE))
-    return Section("Intra-category similarities", [*blocks, Picture("categories")])
+        ordered = [one for one, _ in sorted(found, key=lambda pair: -pair[1])]
+        highest, lowest = (f"{one.name} ({one.similarity:.3f})" for one in (ordered[0], ordered[-1]))
+        blocks.append(Text(f"{model.name}: highest {highest}, lowest {lowest}."))
+        blocks.append(table(model.name, _columns(model), ordered))
+    return Section("Intra-category similarities", [*blocks, Picture("categories")]) if blocks else None
 
 
-def _digits(key: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.1e}" if key == "norm_deviation" else f"{value:.3f}"
+def _columns(model: Model) -> Columns[Category]:
+    outcomes = {one.check: one.outcome for one in model.verdicts}
+    return {
+        "category": lambda one: one.name,
+        "similarity": lambda one: f"{one.similarity:.3f}",
+        "at least": lambda one: number(one.at_least),
+        "at most": lambda one: number(one.at_most),
+        "verdict": lambda one: outcomes.get(f"category similarity: {one.name}", "not judged"),
+    }
+
+
+def _measured(record: Record) -> list[Model]:
+    return [model for model in record.models if model.quality]
+
+
+def _figure(key: str, form: str, model: Model) -> str:
+    value = getattr(model.quality, key)
+    return "-" if value is None else f"{value:{form}}"

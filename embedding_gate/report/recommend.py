@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from embedding_gate.report.schema.models import Model
+from embedding_gate.report.schema.record import Record
+from embedding_gate.report.schema.speed import Speed
 
 __all__ = ["Advice", "recommend"]
 
-Record = Mapping[str, Any]
 ENOUGH = 0.95  # of the best nDCG@10: what a use that asks for speed or memory may give up
 
 
@@ -23,8 +25,10 @@ class Use:
     @property
     def rule(self) -> str:
         """How the model is chosen."""
-        among = f", among those with {ENOUGH:.0%} of the best nDCG@10 or more" if self.good_enough else ""
-        return f"{'least' if self.least else 'most'} {self.shown}{among}"
+        among = (
+            f", of the models that have at least {ENOUGH:.0%} of the best nDCG@10" if self.good_enough else ""
+        )
+        return f"the {'lowest' if self.least else 'highest'} {self.shown}{among}"
 
 
 USES = (
@@ -32,8 +36,8 @@ USES = (
     Use("similarity of two texts", "spearman", "Spearman of graded pairs", good_enough=False),
     Use("grouping texts by topic", "topic_auc", "topic AUC", good_enough=False),
     Use("large volumes: indexing a corpus", "rate", "tokens/s"),
-    Use("one query at a time, as people type", "latency", "seconds of a text", least=True),
-    Use("little memory", "memory", "bytes of the process at its peak", least=True),
+    Use("one query at a time, as people type", "latency", "latency of a text", least=True),
+    Use("little memory", "memory", "peak memory of the process", least=True),
 )
 
 
@@ -53,29 +57,26 @@ def recommend(record: Record) -> list[Advice]:
     A model with a red check, or of a part of the gate, or whose measurements failed an audit, is recommended
     for nothing.
     """
-    found = {model["name"]: _figures(model, record["speed"]) for model in record["models"] if _green(model)}
+    found = {model.name: _figures(model, record.speed) for model in record.models if _green(model)}
     return [_advise(use, found) for use in USES]
 
 
-def _green(model: Mapping[str, Any]) -> bool:
-    verdicts = model["verdicts"]
-    whole = model["part"] is None
-    return whole and bool(verdicts) and not any(verdict["red"] for verdict in verdicts)
+def _green(model: Model) -> bool:
+    return model.part is None and bool(model.verdicts) and not model.red
 
 
-def _figures(model: Mapping[str, Any], speed: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _figures(model: Model, speed: Sequence[Speed]) -> dict[str, float]:
     """Return what was measured of a model, by the names that uses ask for."""
-    quality = model["quality"] or {}
-    found = {key: quality.get(key) for key in ("ndcg", "spearman", "topic_auc")}
+    found = {key: getattr(model.quality, key, None) for key in ("ndcg", "spearman", "topic_auc")}
     for one in speed:
-        if one["model"] not in (model["name"], model["asked_for"]) or one["audits_red"]:
+        if one.model not in (model.name, model.asked_for) or one.audits_red:
             continue
-        if one["headline"]:
-            found["rate"] = one["tokens_per_second"]
-        if one["kind"] == "latency":
-            found["latency"] = one["median"]
-        if one["kind"] == "load":
-            found["memory"] = one["peak_bytes"]
+        if one.headline:
+            found["rate"] = one.tokens_per_second
+        if one.kind == "latency":
+            found["latency"] = one.median
+        if one.kind == "load":
+            found["memory"] = one.peak_bytes
     return {key: value for key, value in found.items() if value is not None}
 
 

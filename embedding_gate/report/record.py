@@ -1,66 +1,58 @@
-"""The record of a run: plain data, as schema.json describes it. The page and Markdown show it, no more."""
+"""Makes the record of a run from what its parts found, and reads it again."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import asdict
 
 from embedding_gate.errors import InputError
+from embedding_gate.report.schema.record import VERSION, Made, Record
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import Verdict
 
 __all__ = [
-    "SCHEMA",
-    "Record",
+    "as_json",
     "make_record",
     "merged",
     "model_as_data",
+    "parsed",
     "plain",
     "read_record",
     "red_reasons",
     "verdict_as_data",
 ]
 
-Record = dict[str, Any]
-SCHEMA = Path(__file__).with_name("schema.json")
-EMPTY: Mapping[str, Any] = {
-    "models": [],
-    "speed": [],
-    "audits": {},
-    "steps": [],
-    "peers": [],
-    "published": [],
-    "claims": [],
-    "kill_matrix": None,
-    "against": None,
-    "judge": None,
-    "history": [],
-}
 SAME = ("revision", "changed", "version", "mlx", "device", "machine")
 UNEXPLAINED = "a test failed: see the log of the run"
+HINT = "see the log of the run that should have written it, or write it again with --report=DIR"
 
 
-def make_record(made: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], *, passed: bool) -> Record:
+def make_record(
+    made: Mapping[str, Any] | Made, parts: Iterable[Mapping[str, Any]], *, passed: bool
+) -> Record:
     """Put together what the parts of a run found.
 
     made: when, by what and on what. parts: keys of the record -> what one part of the run adds to them, and
     "reasons" where it is red.
+
+    Raises:
+        InputError: a part is not as the types of the record say (names the key).
+
     """
-    record: Record = {
-        "schema": 1,
-        "made": made,
-        "verdict": "pass" if passed else "fail",
-        "reasons": [],
-        **EMPTY,
-    }
+    found: dict[str, Any] = {"reasons": []}
     for part in parts:
-        _add(record, part)
-    if not passed and not record["reasons"]:
-        record["reasons"] = [UNEXPLAINED]
-    return dict(plain(record))
+        _add(found, part)
+    if not passed and not found["reasons"]:
+        found["reasons"] = [UNEXPLAINED]
+    found |= {"version": VERSION, "made": made, "verdict": "pass" if passed else "fail"}
+    try:
+        return msgspec.convert(plain(found), Record)
+    except msgspec.ValidationError as error:
+        raise InputError("the record", str(error), hint="correct what this part of the run adds") from error
 
 
 def merged(records: Sequence[Record]) -> Record:
@@ -70,51 +62,74 @@ def merged(records: Sequence[Record]) -> Record:
         InputError: they are of different trees or machines: their figures do not belong on one page.
 
     """
-    first, *others = (record["made"] for record in records)
+    first, *others = (record.made for record in records)
     for made in others:
-        if other := [key for key in SAME if made[key] != first[key]]:
-            raise InputError(
-                "reports",
-                f"{other[0]} differs: {first[other[0]]} and {made[other[0]]}",
-                hint="run them on one tree and one machine",
-            )
-    made = {
-        **first,
-        "when": max(record["made"]["when"] for record in records),
-        "command": "; ".join(record["made"]["command"] for record in records),
-    }
-    parts = [{key: record[key] for key in ("reasons", *EMPTY)} for record in records]
-    return make_record(made, parts, passed=all(record["verdict"] == "pass" for record in records))
+        for key in SAME:
+            if (here := getattr(first, key)) != (there := getattr(made, key)):
+                hint = "run them on one tree and one machine"
+                raise InputError("reports", f"{key} differs: {here} and {there}", hint=hint)
+    made = msgspec.structs.replace(
+        first,
+        when=max(record.made.when for record in records),
+        command="; ".join(record.made.command for record in records),
+    )
+    known = ("version", "made", "verdict")
+    parts = [{key: one for key, one in asdict(record).items() if key not in known} for record in records]
+    return make_record(made, parts, passed=all(record.verdict == "pass" for record in records))
 
 
-def _add(record: Record, part: Mapping[str, Any]) -> None:
+def _add(found: dict[str, Any], part: Mapping[str, Any]) -> None:
     """Add a part: what is new of a list, the entries of a mapping from models, anything else as it is."""
-    for key, found in part.items():
-        known = record[key]
-        if isinstance(known, list):
-            record[key] = [*known, *(one for one in found if one not in known)]
+    for key, value in part.items():
+        known = found.get(key)
+        if isinstance(value, list):
+            found[key] = [*(known or []), *(one for one in value if one not in (known or []))]
         elif key == "audits":
-            record[key] = {**known, **found}
-        elif found is not None:
-            record[key] = found
+            found[key] = {**(known or {}), **value}
+        elif value is not None:
+            found[key] = value
 
 
 def read_record(path: Path) -> Record:
     """Read a report.json.
 
     Raises:
-        InputError: it is none, or of another version.
+        InputError: it cannot be read, is of another version, or is not as the types of the record say.
 
     """
-    hint = "write it anew: pytest -m quality --report=DIR"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read ({error})", hint=hint) from error
-    keys = {"schema", "made", "verdict", "reasons", *EMPTY}
-    if not isinstance(record, dict) or record.keys() != keys or record["schema"] != 1:
-        raise InputError(path, "is no record of this version", hint=hint)
-    return record
+        return parsed(path, path.read_bytes())
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", hint=HINT) from error
+
+
+def parsed(where: object, text: bytes | str) -> Record:
+    """Read the text of a report.json. where: what to name it in an error.
+
+    Raises:
+        InputError: it is of another version, or not as the types of the record say (names the key).
+
+    """
+    try:
+        version = msgspec.json.decode(text, type=_Versioned).version
+        if version != VERSION:
+            what = f"is a report of version {version}, and this embedding-gate reads version {VERSION}"
+            hint = "write it again with this version: the same command, with --report=DIR"
+            raise InputError(where, what, hint=hint)
+        return msgspec.json.decode(text, type=Record)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise InputError(where, f"is no report ({error})", hint=HINT) from error
+
+
+class _Versioned(msgspec.Struct):
+    """As much of a report of any version as tells which it is."""
+
+    version: int = 1
+
+
+def as_json(record: Record) -> str:
+    """Return the text of report.json."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n"
 
 
 def plain(value: Any) -> Any:
@@ -122,6 +137,8 @@ def plain(value: Any) -> Any:
 
     Half of a surrogate pair, which no UTF-8 file can hold, becomes a question mark.
     """
+    if isinstance(value, msgspec.Struct):
+        return plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
@@ -184,15 +201,7 @@ def model_as_data(
 
 def verdict_as_data(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as the record has it."""
-    return {
-        "check": verdict.check,
-        "measured": verdict.measured,
-        "required": verdict.required,
-        "margin": verdict.margin,
-        "outcome": verdict.outcome,
-        "evidence": verdict.evidence,
-        "red": verdict.red,
-    }
+    return {**vars(verdict), "red": verdict.red}
 
 
 def red_reasons(gate: Gate, asked_for: str) -> list[str]:

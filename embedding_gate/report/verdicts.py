@@ -1,113 +1,135 @@
-"""The gate's verdicts as tables: what is red and why, and every check."""
+"""The gate's verdicts: what is red, why, what to do, and every check."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
-from embedding_gate.report.blocks import Block, Items, Section, Table, Text, number
-from embedding_gate.verdicts.table import unjudged
+from embedding_gate.report.blocks import Block, Items, Section, Table, Text
+from embedding_gate.report.schema import models as schema
+from embedding_gate.report.schema.record import Made, Record
+from embedding_gate.verdicts.table import HEADER, badness, cells, unjudged
+from embedding_gate.verdicts.thresholds import Verdict
 
-__all__ = ["checks", "conclusion", "margin_of", "verdict"]
+__all__ = ["as_verdict", "checks", "conclusion", "unlisted_reasons", "verdict"]
 
-Record = Mapping[str, Any]
-HEADER = ("check", "measured", "required", "margin", "verdict")
 REASONS = 40  # of a page; report.json has all
+LOOKS = "looks like: "  # how the gate begins a line that names likely faults
 
 
 def verdict(record: Record) -> Section:
-    """Pass or fail, why, where to look first, and what was judged by what."""
-    made, models = record["made"], record["models"]
-    blocks: list[Block] = [Text(f"{record['verdict'].upper()}. {_tally(record)}")]
-    likely = [f"{model['name']} {line}" for model in models for line in model["looks_like"]]
-    if likely:
-        blocks.append(Items([f"Likely fault: {line}" for line in likely]))
-    blocks += _reasons(record)
-    red = [(model, one) for model in models for one in model["verdicts"] if one["red"]]
-    if red:
-        blocks.append(
-            Table(
-                "What is red, and where its threshold stands",
-                ("model", *HEADER, "evidence", "threshold"),
-                [
-                    (
-                        model["name"],
-                        *_cells(one),
-                        one["evidence"] or "-",
-                        model["threshold_lines"].get(one["check"], "-"),
-                    )
-                    for model, one in red[:REASONS]
-                ],
-            )
-        )
-    commit, command = made["revision"] or "no commit", made["command"].replace("`", " ")
-    changed = ", with changes that are not committed" if made["changed"] else ""
-    blocks.append(
-        Text(
-            f"`{command}`, {made['when']}: embedding-gate {made['version']} at {commit[:12]}{changed}; "
-            f"Python {made['python']}, MLX {made['mlx']} on {made['machine']} ({made['device']})."
-        )
-    )
+    """Pass or fail, the likely fault, what to do, why, and what was judged by what."""
+    likely = [
+        f"Likely fault of {model.name}: {line.removeprefix(LOOKS)}."
+        for model in record.models
+        for line in model.looks_like
+    ]
+    red = [(model, one) for model in record.models for one in sorted(model.red, key=_badness)]
+    rows = [
+        (model.name, *_cells(one), one.evidence or "-", model.threshold_lines.get(one.check, "-"))
+        for model, one in red[:REASONS]
+    ]
+    header = ("model", *HEADER, "evidence", "threshold")
+    blocks: list[Block] = [
+        Text(f"{record.verdict.upper()}. {_tally(record)}"),
+        *map(Text, likely),
+        Text(f"What to do: {_what_to_do(record)}"),
+        *_reasons(unlisted_reasons(record)),
+        *([Table("Red checks, and where their thresholds stand", header, rows)] if rows else []),
+        Text(_made(record.made)),
+    ]
     return Section("Verdict", blocks)
 
 
 def conclusion(record: Record) -> Section:
     """Pass or fail once more, for who reads from the end, and what it rests on."""
-    return Section("Conclusion", [Text(f"{record['verdict'].upper()}. {_tally(record)}"), *_reasons(record)])
+    told = Text(f"{record.verdict.upper()}. {_tally(record)}")
+    return Section("Conclusion", [told, *_reasons(record.reasons)])
 
 
-def checks(record: Record) -> Section:
+def checks(record: Record) -> Section | None:
     """Every verdict of every model, worst first."""
     blocks: list[Block] = []
-    for model in record["models"]:
-        rows = [_cells(one) for one in sorted(model["verdicts"], key=_badness)]
-        blocks += [Table(f"{model['name']} ({model['recipe']}, {model['precision']})", HEADER, rows)]
-        blocks += [Items(model["notes"])] if model["notes"] else []
-    if blocks:
-        lead = "Worst first. Margin is how many times worse the measurement could be; below 1x it is red."
-        return Section("Every check", [Text(lead), *blocks])
-    return Section("Every check", [Text("No model was judged in this run; `pytest -m quality` judges one.")])
+    for model in record.models:
+        rows = [_cells(one) for one in sorted(model.verdicts, key=_badness)]
+        blocks += [Table(f"{model.name} ({model.recipe}, {model.precision})", HEADER, rows)]
+        blocks += [Items(model.notes)] if model.notes else []
+    if not blocks:
+        return None
+    lead = (
+        "The worst check stands first. The margin says how many times worse the measurement could be. "
+        "A check is red where its margin is below 1x."
+    )
+    return Section("Every check", [Text(lead), *blocks])
+
+
+def unlisted_reasons(record: Record) -> list[str]:
+    """Return the reasons that are no red check of a model: the table of red checks shows those."""
+    listed = [f"{one.check}: measured " for model in record.models for one in model.red]
+    return [reason for reason in record.reasons if not any(one in reason for one in listed)]
+
+
+def as_verdict(one: schema.Verdict) -> Verdict:
+    """Return a verdict of a record as the gate had it: where a pass has no margin, it had no limit."""
+    no_margin = math.inf if one.outcome == "pass" else math.nan
+    return Verdict(
+        one.check,
+        math.nan if one.measured is None else one.measured,
+        one.required,
+        no_margin if one.margin is None else one.margin,
+        one.outcome,
+        one.evidence,
+    )
+
+
+def _badness(one: schema.Verdict) -> tuple[bool, bool, float]:
+    return badness(as_verdict(one))
+
+
+def _cells(one: schema.Verdict) -> tuple[str, str, str, str, str]:
+    return cells(as_verdict(one))
+
+
+def _what_to_do(record: Record) -> str:
+    again = f"Then run `{_command(record.made)}` again."
+    if record.verdict == "pass":
+        return "nothing. No check that was judged is red."
+    if record.judge and record.judge.changed and not record.judge.approved:
+        return "a person reads what this change moves in the gate, and approves it or not (see The judge)."
+    if any(line.startswith(LOOKS) for model in record.models for line in model.looks_like):
+        return f"look for the likely fault in the code that changed, and correct it. {again}"
+    if any(model.red for model in record.models):
+        return f"find the cause of the first red check below, and correct it. {again}"
+    return f"read the reasons below and the log of the run, and correct the cause. {again}"
+
+
+def _command(made: Made) -> str:
+    return made.command.replace("`", " ")
+
+
+def _made(made: Made) -> str:
+    commit = (made.revision or "no commit")[:12]
+    changed = ", with changes that are not committed" if made.changed else ""
+    return (
+        f"`{_command(made)}`, {made.when}: embedding-gate {made.version} at {commit}{changed}; "
+        f"Python {made.python}, MLX {made.mlx} on {made.machine} ({made.device})."
+    )
 
 
 def _tally(record: Record) -> str:
     counts = []
-    for model in record["models"]:
-        red = sum(one["red"] for one in model["verdicts"])
-        rest = "".join(f", {one}" for one in unjudged(Counter(one["outcome"] for one in model["verdicts"])))
-        part = f"A PART OF THE GATE, {model['part']}. " if model["part"] else ""
-        counts.append(f"{part}{model['name']}: {red} of {len(model['verdicts'])} checks red{rest}.")
-    for model, audits in record["audits"].items():
-        counts.append(f"{model}: {sum(one['red'] for one in audits)} of {len(audits)} audits red.")
-    if claims := record["claims"]:
-        counts.append(f"{sum(one['red'] for one in claims)} of {len(claims)} claims not as expected.")
-    if matrix := record["kill_matrix"]:
-        bad = [one for one in matrix["faults"] if not one["benign"]]
-        counts.append(f"{sum(one['red'] for one in bad)} of {len(bad)} injected faults killed.")
+    for model in record.models:
+        rest = "".join(f", {one}" for one in unjudged(Counter(one.outcome for one in model.verdicts)))
+        part = f"A PART OF THE GATE, {model.part}. " if model.part else ""
+        counts.append(f"{part}{model.name}: {len(model.red)} of {len(model.verdicts)} checks red{rest}.")
+    for name, audits in record.audits.items():
+        counts.append(f"{name}: {sum(one.red for one in audits)} of {len(audits)} audits red.")
+    if claims := record.claims:
+        counts.append(f"{sum(one.red for one in claims)} of {len(claims)} claims not as expected.")
+    if matrix := record.kill_matrix:
+        bad = [one for one in matrix.faults if not one.benign]
+        killed = sum(one.outcome == "killed" for one in bad)
+        counts.append(f"{killed} of {len(bad)} injected faults killed.")
     return " ".join(counts)
 
 
-def _reasons(record: Record) -> list[Block]:
-    reasons = record["reasons"]
+def _reasons(reasons: list[str]) -> list[Block]:
     return [Items(reasons[:REASONS], max(len(reasons) - REASONS, 0))] if reasons else []
-
-
-def _badness(one: Mapping[str, Any]) -> tuple[bool, bool, bool, float]:
-    no_number = one["margin"] is None
-    exact = no_number and one["outcome"] == "pass"  # any worse would be red: beyond all margins
-    return (not one["red"], no_number and not exact, exact, 0.0 if no_number else one["margin"])
-
-
-def _cells(one: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    nan = "nan" if one["outcome"] == "FAIL" else "-"
-    measured = nan if one["measured"] is None else f"{one['measured']:.3g}"
-    return (one["check"], measured, one["required"], margin_of(one), one["outcome"])
-
-
-def margin_of(one: Mapping[str, Any]) -> str:
-    """Return a margin as the table of the terminal has it."""
-    if one["margin"] is None:
-        if one["outcome"] != "pass":
-            return "-"
-        return "exact" if one["required"] == "<= 0" else ">999x"
-    if one["required"] == "<= 0" and not one["red"]:
-        return "exact"
-    return f"{number(one['margin'])}x" if one["margin"] < 1000 else ">999x"

@@ -1,6 +1,5 @@
 """Writes the files of a report: all new or all as they were, whatever stops it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,9 +7,10 @@ from tempfile import TemporaryDirectory
 from embedding_gate.errors import InputError
 from embedding_gate.report.html import page
 from embedding_gate.report.markdown import markdown
-from embedding_gate.report.pictures import pictures, plotly_script
-from embedding_gate.report.record import Record
-from embedding_gate.report.sections import sections
+from embedding_gate.report.pictures import pictures, plotly
+from embedding_gate.report.record import as_json
+from embedding_gate.report.schema.record import Record
+from embedding_gate.report.sections import document
 from embedding_gate.signals import uninterrupted
 
 __all__ = ["write_files", "write_report"]
@@ -23,25 +23,13 @@ def write_report(folder: Path, record: Record) -> list[Path]:
         InputError: they cannot be written, or the library of the pictures is missing.
 
     """
-    found, title = sections(record), title_of(record)
-    shown, script = _drawn(record)
+    found, shown = document(record), pictures(record)
     contents = {
-        "report.json": json.dumps(record, indent=1, allow_nan=False) + "\n",
-        "report.md": markdown(found, title),
-        "report.html": page(found, title, verdict=record["verdict"], pictures=shown, scripts=script),
+        "report.json": as_json(record),
+        "report.md": markdown(found),
+        "report.html": page(found, pictures=shown, plotly=plotly() if shown else ""),
     }
     return write_files(folder, contents)
-
-
-def _drawn(record: Record) -> tuple[dict[str, str], str]:
-    shown = pictures(record)
-    return shown, plotly_script() if shown else ""
-
-
-def title_of(record: Record) -> str:
-    """Name what the record is of."""
-    names = [model["name"] for model in record["models"]] or [one["model"] for one in record["speed"]]
-    return ": ".join(["embedding-gate", *([", ".join(dict.fromkeys(names))] if names else [])])
 
 
 def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:

@@ -8,9 +8,9 @@ from embedding_gate.text_table import aligned
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import NOT_APPLICABLE, NOT_CALIBRATED, Outcome, Verdict
 
-__all__ = ["gate_table", "unjudged"]
+__all__ = ["HEADER", "badness", "cells", "gate_table", "unjudged"]
 
-_HEADER = ("check", "measured", "required", "margin", "verdict")
+HEADER = ("check", "measured", "required", "margin", "verdict")
 
 
 def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[str]:
@@ -19,8 +19,8 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
     asked_for: the model as the user named it, shown if it differs from the model's name.
     notes: lines below the table.
     """
-    verdicts = sorted(gate.verdicts, key=_badness)
-    rows = aligned([_HEADER, *(_cells(verdict) for verdict in verdicts)])
+    verdicts = sorted(gate.verdicts, key=badness)
+    rows = aligned([HEADER, *(cells(verdict) for verdict in verdicts)])
     name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
     lines = [f"{name}: {_summary(gate)}"]
     shown = ["", *("" if verdict.outcome == "pass" else verdict.evidence for verdict in verdicts)]
@@ -47,11 +47,13 @@ def unjudged(counts: Mapping[Outcome, int]) -> list[str]:
     return [f"{counts[one]} {one}" for one in (NOT_CALIBRATED, NOT_APPLICABLE) if counts[one]]
 
 
-def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
+def badness(verdict: Verdict) -> tuple[bool, bool, float]:
+    """Return what sorts verdicts, worst first."""
     return (not verdict.red, math.isnan(verdict.margin), verdict.margin)
 
 
-def _cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
+def cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
+    """Return the cells of a verdict beneath HEADER."""
     measured = (
         "-" if math.isnan(verdict.measured) and verdict.outcome != "FAIL" else f"{verdict.measured:.3g}"
     )

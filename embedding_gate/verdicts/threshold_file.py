@@ -108,8 +108,8 @@ def checks_of(entry: Any) -> list[Any]:
 def _all_thresholds(path: Path, *, own: bool = False) -> list[Threshold]:
     thresholds = [
         threshold
-        for number, table in enumerate(_tables(path), start=1)
-        for threshold in _thresholds(path, number, table, own=own)
+        for number, (line, table) in enumerate(_tables(path), start=1)
+        for threshold in _thresholds(path, number, table, own=own, line=line)
     ]
     seen: set[tuple[str, ...]] = set()
     for one in thresholds:
@@ -120,10 +120,11 @@ def _all_thresholds(path: Path, *, own: bool = False) -> list[Threshold]:
     return thresholds
 
 
-def _tables(path: Path) -> list[dict[str, Any]]:
-    """Return the [[threshold]] tables of a file, not yet checked."""
+def _tables(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return the line and the content of each [[threshold]] table of a file, not yet checked."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
         raise FixtureError(path, what, hint="name a file that exists") from error
@@ -139,10 +140,13 @@ def _tables(path: Path) -> list[dict[str, Any]]:
         raise FixtureError(path, what, hint="correct the file")
     if not all(isinstance(table, dict) for table in tables):
         raise FixtureError(path, "every threshold must be a [[threshold]] table", hint="correct the file")
-    return tables
+    lines = [at for at, line in enumerate(text.split("\n"), start=1) if line.strip() == "[[threshold]]"]
+    if len(lines) != len(tables):  # written in another way than one header a line: no line is better
+        lines = [0] * len(tables)
+    return list(zip(lines, tables, strict=True))
 
 
-def _thresholds(path: Path, number: int, table: dict[str, Any], *, own: bool) -> list[Threshold]:
+def _thresholds(path: Path, number: int, table: dict[str, Any], *, own: bool, line: int) -> list[Threshold]:
     where = f"{path}, threshold {number} ({table.get('check', 'no check named')})"
     try:
         entry = msgspec.convert(table, Entry)
@@ -164,6 +168,7 @@ def _thresholds(path: Path, number: int, table: dict[str, Any], *, own: bool) ->
             precision=entry.precision,
             band=entry.band,
             own=own,
+            line=line,
             **limits,
         )
         for check in checks_of(entry.check)

@@ -1,7 +1,7 @@
 """A threshold, the measurement that it was set from, and the verdict that it gives."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = ["ANY_MODEL", "NOT_APPLICABLE", "NOT_CALIBRATED", "Outcome", "Threshold", "Verdict"]
@@ -54,6 +54,7 @@ class Threshold:
     precision: what the model must compute in for it to bind ("float32", "bfloat16" ...), or "" for any.
     band: the middle 95 % of the measurement when the texts are resampled, or None without resampling.
     own: whether it is the user's, and not the gate's.
+    line: of its table in that file, from 1; 0 where it is not known.
     """
 
     check: str
@@ -67,6 +68,7 @@ class Threshold:
     precision: str = ""
     band: tuple[float, float] | None = None
     own: bool = False
+    line: int = field(default=0, compare=False)
 
     @property
     def required(self) -> str:

@@ -67,6 +67,11 @@ class Row:
         found = (outcome.checks - set(without) for outcome in self.outcomes)
         return any(found) if self.fault.benign else all(found)
 
+    def outcome(self) -> str:
+        """Return what became of it: killed or survived, and of a benign variant passed or false alarm."""
+        red, green = ("false alarm", "passed") if self.fault.benign else ("killed", "survived")
+        return red if self.red() else green
+
     def by(self, check: str) -> bool:
         """Whether that check is red in every run; of a benign variant, in any."""
         found = (check in outcome.checks for outcome in self.outcomes)
@@ -198,7 +203,7 @@ def _fault_as_data(row: Row, checks: Iterable[str]) -> dict[str, Any]:
         "benign": fault.benign,
         "killers": list(fault.killers),
         "marks": "".join(map(row.mark, checks)),
-        "red": row.red(),
+        "outcome": row.outcome(),
         "usual_kind_red": row.usual(),
         "strongest": {"check": check, "benign_spreads": finite(sure)},
         "runs": [

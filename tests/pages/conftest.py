@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from embedding_gate.report.schema.record import Record
 from embedding_gate.report.write import write_report
 from tests.pages.made_up import made_up
 
@@ -21,7 +22,7 @@ SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")  # WebG
 
 
 @pytest.fixture(scope="session")
-def record() -> dict[str, Any]:
+def record() -> Record:
     return made_up()
 
 
@@ -40,7 +41,7 @@ def browser() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="session")
-def file(record: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(record: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the made-up record."""
     folder = tmp_path_factory.mktemp("report")
     write_report(folder, record)

@@ -1,6 +1,5 @@
 """A record of a run that never was: two models, hostile texts, measurements of a device too fast to exist."""
 
-import json
 import math
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from embedding_gate.report.history import line_of
 from embedding_gate.report.record import make_record
+from embedding_gate.report.schema.record import Record
 
 __all__ = ["CATEGORIES", "HOSTILE", "MODELS", "made_up"]
 
@@ -24,7 +24,7 @@ HOSTILE = (
 )
 
 
-def made_up() -> dict[str, Any]:
+def made_up() -> Record:
     """Return the record."""
     made = {
         "when": "2026-01-01T00:00:00Z",
@@ -42,9 +42,8 @@ def made_up() -> dict[str, Any]:
     speed = [one for number, name in enumerate(MODELS) for one in _speeds(name, 1 + 3 * number)]
     parts = [{"models": models, "speed": speed, "kill_matrix": _kill_matrix()}]
     record = make_record(made, parts, passed=True)
-    record["history"] = [line_of(record), line_of(record)]
-    found: dict[str, Any] = json.loads(json.dumps(record))
-    return found
+    record.history = [line_of(record), line_of(record)]
+    return record
 
 
 def _kill_matrix() -> dict[str, Any]:
@@ -57,7 +56,11 @@ def _kill_matrix() -> dict[str, Any]:
         "precision": None,
         "killers": [],
     }
-    verdict = {"red": True, "usual_kind_red": False, "strongest": {"check": "parity", "benign_spreads": 9.0}}
+    verdict = {
+        "outcome": "killed",
+        "usual_kind_red": False,
+        "strongest": {"check": "parity", "benign_spreads": 9.0},
+    }
     faults = [
         {**fault, **verdict, "name": name, "cause": "pooling", "benign": False, "marks": marks}
         for name, marks in (("mean", "x."), ("<b>first</b>", " x"), ("a race", "o."))

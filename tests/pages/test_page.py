@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from embedding_gate.report.pictures import PICTURES
-from embedding_gate.report.record import SCHEMA
+from embedding_gate.report.record import as_json
+from embedding_gate.report.schema.record import Record, json_schema
 from tests.pages.made_up import EACH, HOSTILE
 from tests.support import HANG
 
@@ -53,10 +53,9 @@ def opened(browser: Browser, file: Path) -> Iterator[Opened]:
     page.close()
 
 
-def test_the_record_is_one(record: dict[str, Any]) -> None:
+def test_the_record_is_one(record: Record) -> None:
     """What is made up here has the published schema."""
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    wrong = jsonschema.Draft202012Validator(schema).iter_errors(record)
+    wrong = jsonschema.Draft202012Validator(json_schema()).iter_errors(json.loads(as_json(record)))
     assert [f"{one.json_path}: {one.message[:80]}" for one in wrong] == []
 
 
@@ -108,18 +107,18 @@ CELL = """([row, column]) => {
 @pytest.mark.parametrize(
     ("row", "column"), [(1, 2 * EACH + 3), *((n * EACH, n * EACH + 1) for n in range(len(HOSTILE)))]
 )
-def test_a_cell_shows_both_its_texts(opened: Opened, record: dict[str, Any], row: int, column: int) -> None:
+def test_a_cell_shows_both_its_texts(opened: Opened, record: Record, row: int, column: int) -> None:
     """Letter by letter, whatever HTML or plotly.js could take them for; and the cosine."""
     opened.page.locator(opened.plots("heat map")).scroll_into_view_if_needed()
     opened.page.mouse.move(*opened.page.evaluate(CELL, [row, column]))
     label = opened.page.locator(f"{opened.plots('heat map')} >> .hovertext")
     label.wait_for(state="attached")
     shown = squeezed(label.first.text_content() or "")
-    model = record["models"][0]
-    assert f"cosine{model['cosines'][row][column]:.3f}".replace("-", "−") in shown.replace("-", "−")
+    model = record.models[0]
+    assert f"cosine{model.cosines[row][column]:.3f}".replace("-", "−") in shown.replace("-", "−")
     for one in (row, column):
-        text = model["texts"][one]
-        assert squeezed(text["category"] + text["text"]) in shown
+        text = model.texts[one]
+        assert squeezed(text.category + text.text) in shown
     assert opened.page.title() != "broken out"
 
 
@@ -143,14 +142,12 @@ POINTS = """() => {
 }"""
 
 
-def test_a_point_shows_its_text(opened: Opened, record: dict[str, Any]) -> None:
+def test_a_point_shows_its_text(opened: Opened, record: Record) -> None:
     """Points hide one another, so not each is asked; each label is that of a text, with its category."""
     page = opened.page
     page.locator(opened.plots("map")).scroll_into_view_if_needed()
     labels = page.locator(f"{opened.plots('map')} >> .hovertext")
-    texts = {
-        squeezed(one["category"] + one["text"]): row for row, one in enumerate(record["models"][0]["texts"])
-    }
+    texts = {squeezed(one.category + one.text): row for row, one in enumerate(record.models[0].texts)}
     seen = set()
     for x, y in page.evaluate(POINTS)[::3]:
         page.mouse.move(x, y)

@@ -12,14 +12,8 @@ from benchmarks.against.paired import Ratio
 from benchmarks.against.vectors import Moved, VectorChange
 from embedding_gate.data.labelled import OUTLIER, Topics
 from embedding_gate.report import collect
-from embedding_gate.report.record import (
-    SCHEMA,
-    Record,
-    make_record,
-    model_as_data,
-    plain,
-    red_reasons,
-)
+from embedding_gate.report.record import as_json, make_record, model_as_data, plain, red_reasons
+from embedding_gate.report.schema.record import Record, json_schema
 from embedding_gate.report.vectors import measured_of
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import Threshold, Verdict
@@ -141,7 +135,7 @@ def a_full_record() -> Record:
         "benign": False,
         "killers": ["parity"],
         "marks": "x",
-        "red": True,
+        "outcome": "killed",
         "usual_kind_red": False,
         "strongest": {"check": "parity", "benign_spreads": 7.5},
     }
@@ -179,9 +173,14 @@ def a_full_record() -> Record:
     )
 
 
-def errors(record: Record) -> list[str]:
-    """Return what the schema says against a record."""
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+def as_data(record: Record) -> Any:
+    """Return what report.json holds."""
+    return json.loads(as_json(record))
+
+
+def errors(record: Any) -> list[str]:
+    """Return what the JSON Schema says against the content of a report.json."""
+    schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     found = jsonschema.Draft202012Validator(schema).iter_errors(record)
     return [f"{error.json_path}: {error.message}" for error in found]

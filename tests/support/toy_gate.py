@@ -1,10 +1,9 @@
 """A repository with a gate so small that it runs in half a second: what tests of the pull request judge."""
 
-import json
 from pathlib import Path
 
 from embedding_gate.git import git as run_git
-from embedding_gate.report.record import make_record, model_as_data
+from embedding_gate.report.record import as_json, make_record, model_as_data
 from embedding_gate.report.vectors import NOTHING
 from embedding_gate.verdicts.gate import Gate
 
@@ -112,7 +111,7 @@ def make_toy(folder: Path) -> Path:
     )
     record = make_record(MADE, [{"models": [model]}], passed=True)
     folder.mkdir()
-    edit(folder, {**FILES, "tests/record.json": json.dumps(record)})
+    edit(folder, {**FILES, "tests/record.json": as_json(record)})
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "base")

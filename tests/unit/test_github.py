@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request import github
-from embedding_gate.report.record import make_record
+from embedding_gate.report.record import as_json, make_record, model_as_data
+from embedding_gate.report.schema.record import Record
+from embedding_gate.report.vectors import NOTHING
+from embedding_gate.verdicts.gate import Gate
 from tests.support.records import a_comparison
 from tests.support.toy_gate import MADE
 
@@ -39,13 +43,18 @@ def verdict(check: str, **others: Any) -> dict[str, Any]:
     }
 
 
-def record(*verdicts: dict[str, Any], **others: Any) -> dict[str, Any]:
-    model = {
-        "name": "all-MiniLM-L6-v2",
-        "looks_like": ["looks like: first-token pooling (pooling)"],
-        "threshold_lines": {"parity": "fixtures/thresholds.toml:43"},
-        "verdicts": list(verdicts),
-    }
+def record(*verdicts: dict[str, Any], **others: Any) -> Record:
+    model = model_as_data(
+        Gate("all-MiniLM-L6-v2", {}),
+        NOTHING,
+        asked_for="all-MiniLM-L6-v2",
+        recipe="declared",
+        precision="float32",
+        looks_like=["looks like: first-token pooling (pooling)"],
+        notes=[],
+        threshold_lines={"parity": "fixtures/thresholds.toml:43"},
+        part=None,
+    ) | {"verdicts": list(verdicts)}
     reasons = [f"{one['check']} is red" for one in verdicts if one["red"]]
     return make_record(MADE, [{"models": [model], "reasons": reasons, **others}], passed=not reasons)
 
@@ -68,8 +77,9 @@ def test_a_slower_benchmark_stands_on_its_threshold(tmp_path: Path) -> None:
         "::error file=fixtures/against.toml,line=1,title=cached::time over the other's nothing (nothing to "
         "nothing), at most 1.1; no round was timed",
     ]
-    for row in found["against"]["rows"]:
-        row["outcome"] = "pass"
+    assert found.against
+    for row in found.against.rows:
+        row.outcome = "pass"
     assert github.annotations(found) == []
 
 
@@ -83,7 +93,7 @@ def test_a_text_stands_on_its_line() -> None:
 
 
 def test_a_damaged_fixture_stands_on_its_line() -> None:
-    one = record() | {"reasons": ["fixtures/pairs.jsonl, line 7: no score; add it"], "verdict": "fail"}
+    one = replace(record(), reasons=["fixtures/pairs.jsonl, line 7: no score; add it"], verdict="fail")
     assert github.annotations(one)[0].startswith("::error file=fixtures/pairs.jsonl,line=7,title=fixture::")
 
 
@@ -146,7 +156,7 @@ def run(path: Path, folder: Path) -> tuple[int, str]:
 
 def test_entry_point_with_the_variables_of_github(tmp_path: Path) -> None:
     (tmp_path / "output").write_text("before=1\n")
-    (tmp_path / "report.json").write_text(json.dumps(record(verdict("parity"), judge=JUDGE)))
+    (tmp_path / "report.json").write_text(as_json(record(verdict("parity"), judge=JUDGE)))
     (tmp_path / "report.md").write_text("# The page\n")
     status, out = run(tmp_path / "report.json", tmp_path)
     assert status == 0

@@ -121,7 +121,7 @@ def test_the_tables() -> None:
 def test_as_data() -> None:
     data = json.loads(json.dumps(power.as_data(rows(outcome(ONE.name, norm=math.nan))), allow_nan=False))
     fault, good = data["faults"]
-    assert (fault["name"], fault["red"], good["red"]) == (ONE.name, True, False)
+    assert (fault["name"], fault["outcome"], good["outcome"]) == (ONE.name, "killed", "passed")
     assert fault["strongest"] == {"check": "norm", "benign_spreads": None}
     assert fault["runs"][0]["verdicts"][0] | {"evidence": ""} == {
         "check": "norm",

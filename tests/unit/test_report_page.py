@@ -2,22 +2,30 @@
 
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from msgspec import convert
+from msgspec.structs import replace
 
 from embedding_gate import own_files
-from embedding_gate.report.blocks import Items, Section, Table, Text, number
+from embedding_gate.report.blocks import Document, Items, Section, Table, Text, number
+from embedding_gate.report.history import line_of
 from embedding_gate.report.html import page
 from embedding_gate.report.markdown import escape, markdown
 from embedding_gate.report.matrix import kill_matrix
-from embedding_gate.report.palette import marker_of
+from embedding_gate.report.palette import Figure, marker_of
+from embedding_gate.report.pictures import pictures
 from embedding_gate.report.recommend import recommend
 from embedding_gate.report.record import plain
-from embedding_gate.report.sections import sections
-from tests.support.records import JUDGE, a_full_record, a_model, a_record, a_speed
+from embedding_gate.report.schema.record import Record
+from embedding_gate.report.sections import document, sections
+from embedding_gate.report.verdicts import as_verdict
+from embedding_gate.verdicts.table import badness, cells
+from tests.support.records import JUDGE, a_full_record, a_gate, a_model, a_record, a_speed, as_data
 
 HOSTILE = "</script></td><b onload=1>`a|b`|b *c* [d](e)\n<img src=x>&amp;"
 TITLES = [
@@ -65,25 +73,79 @@ class Read(HTMLParser):
         self.text += data
 
 
-def show(record: dict[str, Any], **pictures: str) -> str:
+def show(record: Record, **pictures: list[Figure]) -> str:
     """Return the page of a record."""
-    return page(sections(record), "a title", verdict=record["verdict"], pictures=pictures)
+    return page(document(record), pictures=pictures, plotly="x")
 
 
-def spoilt(value: Any, key: str = "") -> Any:
-    """Return a record in which every text is hostile, but those that a schema has a list of."""
+def spoilt(record: Record) -> Record:
+    """Return a record in which every text is hostile, but those that the types have a list or a form of."""
+    return convert(_spoilt(as_data(record)), Record)
+
+
+def _spoilt(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: spoilt(one, name) for name, one in value.items()}
+        return {name: _spoilt(one, name) for name, one in value.items()}
     if isinstance(value, list):
-        return [spoilt(one, key) for one in value]
-    fixed = ("verdict", "outcome", "kind", "unit", "when", "device")
-    return HOSTILE if isinstance(value, str) and key not in fixed else value
+        return [_spoilt(one, key) for one in value]
+    fixed = ("base_verdict", "head_verdict", "verdict", "outcome", "kind", "unit", "when", "device")
+    is_free = isinstance(value, str) and key not in (*fixed, "marks", "digest")
+    return HOSTILE if is_free else value
+
+
+def with_history(record: Record) -> Record:
+    """Return a record that has an earlier run."""
+    return replace(record, history=[line_of(record), line_of(record)])
 
 
 def test_every_section_is_there_in_order() -> None:
-    assert [section.title for section in sections(a_record())] == TITLES
-    compared = [section.title for section in sections(a_full_record())]
+    compared = [section.title for section in sections(with_history(a_full_record()))]
     assert compared == [TITLES[0], "The judge", "Against another revision", *TITLES[1:]]
+
+
+def test_what_a_run_did_not_fill_is_one_line_at_the_end_and_no_heading() -> None:
+    record = a_record()
+    assert [section.title for section in sections(record)] == ["Verdict", "Conclusion"]
+    for shown in (show(record), markdown(document(record))):
+        lines = [line for line in shown.split("\n") if "Not in this run: speed, roofline (" in line]
+        assert len(lines) == 1
+        assert "published claims (" in lines[0]
+    text = Read(show(record)).text
+    assert text.index("Conclusion") < text.index("Not in this run: ")
+    assert document(with_history(a_full_record())).missing == ""
+
+
+def test_the_verdict_the_fault_and_what_to_do_come_before_all_else() -> None:
+    """Before the list of sections, the reasons and the tables."""
+    text = Read(show(a_full_record())).text
+    body = text[text.index("✗ FAIL") :]
+    places = [body.index(words) for words in ("1 of 4 checks red", "Likely fault of m: ", "What to do: ")]
+    assert places == sorted(places)
+    assert places[-1] < 700
+    assert places[-1] < body.index("Red checks") < body.index("Performance summary")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"verdict": "pass"}, "nothing."),
+        ({}, "a person reads what this change moves in the gate"),
+        ({"judge": None}, "look for the likely fault in the code that changed"),
+        ({"judge": None, "models": []}, "read the reasons below"),
+    ],
+)
+def test_what_to_do_is_said(change: dict[str, Any], words: str) -> None:
+    blocks = sections(replace(a_full_record(), **change))[0].blocks
+    [text] = [one.text for one in blocks if isinstance(one, Text) and one.text.startswith("What to do: ")]
+    assert text.startswith(f"What to do: {words}")
+
+
+def test_verdicts_of_a_record_are_shown_as_in_the_terminal() -> None:
+    """The same cells and the same order, though a record has null in place of NaN and of no limit."""
+    verdicts = a_gate().verdicts
+    recorded = a_full_record().models[0].verdicts
+    assert [cells(as_verdict(one)) for one in recorded] == [cells(one) for one in verdicts]
+    assert [badness(as_verdict(one))[:2] for one in recorded] == [badness(one)[:2] for one in verdicts]
 
 
 def test_what_a_change_moved_is_told() -> None:
@@ -100,14 +162,15 @@ def test_what_a_change_moved_is_told() -> None:
         "'pairs', '0.8', '0.7', '-0.12 to -0.08'",
     ):
         assert words in shown
-    unchanged = {**a_record(), "judge": {**JUDGE, "changed": [], "base_verdict": "pass"}}
+    unchanged = a_record({"judge": {**JUDGE, "changed": [], "base_verdict": "pass"}})
     assert "leaves the judge as it is" in str(sections(unchanged)[1])
 
 
 def test_an_absent_measurement_names_the_command_that_makes_it() -> None:
-    shown = markdown(sections(a_record()), "t")
+    shown = markdown(document(a_record()))
     for command in (
         "`pytest --benchmark-only --report=DIR`",
+        "`pytest --benchmark-only --report=DIR --model=SMALL --model=LARGE`",
         "`pytest -m quality --report=DIR`",
         "`pytest -m faults --report=DIR`",
         "`pytest -m claims --report=DIR`",
@@ -121,6 +184,10 @@ def test_a_red_run_says_what_and_where_and_likely_why() -> None:
     first = "\n".join(str(block) for block in sections(a_full_record())[0].blocks)
     for word in ("FAIL", "parity", "<= 2e-06", "first-token pooling", "fixtures/thresholds.toml:1"):
         assert word in first
+
+
+def test_a_command_is_shown_as_one() -> None:
+    assert "<p><code>pytest -m quality</code>, 2026-01-01T00:00:00Z: embedding-gate 0.1.0" in show(a_record())
 
 
 def test_no_text_becomes_markup() -> None:
@@ -137,7 +204,8 @@ def test_no_text_becomes_markup() -> None:
 def test_a_table_of_hostile_texts_is_still_that_table_in_markdown() -> None:
     """Each row has as many cells as the header, and no markup begins outside a command."""
     table = Table(HOSTILE, (HOSTILE, "b"), [(HOSTILE, HOSTILE)])
-    lines = markdown([Section(HOSTILE, [Text(HOSTILE), Items([HOSTILE]), table])], HOSTILE).split("\n")
+    section = Section(HOSTILE, [Text(HOSTILE), Items([HOSTILE]), table])
+    lines = markdown(Document(HOSTILE, "pass", [section], HOSTILE)).split("\n")
     rows = [line for line in lines if line.startswith("|")]
     assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [3, 3, 3]
     outside = re.sub(r"`[^`]*`|\\.", "", "\n".join(lines))
@@ -167,25 +235,38 @@ def test_the_page_asks_no_host_for_anything() -> None:
     assert "@import" not in source
 
 
-def test_no_script_runs_but_those_that_the_page_was_made_with() -> None:
-    script = "document.title = 'drawn';\n"
-    data = '<script type="application/json">{}</script>'
+def test_no_script_runs_but_the_pages_own() -> None:
+    """Only draw.js, by its hash; what else stands in a script is data, and text of users does not end it."""
+    figure = Figure(HOSTILE, [{"type": "bar", "name": HOSTILE}], {}, texts=[HOSTILE])
     record = a_full_record()
-    made = page(
-        sections(record),
-        "t",
-        verdict="fail",
-        pictures={"map": data},
-        scripts=f'<script type="text/plain">x</script><script>{script}</script>',
-    )
+    made = show(record, roofline=[figure])
     policy = re.search('Content-Security-Policy" content="([^"]*)"', made)
     assert policy is not None
+    script = (own_files.ROOT / "embedding_gate/report/draw.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'strict-dynamic' 'sha256-{digest}';" in policy.group(1)
     assert policy.group(1).count("sha256-") == 1
     assert policy.group(1).startswith("default-src 'none';")
-    assert made.index("<h2") < made.index(data) < made.index("</main>") < made.index(script)
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", made, re.DOTALL)
+    kinds = [' type="application/json"', ' type="text/plain" id="plotly"', ""]
+    assert [kind for kind, _ in scripts] == kinds
+    assert json.loads(scripts[0][1])["data"] == figure.data
+    assert scripts[2][1] == script
+    data = made.index("application/json")
+    assert made.index("<h2") < data < made.index("</main>") < made.index('id="plotly"')
     assert "script-src 'none'" in show(record)
+
+
+def test_a_text_that_ends_a_script_and_opens_a_tag_is_shown_as_it_is() -> None:
+    """In a picture, in a cell and in the title."""
+    record = a_full_record()
+    record.models[0].name = record.models[0].texts[0].text = "</script><b>bold</b>"
+    made = page(document(record), pictures=pictures(record), plotly="x")
+    found = Read(made)
+    assert "</script><b>" not in made
+    assert "b" not in found.elements
+    assert found.open == []
+    assert "</script><b>bold</b>" in found.text
 
 
 def test_a_verdict_is_told_by_a_sign_and_a_word() -> None:
@@ -285,11 +366,13 @@ def test_no_two_categories_of_the_gate_have_one_colour() -> None:
 def test_the_kill_matrix_is_drawn_mark_by_mark() -> None:
     """Red, red in some runs, green, not judged; harmless variants last, whatever their names."""
     record = a_full_record()
-    fault, matrix = record["kill_matrix"]["faults"][0], record["kill_matrix"]
-    matrix["checks"] = ["parity", "pairs", "norm", "topics"]
-    matrix["faults"] = [
-        {**fault, "name": "a", "benign": True, "marks": "...."},
-        {**fault, "name": "b", "marks": "xo. "},
+    matrix = record.kill_matrix
+    assert matrix
+    fault = matrix.faults[0]
+    matrix.checks = ["parity", "pairs", "norm", "topics"]
+    matrix.faults = [
+        replace(fault, name="a", benign=True, marks="...."),
+        replace(fault, name="b", marks="xo. "),
     ]
     [picture] = kill_matrix(record)
     [cells] = picture.data

@@ -10,31 +10,82 @@ import numpy as np
 import pytest
 
 from embedding_gate.errors import InputError
+from embedding_gate.report.__main__ import main
+from embedding_gate.report.collect import threshold_lines
 from embedding_gate.report.record import (
+    as_json,
     merged,
+    parsed,
     plain,
     read_record,
 )
-from embedding_gate.report.threshold_lines import threshold_lines
+from embedding_gate.report.schema.record import json_schema
 from embedding_gate.report.vectors import measured_of, principal_components, shown_rows
 from embedding_gate.verdicts.threshold_file import Fixtures, read_thresholds
 from embedding_gate.verdicts.thresholds import Threshold
-from tests.support.records import TOPICS, a_full_record, a_model, a_record, a_speed, errors
+from tests.support.records import (
+    TOPICS,
+    a_full_record,
+    a_model,
+    a_record,
+    a_speed,
+    as_data,
+    errors,
+)
 
 
 def test_a_record_is_as_its_schema_says() -> None:
-    record = a_full_record()
-    assert errors(record) == []
-    assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert errors(a_record()) == []
+    for record in (a_full_record(), a_record()):
+        assert errors(as_data(record)) == []
+        assert parsed("report.json", as_json(record)) == record
 
 
-def test_the_schema_refuses_what_it_does_not_name() -> None:
-    assert errors({**a_record(), "more": 1})
-    assert errors({**a_record(), "verdict": "passed"})
-    record = a_full_record()
-    del record["models"][0]["verdicts"][0]["margin"]
+def spoilt_records() -> dict[str, dict[str, Any]]:
+    """Return records that are not as the types say, by the words that the error must have."""
+    without, inside = as_data(a_full_record()), as_data(a_full_record())
+    del without["models"][0]["verdicts"][0]["margin"]
+    inside["speed"][0]["more"] = 1
+    return {
+        "missing required field `margin` - at `$.models[0].verdicts[0]`": without,
+        "unknown field `more` - at `$.speed[0]`": inside,
+        "unknown field `more`": {**as_data(a_record()), "more": 1},
+        "Invalid enum value 'passed' - at `$.verdict`": {**as_data(a_record()), "verdict": "passed"},
+        "Expected `array`, got `null` - at `$.reasons`": {**as_data(a_record()), "reasons": None},
+    }
+
+
+@pytest.mark.parametrize("words", spoilt_records())
+def test_what_is_not_as_the_types_say_is_one_line_that_names_the_key(words: str) -> None:
+    """Reading refuses what the JSON Schema refuses."""
+    record = spoilt_records()[words]
     assert errors(record)
+    with pytest.raises(InputError) as refused:
+        parsed("report.json", json.dumps(record))
+    assert str(refused.value).startswith("report.json: is no report (")
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_older_version_is_one_line_that_says_what_to_do() -> None:
+    old = {key: value for key, value in as_data(a_record()).items() if key != "version"} | {"schema": 1}
+    with pytest.raises(InputError) as refused:
+        parsed("report.json", json.dumps(old))
+    assert str(refused.value) == (
+        "report.json: is a report of version 1, and this embedding-gate reads version 2; "
+        "write it again with this version: the same command, with --report=DIR"
+    )
+
+
+def test_a_part_that_adds_what_is_no_key_is_refused() -> None:
+    with pytest.raises(InputError, match=r"the record: Object contains unknown field `rows`"):
+        a_record({"rows": [1]})
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["embedding_gate.report", "--schema"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert json.loads(capsys.readouterr().out) == json_schema()
 
 
 def test_what_is_not_finite_is_null_and_still_red() -> None:
@@ -53,9 +104,11 @@ def test_vectors_that_are_not_finite_have_no_map_and_still_a_record() -> None:
     vectors = np.full((5, 8), np.nan, np.float32)
     vectors[0] = np.inf
     record = a_record({"models": [a_model(vectors)]})
-    assert errors(record) == []
-    assert record["models"][0]["map"] == []
-    assert record["models"][0]["quality"]["cohesion"] is None
+    assert errors(as_data(record)) == []
+    [model] = record.models
+    assert model.map == []
+    assert model.quality is not None
+    assert model.quality.cohesion is None
 
 
 def test_figures_are_those_of_the_gate() -> None:
@@ -116,8 +169,8 @@ def test_a_threshold_is_found_on_its_line(tmp_path: Path) -> None:
 
 
 def test_a_run_that_fails_says_why_whatever_failed() -> None:
-    assert a_record(passed=False)["reasons"] == ["a test failed: see the log of the run"]
-    assert a_full_record()["reasons"] == [
+    assert a_record(passed=False).reasons == ["a test failed: see the log of the run"]
+    assert a_full_record().reasons == [
         "m: parity: measured nan, required <= 2e-06: FAIL; worst: </td><b>word-01"
     ]
 
@@ -125,11 +178,11 @@ def test_a_run_that_fails_says_why_whatever_failed() -> None:
 def test_runs_are_put_together_and_red_where_one_is() -> None:
     one, other = a_full_record(), a_record({"speed": [a_speed()]}, command="pytest --benchmark-only")
     record = merged([one, other])
-    assert errors(record) == []
-    assert record["verdict"] == "fail"
-    assert record["reasons"] == one["reasons"]
-    assert record["speed"] == one["speed"], "the same measurement once"
-    assert record["made"]["command"] == "pytest -m quality; pytest --benchmark-only"
+    assert errors(as_data(record)) == []
+    assert record.verdict == "fail"
+    assert record.reasons == one.reasons
+    assert record.speed == one.speed, "the same measurement once"
+    assert record.made.command == "pytest -m quality; pytest --benchmark-only"
 
 
 @pytest.mark.parametrize("made", [{"revision": "1" * 40}, {"machine": "another chip"}, {"changed": True}])
@@ -138,7 +191,7 @@ def test_runs_of_other_trees_and_machines_are_not_put_together(made: dict[str, A
         merged([a_record(), a_record(**made)])
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}', "\x00"])
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 2}', '{"version": 3}', "\x00"])
 def test_what_is_no_record_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"report\.json: "):

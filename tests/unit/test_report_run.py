@@ -6,12 +6,16 @@ import signal
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.report.history import append, line_of, read_history
-from embedding_gate.report.history_plot import history
-from embedding_gate.report.write import title_of, write_files, write_report
-from tests.support.records import a_full_record, a_record, errors
+from embedding_gate.report.record import read_record
+from embedding_gate.report.sections import document
+from embedding_gate.report.series import history
+from embedding_gate.report.write import write_files, write_report
+from tests.support.records import a_full_record, a_record, as_data, errors
 
 OLD = {"report.json": "old", "report.html": "old", "report.md": "old"}
 NEW = dict.fromkeys(OLD, "new")
@@ -26,14 +30,14 @@ def test_the_three_files_are_written_and_say_the_same(tmp_path: Path) -> None:
     record = a_record()
     files = write_report(tmp_path / "new" / "folder", record)
     assert [path.name for path in files] == ["report.json", "report.md", "report.html"]
-    assert json.loads(files[0].read_text(encoding="utf-8")) == record
+    assert read_record(files[0]) == record
     for path in files[1:]:
         assert "PASS" in path.read_text(encoding="utf-8")
 
 
 def test_the_title_names_what_was_judged() -> None:
-    assert title_of(a_full_record()) == "embedding-gate: m"
-    assert title_of(a_record()) == "embedding-gate"
+    assert document(a_full_record()).title == "embedding-gate: m"
+    assert document(a_record()).title == "embedding-gate"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -84,41 +88,48 @@ def test_a_run_is_added_to_the_history_as_one_line(tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8").count("\n") == 3
     found = read_history(file)
     assert found[1:] == [line_of(a_full_record())] * 2
-    assert found[1]["models"][0]["figures"]["parity"] is None
-    newer = {**found[1], "more": 1, "models": [{**found[1]["models"][0], "more": 1}]}
+    assert found[1].models[0].figures["parity"] is None
+    line = to_builtins(found[1])
+    newer = {**line, "more": 1, "models": [{**line["models"][0], "more": 1}]}
     file.write_text(json.dumps(newer) + "\n", encoding="utf-8")
     assert read_history(file) == found[1:2], "what a later version adds is left out"
-    assert errors({**a_record(), "history": found}) == []
+    assert errors(as_data(replace(a_record(), history=found))) == []
 
 
 def test_the_history_is_drawn_from_two_runs_on() -> None:
     """Quality as measured, seconds over those of the first run on that machine; a red run by a cross."""
     one = line_of(a_full_record())
-    one["models"][0]["figures"]["pairs"] = 0.5
-    other = {**one, "verdict": "pass", "when": "later", "speed": [{**one["speed"][0], "median": 0.75}]}
-    elsewhere = {**other, "machine": "another chip"}
-    assert history({"history": [one]}) == []
-    quality, seconds = history({"history": [one, other, elsewhere]})
+    one.models[0].figures["pairs"] = 0.5
+    slower = [replace(one.speed[0], median=0.75)]
+    other = replace(one, verdict="pass", when="later", speed=slower)
+    elsewhere = replace(other, machine="another chip")
+    assert history(replace(a_record(), history=[one])) == []
+    quality, seconds = history(replace(a_record(), history=[one, other, elsewhere]))
     assert [line["name"] for line in quality.data] == ["m: pairs", "m: cohesion"]
     assert quality.data[0]["y"] == [0.5, 0.5, 0.5]
     assert [symbol == "x" for symbol in quality.data[0]["marker"]["symbol"]] == [True, False, False]
     assert [line["y"] for line in seconds.data] == [[1.0, 1.5]]
 
 
-FULL = json.dumps(line_of(a_full_record())) + "\n"
+FULL = json.dumps(to_builtins(line_of(a_full_record()))) + "\n"
+SMALL = json.dumps(to_builtins(line_of(a_record())))
 
 
 @pytest.mark.parametrize(
     ("damage", "where", "what"),
     [
         ('{"when": "2026', 2, "the last line was cut off"),
-        ("{}\n", 2, "no run"),
-        ("[1]\n", 2, "no run"),
-        ("\n", 2, "no run"),
-        (json.dumps({**line_of(a_record()), "when": 1}) + "\n", 2, "no run"),
-        (FULL.replace('"figures": {', '"figures": null, "a": {'), 2, "no run"),
-        (FULL.replace('"median": ', '"median": null, "a": '), 2, "no run"),
-        (json.dumps(line_of(a_record())), 2, "the last line was cut off"),
+        ("{}\n", 2, "is no run"),
+        ("[1]\n", 2, "is no run"),
+        ("\n", 2, "is no run"),
+        (SMALL.replace('"when": ', '"when": 1, "a": ') + "\n", 2, r"is no run .*`\$\.when`"),
+        (
+            FULL.replace('"figures": {', '"figures": null, "a": {'),
+            2,
+            r"is no run .*figures`",
+        ),
+        (FULL.replace('"median": ', '"median": null, "a": '), 2, r"is no run .*median`"),
+        (SMALL, 2, "the last line was cut off"),
     ],
 )
 def test_a_damaged_history_is_refused_and_kept(damage: str, where: int, what: str, tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""The types of what was judged: models, their verdicts, and what their vectors say of texts."""
+
+from typing import Literal
+
+import msgspec
+
+__all__ = ["Category", "Data", "Measurement", "Model", "Quality", "Text", "Verdict"]
+
+Measurement = float | None  # null where nothing was measured, or it was not finite
+
+
+class Data(msgspec.Struct, forbid_unknown_fields=True):
+    """Plain data with these keys and no others."""
+
+
+class Verdict(Data):
+    """What a check found.
+
+    check: the claim, or "claim: part". required: the threshold in words. margin: how many times worse the
+    measurement could have been; below 1 it fails; null where there is no such number.
+    """
+
+    check: str
+    measured: Measurement
+    required: str
+    margin: Measurement
+    outcome: Literal["pass", "FAIL", "ERROR", "not calibrated", "not applicable"]
+    evidence: str
+    red: bool
+
+
+class Text(Data):
+    """A text that heat map and map show."""
+
+    category: str
+    text: str
+
+
+class Category(Data):
+    """A category: the mean cosine of two of its texts, and the thresholds that bind it."""
+
+    name: str
+    similarity: Measurement
+    at_least: Measurement
+    at_most: Measurement
+
+
+class Quality(Data):
+    """What was measured of the vectors of the texts by topic.
+
+    spearman: of graded pairs. ndcg: nDCG@10 of the retrieval set.
+    """
+
+    norm_mean: Measurement
+    norm_deviation: Measurement
+    norm_worst: Measurement
+    cohesion: Measurement
+    inter: Measurement
+    separation: Measurement
+    neighbour_accuracy: Measurement
+    anisotropy: Measurement
+    topic_auc: Measurement
+    spearman: Measurement
+    ndcg: Measurement
+
+
+class Model(Data):
+    """A judged model.
+
+    name: whose thresholds bind it. asked_for: as the user named it. part: how many of the checks were made,
+    where some were left out. texts: category by category; cosines: of each two of them, three decimals;
+    map: the first three principal components of each. looks_like: known faults that a red run looks like.
+    threshold_lines: check -> file and line of its threshold. quality: null where no check asked for it.
+    """
+
+    name: str
+    asked_for: str
+    recipe: str
+    precision: str
+    part: str | None
+    dimension: int | None
+    texts: list[Text]
+    cosines: list[list[Measurement]]
+    map: list[tuple[float, float, float]]
+    verdicts: list[Verdict]
+    looks_like: list[str]
+    notes: list[str]
+    threshold_lines: dict[str, str]
+    quality: Quality | None
+    categories: list[Category]
+
+    @property
+    def red(self) -> list[Verdict]:
+        """The verdicts that fail the gate."""
+        return [verdict for verdict in self.verdicts if verdict.red]
