@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.workers import serve
+from embedding_gate.errors import Unavailable
+from embedding_gate.serving import serve
 
 Ids = NDArray[np.int32]
 Vectors = NDArray[np.float32]
@@ -31,7 +31,6 @@ class Engine:
 
     trunk: Any
     encode: Callable[[Ids], Vectors]
-    missing: str = ""
 
 
 def gate(spec: Mapping[str, Any]) -> Engine:
@@ -83,15 +82,13 @@ def torch(spec: Mapping[str, Any]) -> Engine:
 
     Not compiled ("eager"); attention is what transformers chooses, torch's fused one.
     """
-    absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
-    if absent:
-        return Engine(None, np.asarray, f"no {' and no '.join(absent)} here")
     import torch as library  # noqa: PLC0415
     from transformers import Qwen3Config, Qwen3Model  # noqa: PLC0415
 
     on_cpu = spec["device"] == "cpu"
     if not on_cpu and not library.cuda.is_available():
-        return Engine(None, np.asarray, "torch finds no CUDA device")
+        hint = "run it where there is one, or with --cpu"
+        raise Unavailable("torch", "it finds no CUDA device", hint=hint)
     names = (
         "hidden_size num_hidden_layers intermediate_size num_attention_heads num_key_value_heads head_dim "
         "vocab_size max_position_embeddings rms_norm_eps"
@@ -165,14 +162,12 @@ def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, A
 def start() -> Callable[[Any], dict[str, Any]]:
     """Load the engine that the command line names; return how it answers a request."""
     engine = {"gate": gate, "mlx-lm": mlx_lm, "torch": torch}[sys.argv[1]](json.loads(sys.argv[2]))
-    if engine.missing:
-        return lambda _: {"missing": engine.missing}
     run = partial(timed, engine, engine.trunk.layers)
 
     def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         if "matmul" in request:
             return matmul_rates(request["matmul"], request["times"])
-        return run(request) if "ids" in request else {"missing": ""}
+        return run(request)
 
     return answer
 

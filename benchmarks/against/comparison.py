@@ -20,8 +20,8 @@ from benchmarks.against.thresholds import binding_thresholds
 from benchmarks.against.trees import Tree, checked_out
 from benchmarks.against.vectors import VectorChange, change, vectors_of
 from benchmarks.against.workers import open_arms
-from benchmarks.workers import ROOT
 from embedding_gate.git import commit_of
+from embedding_gate.own_files import ROOT
 from embedding_gate.subjects.live import Sets
 from embedding_gate.text_table import aligned
 

@@ -5,7 +5,6 @@ time of "run" is taken by who asks, so no code of a tree holds it.
 """
 
 import argparse
-import base64
 import importlib
 import sys
 import warnings
@@ -17,9 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.workers import serve
-
-__all__ = ["pack"]
+from embedding_gate.serving import pack, serve
 
 
 def parse() -> argparse.Namespace:
@@ -40,16 +37,6 @@ def library(tree: Path) -> ModuleType:
     if Path(str(found.__file__)).resolve().parents[1] != tree.resolve():
         sys.exit(f"{tree}: has no package embeddings; {found.__file__} was imported")
     return found
-
-
-def pack(vectors: Any) -> dict[str, Any]:
-    """Write an array as JSON: the bits of its numbers, their type, its shape."""
-    found = np.ascontiguousarray(vectors)
-    return {
-        "type": str(found.dtype),
-        "shape": list(np.shape(vectors)),
-        "bits": base64.b64encode(found.tobytes()).decode(),
-    }
 
 
 class Answers:

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.workers import ROOT
 from embedding_gate.errors import InputError
 from embedding_gate.git import commit_of, git
+from embedding_gate.own_files import ROOT
 from embedding_gate.signals import stoppable, uninterrupted
 
 __all__ = ["Tree", "checked_out"]

@@ -110,7 +110,7 @@ WAITS = """
 import subprocess, sys, time
 from pathlib import Path
 from benchmarks.against.trees import checked_out
-from benchmarks.workers import Worker
+from embedding_gate.workers import Worker
 
 with checked_out("HEAD", Path(sys.argv[1])) as tree, Worker("w", "tests.unit.against_waiter", []) as worker:
     print(tree.path, worker.ask("pid")["pid"], flush=True)

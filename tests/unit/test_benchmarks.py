@@ -20,9 +20,9 @@ from benchmarks.bench import Bench, load_rounds
 from benchmarks.plan import SMALL_ON_CPU, default_models, plan_of
 from benchmarks.records import Record
 from benchmarks.summary import grid_table, summary_table
-from benchmarks.workers import Worker
 from embedding_gate import own_files
 from embedding_gate.claims.published import read_published
+from embedding_gate.workers import Worker
 from embeddings.embedder import Embedder
 from embeddings.recipe import DECLARED
 from tests.unit import tiny
@@ -197,10 +197,10 @@ def test_loading_is_over_when_a_text_has_its_vector(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Embedder, "encode", encode)
     monkeypatch.setattr(Worker, "ask", ask)
-    monkeypatch.setattr(Worker, "__enter__", lambda self: self)
-    monkeypatch.setattr(Worker, "__exit__", lambda *_: None)
+    monkeypatch.setattr(Worker, "start", lambda _: asked.append("started"))
+    monkeypatch.setattr(Worker, "versions", lambda _: asked.append("ready"))
     record = load_rounds(timed, [], 9, 1)
-    assert asked == ["ready", "load", "first", "encoded", "over", "encode", "encoded"]
+    assert asked == ["started", "ready", "load", "first", "encoded", "over", "encode", "encoded"]
     assert record.peak_bytes > 0
 
 
