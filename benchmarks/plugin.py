@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 import embeddings
-from benchmarks import baseline
-from benchmarks.as_data import measurements
-from benchmarks.audits import judge
-from benchmarks.bench import Bench, Measure, open_bench
-from benchmarks.engine import EmbedderEngine
-from benchmarks.fresh import Seen
-from benchmarks.plan import Plan, configuration, default_models, plan_of
-from benchmarks.summary import grid_table, summary_table
+from benchmarks.harness import baseline
+from benchmarks.harness.audits import judge
+from benchmarks.harness.bench import Bench, Measure, open_bench
+from benchmarks.harness.engine import EmbedderEngine
+from benchmarks.harness.fresh import Seen
+from benchmarks.harness.plan import Plan, configuration, default_models, plan_of
+from benchmarks.harness.serialize import measurements
+from benchmarks.harness.summary import grid_table, summary_table
 from embedding_gate import adapter, own_files, session
 from embedding_gate.adapter import ERRORS
 from embedding_gate.claims.published import read_published

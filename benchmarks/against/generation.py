@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.audits import STRAY, median_interval
-from benchmarks.fresh import FreshTexts, Seen
-from benchmarks.meter import check_vectors
+from benchmarks.harness.audits import STRAY, median_interval
+from benchmarks.harness.fresh import FreshTexts, Seen
+from benchmarks.harness.meter import check_vectors
 from embedding_gate.adapter import ERRORS
 from embedding_gate.errors import GateError
 from embedding_gate.machine import in_tf32

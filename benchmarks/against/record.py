@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.against.arms import open_arms
 from benchmarks.against.rounds import measure
 from benchmarks.against.trees import Tree
-from benchmarks.against.workers import open_arms
 from embedding_gate.adapter import ERRORS
 from embedding_gate.errors import GateError, InputError
 from embedding_gate.own_files import ROOT

@@ -42,7 +42,7 @@ def library(tree: Path) -> ModuleType:
 class Answers:
     """A loaded model, and what it answers.
 
-    engine: benchmarks/engine.py's, around the model. open_cache: the tree's VectorCache.
+    engine: benchmarks/harness/engine.py's, around the model. open_cache: the tree's VectorCache.
     """
 
     def __init__(self, engine: Any, open_cache: Callable[[], Any]) -> None:
@@ -105,7 +105,8 @@ def start() -> Callable[[Any], dict[str, Any]]:
     options = parse()
     embeddings = library(options.tree)
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
-    engine = importlib.import_module("benchmarks.engine")  # after the tree's embeddings, which it then uses
+    # After the tree's embeddings, which it then uses.
+    engine = importlib.import_module("benchmarks.harness.engine")
     given = {key: value for key in ("recipe", "precision") if (value := getattr(options, key))}
     try:
         embeddings.use_device(options.device)

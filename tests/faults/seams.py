@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.engine import EmbedderEngine
+from benchmarks.harness.engine import EmbedderEngine
 from embeddings import embedder, folder, loading, pooling, tokens, weights
 from embeddings.blas import mx
 from embeddings.models import decoder

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks import baseline, memory
-from benchmarks.audits import Findings
-from benchmarks.bench import Bench, load_rounds
-from benchmarks.plan import SMALL_ON_CPU, default_models, plan_of
-from benchmarks.records import Record
-from benchmarks.summary import grid_table, summary_table
+from benchmarks.harness import baseline, memory
+from benchmarks.harness.audits import Findings
+from benchmarks.harness.bench import Bench, load_rounds
+from benchmarks.harness.plan import SMALL_ON_CPU, default_models, plan_of
+from benchmarks.harness.records import Record
+from benchmarks.harness.summary import grid_table, summary_table
 from embedding_gate import own_files
 from embedding_gate.claims.published import read_published
 from embedding_gate.workers import Worker
@@ -78,8 +78,8 @@ def test_each_command_collects_its_own() -> None:
 SIMULATED = """
 from functools import partial
 from pytest_benchmark.utils import NameWrapper
-from benchmarks import bench
-from benchmarks.meter import Meter
+from benchmarks.harness import bench
+from benchmarks.harness.meter import Meter
 from embeddings.models import Bert
 
 now = 0.0
@@ -168,7 +168,7 @@ def test_no_baseline_is_red(tmp_path: Path) -> None:
 
 
 def test_memory_of_no_model_is_one_error() -> None:
-    command = [sys.executable, "-m", "benchmarks.memory", "no-such-model", "16"]
+    command = [sys.executable, "-m", "benchmarks.harness.memory", "no-such-model", "16"]
     done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch("no-such-model: neither a known model nor a folder;[^\n]*\n", done.stderr)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import crossover, decoder_engines, decoder_worker, decoders
-from benchmarks.decoder_engines import Engine, config_for, worker
-from benchmarks.figures import (
+from benchmarks.micro import crossover
+from benchmarks.peers import decoder_engines, decoder_worker, decoders
+from benchmarks.peers.decoder_engines import Engine, config_for, worker
+from benchmarks.peers.figures import (
     TARGETS,
     FreshIds,
     Measured,
@@ -260,14 +261,14 @@ def test_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_worker_in_a_process() -> None:
     """One that answers; and one that cannot start, and says whose fault it is."""
     arguments = [json.dumps(spec())]
-    with Worker("gate", "benchmarks.decoder_worker", ["gate", *arguments], needs=["numpy"]) as running:
+    with Worker("gate", "benchmarks.peers.decoder_worker", ["gate", *arguments], needs=["numpy"]) as running:
         assert running.versions() == {"python": platform.python_version(), "numpy": np.__version__}
         assert running.ask({"matmul": 32, "times": 1}).keys() == {"bfloat16", "float32"}
         answer = running.ask({"ids": [[1, 2, 3]]})
     assert answer["seconds"] > 0
     assert np.shape(answer["vectors"]) == (1, 256)
     with (
-        Worker("nobody", "benchmarks.decoder_worker", ["nobody", *arguments]) as running,
+        Worker("nobody", "benchmarks.peers.decoder_worker", ["nobody", *arguments]) as running,
         pytest.raises(WorkerError, match=r"^nobody: its process stopped: KeyError: 'nobody'; "),
     ):
         running.versions()

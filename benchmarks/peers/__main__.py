@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.audits import median_interval
-from benchmarks.fresh import fixture_words
+from benchmarks.harness.audits import median_interval
+from benchmarks.harness.fresh import fixture_words
 from embedding_gate.errors import GateError
 from embedding_gate.own_files import ROOT
 from embedding_gate.workers import Worker
@@ -39,7 +39,7 @@ def engine(
     name: str, python: str, which: str, environment: Mapping[str, str] = MappingProxyType({})
 ) -> Worker:
     """Name the worker of an engine of peer_worker.py."""
-    return Worker(name, "benchmarks.peer_worker", [which], python, environment, NEEDS[which])
+    return Worker(name, "benchmarks.peers.peer_worker", [which], python, environment, NEEDS[which])
 
 
 def unique_texts(count: int, seed: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What loading and one text take, in a process of their own: ``python -m benchmarks.memory MODEL TOKENS``.
+"""What loading and one text take: ``python -m benchmarks.harness.memory MODEL TOKENS``, a process of its own.
 
 Prints seconds to load, seconds of one text of so many tokens, and the most memory that the process ever had;
 with --json, the same as JSON. With --serve it is a worker: "load", "first", "encode".
@@ -24,7 +24,7 @@ from embeddings.recipe import DECLARED
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.harness.memory", description=__doc__)
     parser.add_argument("model", help="a name or a folder, as embeddings.load takes it")
     parser.add_argument("tokens", type=int, help="of the text")
     parser.add_argument("--recipe", default=DECLARED)

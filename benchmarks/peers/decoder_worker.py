@@ -35,17 +35,18 @@ class Engine:
 
 def gate(spec: Mapping[str, Any]) -> Engine:
     """Load this library's decoder. A CPU works on a part of the batch on each core, as Embedder does."""
+    from benchmarks.harness.matmul import streams  # noqa: PLC0415
     from embeddings.blas import mx  # noqa: PLC0415
     from embeddings.models import Decoder  # noqa: PLC0415
     from embeddings.pooling import last_token, normalize  # noqa: PLC0415
 
     config, weights = _config_and_weights(spec)
     model = Decoder(config, weights)
-    streams = _streams()
+    parts = streams()
 
     def encode(ids: Ids) -> Vectors:
         outputs = []
-        for part, stream in zip(np.array_split(ids, min(len(ids), len(streams))), streams, strict=False):
+        for part, stream in zip(np.array_split(ids, min(len(ids), len(parts))), parts, strict=False):
             with mx.stream(stream):
                 lengths = mx.full((len(part),), part.shape[1], dtype=mx.int32)
                 hidden = model(mx.array(part), lengths)
@@ -124,29 +125,6 @@ def _config_and_weights(spec: Mapping[str, Any]) -> tuple[Any, Any]:
     return config, random_weights(spec["name"], shapes, packed, config.quantization, precision=precision)
 
 
-def _streams() -> list[Any]:
-    from embeddings.blas import mx, usable_cores  # noqa: PLC0415
-
-    if mx.default_device().type != mx.DeviceType.cpu:
-        return [mx.default_stream(mx.default_device())]
-    return [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
-
-
-def matmul_rates(size: int, times: int) -> dict[str, float]:
-    """Multiply square matrices, on a CPU one on each core; return FLOP/s by precision."""
-    from embeddings.blas import mx  # noqa: PLC0415
-
-    streams, rates = _streams(), {}
-    for dtype in (mx.bfloat16, mx.float32):
-        left, right = (mx.random.normal((size, size)).astype(dtype) for _ in range(2))
-        mx.eval(left, right, left @ right)
-        start = time.perf_counter()
-        mx.eval([mx.matmul(left, right, stream=stream) for _ in range(times) for stream in streams])
-        seconds = time.perf_counter() - start
-        rates[str(dtype).removeprefix("mlx.core.")] = 2 * size**3 * times * len(streams) / seconds
-    return rates
-
-
 def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     """Encode the request's ids with the first so many layers, all where it names none."""
     engine.trunk.layers = whole[: request.get("layers") or len(whole)]
@@ -166,6 +144,8 @@ def start() -> Callable[[Any], dict[str, Any]]:
 
     def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         if "matmul" in request:
+            from benchmarks.harness.matmul import matmul_rates  # noqa: PLC0415
+
             return matmul_rates(request["matmul"], request["times"])
         return run(request)
 

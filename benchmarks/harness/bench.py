@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.audits import Findings, Reported
-from benchmarks.decoder_worker import matmul_rates
-from benchmarks.fresh import Seen
-from benchmarks.meter import Engine, Meter, Timed
-from benchmarks.plan import Plan
-from benchmarks.records import Record
+from benchmarks.harness.audits import Findings, Reported
+from benchmarks.harness.fresh import Seen
+from benchmarks.harness.matmul import matmul_rates
+from benchmarks.harness.meter import Engine, Meter, Timed
+from benchmarks.harness.plan import Plan
+from benchmarks.harness.records import Record
 from embedding_gate.machine import in_tf32
 from embedding_gate.roofline import Device, flops_per_token
 from embedding_gate.workers import Worker
@@ -84,7 +84,7 @@ def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) ->
     The clock stops when a first word has its vector: weights that are read when they are needed count too.
     """
     record = Record("load", 1, tokens)
-    worker = Worker("load", "benchmarks.memory", [*arguments, str(tokens), "--serve"])
+    worker = Worker("load", "benchmarks.harness.memory", [*arguments, str(tokens), "--serve"])
 
     def prepare() -> None:
         worker.start()

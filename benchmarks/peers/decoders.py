@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.decoder_engines import ENGINES, Engine, config_for, engines_for, worker
-from benchmarks.decoder_table import print_size, print_targets
-from benchmarks.figures import SIZES, TARGETS, FreshIds, Measured, device_class, extrapolate
+from benchmarks.peers.decoder_engines import ENGINES, Engine, config_for, engines_for, worker
+from benchmarks.peers.decoder_table import print_size, print_targets
+from benchmarks.peers.figures import SIZES, TARGETS, FreshIds, Measured, device_class, extrapolate
 from embedding_gate.errors import GateError, Unavailable
 from embedding_gate.workers import Worker
 from embeddings.blas import mx
@@ -111,7 +111,7 @@ def _usual(options: argparse.Namespace) -> Sequence[str]:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line, and fill in what the device decides."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.decoders", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.decoders", description=__doc__)
     names = [*SIZES, "tiny"]
     parser.add_argument("--sizes", help=f"of {','.join(names)} (default: all three; on a CPU 0.6b)")
     parser.add_argument("--rows", type=int, help="texts of a batch (default: 128; on a CPU 8)")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.records import Probe, Record
+from benchmarks.harness.records import Probe, Record
 from embedding_gate.roofline import Device, mfu
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 from embedding_gate.verdicts.thresholds import ANY_MODEL, Threshold

@@ -60,7 +60,7 @@ def worker(engine: Engine, size: str, device: str, torch_python: str) -> Worker:
     python = torch_python if engine.which == "torch" else sys.executable
     return Worker(
         engine.name,
-        "benchmarks.decoder_worker",
+        "benchmarks.peers.decoder_worker",
         [engine.which, json.dumps(spec)],
         python,
         {CHOICE_VARIABLE: engine.blas},
