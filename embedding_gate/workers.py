@@ -7,7 +7,6 @@ under the interpreter of an environment of its own.
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from embedding_gate.errors import Unavailable, WorkerError
+from embedding_gate.signals import end_group
 
 __all__ = ["Worker"]
 
@@ -109,7 +109,7 @@ class Worker:
         """End the process and all that it started; a second time does nothing."""
         if self.process is None:
             return
-        self._kill(self.process)
+        end_group(self.process)
         with self.process:  # closes the pipes
             self._printed.close()
         self.process = None
@@ -153,15 +153,7 @@ class Worker:
         assert self.process is not None
         with suppress(subprocess.TimeoutExpired):  # one that stopped has yet to print its error
             self.process.wait(max(0, until - time.monotonic()))
-        self._kill(self.process)
+        end_group(self.process)
         self._printed.seek(max(0, self._printed.seek(0, os.SEEK_END) - TAIL))
         lines = self._printed.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
         return WorkerError(self.name, f"{what}: {lines[-1]}", hint=self.hint)
-
-    @staticmethod
-    def _kill(process: subprocess.Popen[bytes]) -> None:
-        with suppress(
-            ProcessLookupError, PermissionError
-        ):  # the latter is macOS's word for a group of the dead
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.audits import Findings, Reported
+from benchmarks.harness.findings import Findings, Reported
 from benchmarks.harness.fresh import Seen
 from benchmarks.harness.matmul import matmul_rates
 from benchmarks.harness.meter import Engine, Meter, Timed

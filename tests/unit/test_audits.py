@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.harness.audits import AUDITS, Findings, Reported, judge, median_interval, thresholds
+from benchmarks.harness.audits import AUDITS, judge, median_interval, thresholds
+from benchmarks.harness.findings import Findings, Reported
 from benchmarks.harness.fresh import FreshTexts, Seen
 from benchmarks.harness.meter import Meter, by_clock
 from benchmarks.harness.records import PERCENTILES, Probe, Record, Spied

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from benchmarks.harness import baseline, memory
-from benchmarks.harness.audits import Findings
 from benchmarks.harness.bench import Bench, load_rounds
+from benchmarks.harness.findings import Findings
 from benchmarks.harness.plan import SMALL_ON_CPU, default_models, plan_of
 from benchmarks.harness.records import Record
 from benchmarks.harness.summary import grid_table, summary_table
