@@ -115,10 +115,10 @@ peers: $(READY) $(REFERENCE) $(PEERS)  ## tokens/s beside sentence-transformers,
 	$(BIN)/python -m benchmarks.peers
 
 decoders: $(READY)  ## a decoder's tokens/s, latency and MFU beside mlx-lm's own and torch's: benchmarks/README.md
-	$(BIN)/python -m benchmarks.decoders
+	$(BIN)/python -m benchmarks.peers.decoders
 
 crossover: $(READY)  ## from how many rows a quantized layer had better be unpacked, on this device
-	$(BIN)/python -m benchmarks.crossover
+	$(BIN)/python -m benchmarks.micro.crossover
 
 collapse: $(READY)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 import embeddings
-from benchmarks import baseline
-from benchmarks.as_data import measurements
-from benchmarks.audits import judge
-from benchmarks.bench import Bench, Measure, open_bench
-from benchmarks.engine import EmbedderEngine
-from benchmarks.fresh import Seen
-from benchmarks.plan import Plan, configuration, default_models, plan_of
-from benchmarks.summary import grid_table, summary_table
+from benchmarks.harness import baseline
+from benchmarks.harness.audits import judge
+from benchmarks.harness.bench import Bench, Measure, open_bench
+from benchmarks.harness.engine import EmbedderEngine
+from benchmarks.harness.fresh import Seen
+from benchmarks.harness.options import refuse_files, refuse_options, stored_runs
+from benchmarks.harness.plan import Plan, configuration, default_models, plan_of
+from benchmarks.harness.serialize import measurements
+from benchmarks.harness.summary import grid_table, summary_table
 from embedding_gate import adapter, own_files, session
 from embedding_gate.adapter import ERRORS
 from embedding_gate.claims.published import read_published
@@ -23,7 +24,6 @@ from embedding_gate.report.record import red_reasons
 from embedding_gate.roofline import find_device, read_devices
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.table import gate_table
-from embeddings.catalog import DEFAULT_MODEL
 
 HERE = Path(__file__).parent
 PLANS = pytest.StashKey[dict[str, Plan]]()  # only of a run that measures
@@ -33,7 +33,6 @@ SEEN = pytest.StashKey[Seen]()
 BASELINES = pytest.StashKey[list[tuple[Path, baseline.Document]]]()
 CHANGES = pytest.StashKey[list[str]]()  # since the baselines
 FAILURES = pytest.StashKey[list[str]]()  # beside what the audits say
-JUDGES = ("recorded", "topics", "sts", "retrieval", "thresholds", "projector", "calibrate")
 
 
 def measures(config: pytest.Config) -> bool:
@@ -47,8 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.args_source is pytest.Config.ArgsSource.ARGS and any(map(_in_benchmarks, config.args)):
             raise pytest.UsageError("benchmarks: they run under --benchmark-only and not without; add it")
         return
-    _refuse(config)
-    _look_at_files(config)
+    refuse_options(config)
+    refuse_files(config)
     config.stash[BENCHES], config.stash[AUDITED], config.stash[SEEN] = {}, {}, Seen()
     config.option.benchmark_quiet = True  # its own table; warnings and --benchmark-compare-fail stay
 
@@ -61,20 +60,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.stash[PLANS] = {name: plan_of(name) for name in _names(config)}
     except ERRORS as error:
         raise pytest.UsageError(str(error)) from error
-    config.stash[BASELINES] = _baselines(config)
-
-
-def _baselines(config: pytest.Config) -> list[tuple[Path, baseline.Document]]:
-    """Read the stored runs that were asked for, before this run is stored and may be taken for the last."""
-    if not (asked := config.getoption("benchmark_compare")):
-        return []
-    load = _session(config).storage.load
-    if stored := list(load())[-1:] if asked is True else list(load(asked)):
-        return stored
-    given = "" if asked is True else f"={asked}"
-    raise pytest.UsageError(
-        f"--benchmark-compare{given}: no stored run that can be read; store one by --benchmark-json=FILE"
-    )
+    config.stash[BASELINES] = stored_runs(config)
 
 
 def _names(config: pytest.Config) -> list[str]:
@@ -84,36 +70,6 @@ def _names(config: pytest.Config) -> list[str]:
 
 def _in_benchmarks(argument: str) -> bool:
     return HERE in (Path(argument.partition("::")[0]).resolve() / "x").parents
-
-
-def _refuse(config: pytest.Config) -> None:
-    """Refuse what beside --benchmark-only would run nothing, or do nothing, without a word."""
-    clash = ["-m"] if config.getoption("markexpr") else []
-    clash += ["--benchmark-skip"] if config.getoption("benchmark_skip") else []
-    clash += ["--benchmark-disable"] if config.getoption("benchmark_disable") else []
-    clash += [f"--{name}" for name in JUDGES if config.getoption(name)]
-    timed_otherwise = str(config.getoption("benchmark_timer")) != "time.perf_counter"
-    clash += ["--benchmark-timer"] if timed_otherwise else []  # CPU time leaves out what threads and GPUs do
-    clash += ["--baseline"] if config.getoption("baseline") != DEFAULT_MODEL else []
-    if clash:
-        raise pytest.UsageError(f"--benchmark-only measures and does nothing else: leave out {clash[0]}")
-    names = config.getoption("model")
-    if len(set(names)) < len(names):
-        raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
-
-
-def _look_at_files(config: pytest.Config) -> None:
-    """Refuse files on which pytest-benchmark would stop with a traceback, the last of them after the run."""
-    stored = config.getoption("benchmark_compare")
-    if isinstance(stored, str) and len(Path(stored).parts) > 2 and not Path(stored).is_file():
-        raise pytest.UsageError(f"--benchmark-compare={stored}: no such file; name one, or store a run")
-    if isinstance(stored, str) and Path(stored).is_file() and (why := baseline.why_unreadable(Path(stored))):
-        raise pytest.UsageError(f"{stored}: {why}; store a run again")
-    written = config.getoption("benchmark_json")
-    if written and (written.is_dir() or not written.absolute().parent.is_dir()):
-        raise pytest.UsageError(
-            f"--benchmark-json={written}: cannot be written; name a file in a folder that exists"
-        )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench import Measure
-from benchmarks.plan import SHORT
+from benchmarks.harness.bench import Measure
+from benchmarks.harness.plan import SHORT
 
 
 def test_throughput(measure: Measure, shape: tuple[int, int]) -> None:

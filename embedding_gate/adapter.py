@@ -1,6 +1,8 @@
 """The library that is judged, as the gate sees it. Only this module and the worker touch the library."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ from embedding_gate.data.goldens import identify
 from embedding_gate.data.rows import tsv_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
-from embedding_gate.own_files import FIXTURES, OWN, Options, golden, hashes, sets, texts, thresholds_of
+from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
+from embedding_gate.serving import unpack
 from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import ENCODERS, Subject
 from embedding_gate.subjects.protocols import Encoder
-from embedding_gate.worker import Elsewhere
+from embedding_gate.workers import Worker
 from embeddings.backend import mx
 from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
@@ -141,10 +144,18 @@ def open_subject(
     )
 
 
+def new_process() -> Worker:
+    """Return a process that encodes: it draws its own hash seed and has seen nothing before."""
+    paths = filter(None, (str(ROOT), *sys.path))
+    environment = {"PYTHONPATH": os.pathsep.join(paths)}
+    return Worker("the new process", "embedding_gate.encode_worker", environment=environment)
+
+
 def encode_elsewhere(asked: dict[str, Any]) -> NDArray[np.float32]:
     """Encode in a new process, which has its own hash seed and no state of earlier calls."""
-    with Elsewhere() as process:
-        return process.encode(asked)
+    with new_process() as process:
+        vectors: NDArray[np.float32] = unpack(process.ask(asked))
+        return vectors
 
 
 def peak_memory(call: Callable[[], object]) -> int:

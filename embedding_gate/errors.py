@@ -2,14 +2,16 @@
 
 GateError
 ├── FixtureError   a file of the gate (texts, goldens, thresholds) is missing or malformed
-└── InputError     an option or a figure that was given is not acceptable (also a ValueError)
+├── InputError     an option or a figure that was given is not acceptable (also a ValueError)
+└── WorkerError    a process that was started ended or is silent
+    └── Unavailable   it cannot work here: a package or a device is missing
 
 The library has its own errors. The judge does not import them.
 """
 
 import re
 
-__all__ = ["FixtureError", "GateError", "InputError"]
+__all__ = ["FixtureError", "GateError", "InputError", "Unavailable", "WorkerError"]
 
 
 class GateError(Exception):
@@ -26,3 +28,11 @@ class FixtureError(GateError):
 
 class InputError(GateError, ValueError):
     """An option or a figure that was given is not acceptable."""
+
+
+class WorkerError(GateError):
+    """A process that was started ended or is silent."""
+
+
+class Unavailable(WorkerError):
+    """A process cannot work here: a package or a device is missing."""

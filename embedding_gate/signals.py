@@ -1,12 +1,15 @@
-"""What Ctrl-C, SIGTERM and a closed terminal do: they wait, or they end a block as an error does."""
+"""What Ctrl-C, SIGTERM and a closed terminal do: they wait, or they end a block. And how a group is ended."""
 
+import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType
+from typing import Any
 
-__all__ = ["Stopped", "stoppable", "uninterrupted"]
+__all__ = ["Stopped", "end_group", "stoppable", "uninterrupted"]
 
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
@@ -85,3 +88,18 @@ class _Guard:
             yield
         finally:
             self.hold_back()
+
+
+def end_group(process: subprocess.Popen[Any], *, patience: float = 0) -> None:
+    """End a process that leads a group, and all of the group; those that outlive it belong to it still.
+
+    patience: seconds in which it may end by itself, asked by SIGTERM.
+    """
+    # macOS refuses to signal a group of the dead; elsewhere there is none.
+    with suppress(ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
+        if patience:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(patience)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

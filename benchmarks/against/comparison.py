@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.against.arms import open_arms
 from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.paired import Ratio, paired
 from benchmarks.against.rounds import BENCHMARKS, GENERATIONS, ROUNDS, measure
 from benchmarks.against.thresholds import binding_thresholds
 from benchmarks.against.trees import Tree, checked_out
 from benchmarks.against.vectors import VectorChange, change, vectors_of
-from benchmarks.against.workers import open_arms
-from benchmarks.workers import ROOT
 from embedding_gate.git import commit_of
+from embedding_gate.own_files import ROOT
 from embedding_gate.subjects.live import Sets
 from embedding_gate.text_table import aligned
 

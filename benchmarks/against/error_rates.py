@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from benchmarks.against.paired import paired
 from benchmarks.against.rounds import GENERATIONS, ROUNDS
-from benchmarks.workers import ROOT
 from embedding_gate.errors import FixtureError
+from embedding_gate.own_files import ROOT
 from embedding_gate.text_table import aligned
 
 __all__ = ["Rate", "clopper_pearson", "read_series", "runs_of", "tables"]

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.against.workers import unpack
-from benchmarks.audits import STRAY, median_interval
-from benchmarks.fresh import FreshTexts, Seen
-from benchmarks.meter import check_vectors
+from benchmarks.harness.audits import STRAY, median_interval
+from benchmarks.harness.fresh import FreshTexts, Seen
+from benchmarks.harness.meter import check_vectors
 from embedding_gate.adapter import ERRORS
 from embedding_gate.errors import GateError
 from embedding_gate.machine import in_tf32
+from embedding_gate.serving import unpack
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["Benchmark", "Generation", "Measured", "Timed"]

@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.against.arms import open_arms
 from benchmarks.against.rounds import measure
 from benchmarks.against.trees import Tree
-from benchmarks.against.workers import open_arms
-from benchmarks.workers import ROOT
 from embedding_gate.adapter import ERRORS
 from embedding_gate.errors import GateError, InputError
+from embedding_gate.own_files import ROOT
 from embeddings.catalog import DEFAULT_MODEL
 
 MAIN, OTHERS = (0.0, 0.15), (0.05, 0.10, 0.20)  # slowdowns of a session; 0.0 is the same tree once more

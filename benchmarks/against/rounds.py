@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from benchmarks.against.generation import Benchmark, Generation, Measured, Timed
-from benchmarks.plan import SHORT
+from benchmarks.harness.plan import SHORT
 from embedding_gate.adapter import ERRORS
 
 __all__ = ["BENCHMARKS", "GENERATIONS", "ROUNDS", "measure"]

@@ -21,7 +21,8 @@ def read_thresholds(path: Path, benchmarks: Collection[str]) -> dict[str, float]
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        default, own = content.pop("default"), content.pop("thresholds", {})
+        named = "thresholds" if "thresholds" in content else "bars"  # what older revisions call them
+        default, own = content.pop("default"), content.pop(named, {})
         if unknown := [*content, *(own.keys() - set(benchmarks))]:
             raise ValueError(f"unknown {', '.join(sorted(unknown))}")
         thresholds = {name: float(own.get(name, default)) for name in benchmarks}

@@ -5,7 +5,6 @@ time of "run" is taken by who asks, so no code of a tree holds it.
 """
 
 import argparse
-import base64
 import importlib
 import inspect
 import sys
@@ -18,9 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.workers import serve
-
-__all__ = ["pack"]
+from embedding_gate.serving import pack, serve
 
 
 def parse() -> argparse.Namespace:
@@ -43,20 +40,10 @@ def library(tree: Path) -> ModuleType:
     return found
 
 
-def pack(vectors: Any) -> dict[str, Any]:
-    """Write an array as JSON: the bits of its numbers, their type, its shape."""
-    found = np.ascontiguousarray(vectors)
-    return {
-        "type": str(found.dtype),
-        "shape": list(np.shape(vectors)),
-        "bits": base64.b64encode(found.tobytes()).decode(),
-    }
-
-
 class Answers:
     """A loaded model, and what it answers.
 
-    engine: benchmarks/engine.py's, around the model. open_cache: the tree's VectorCache.
+    engine: benchmarks/harness/engine.py's, around the model. open_cache: the tree's VectorCache.
     """
 
     def __init__(self, engine: Any, open_cache: Callable[[], Any]) -> None:
@@ -124,7 +111,8 @@ def start() -> Callable[[Any], dict[str, Any]]:
     options = parse()
     embeddings = library(options.tree)
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
-    engine = importlib.import_module("benchmarks.engine")  # after the tree's embeddings, which it then uses
+    # After the tree's embeddings, which it then uses.
+    engine = importlib.import_module("benchmarks.harness.engine")
     given = {key: value for key in ("recipe", "precision") if (value := getattr(options, key))}
     try:
         embeddings.use_device(options.device)

@@ -4,9 +4,7 @@ Whatever ends the comparison, an error, Ctrl-C, SIGTERM or a closed terminal, th
 while git writes: each arrives where ``with`` hands out the tree, and finds it whole or gone.
 """
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.workers import ROOT
 from embedding_gate.errors import InputError
 from embedding_gate.git import commit_of, git
-from embedding_gate.signals import stoppable, uninterrupted
+from embedding_gate.own_files import ROOT
+from embedding_gate.signals import end_group, stoppable, uninterrupted
 
 __all__ = ["Tree", "checked_out"]
 
@@ -67,7 +65,7 @@ def _interpreter(tree: Path, root: Path) -> str:
         try:
             said = made.communicate()[1].strip().splitlines()
         except BaseException:
-            os.killpg(made.pid, signal.SIGKILL)  # make, and the pip that it has started
+            end_group(made)  # make, and the pip that it has started
             raise
     if made.returncode:
         raise InputError(

@@ -3,7 +3,6 @@
 import ast
 import os
 import secrets
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from embedding_gate.errors import InputError
 from embedding_gate.pull_request.files import altered, write_tree
 from embedding_gate.report.record import parsed
 from embedding_gate.report.schema.record import Record
+from embedding_gate.signals import end_group
 from embedding_gate.verdicts.gate import check_name
 
 __all__ = ["Outcome", "run_gate"]
@@ -120,20 +120,7 @@ def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
         try:
             return process.wait()
         finally:
-            _end(process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all that it started; those that outlive it belong to its session still."""
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(PATIENCE)
-        os.killpg(process.pid, signal.SIGKILL)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # the latter is macOS's word for a group of the dead
-        pass
-    process.wait()
+            end_group(process, patience=PATIENCE)
 
 
 @contextmanager

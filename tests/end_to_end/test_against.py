@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.against.arms import open_arms
 from benchmarks.against.comparison import OURS, compare
 from benchmarks.against.rounds import BENCHMARKS
 from benchmarks.against.trees import Tree
-from benchmarks.against.workers import open_arms
 from embedding_gate import own_files
 from embedding_gate.errors import GateError
 from tests.support import HANG, tiny

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.plan import default_models, plan_of
+from benchmarks.harness.plan import default_models, plan_of
 from embedding_gate import own_files
 from tests.support import tiny
 from tests.support.commands import pytest_run, run_with_plugin
@@ -62,8 +62,8 @@ def test_each_command_collects_its_own() -> None:
 SIMULATED = """
 from functools import partial
 from pytest_benchmark.utils import NameWrapper
-from benchmarks import bench
-from benchmarks.meter import Meter
+from benchmarks.harness import bench
+from benchmarks.harness.meter import Meter
 from embeddings.models import Bert
 
 now = 0.0
@@ -152,7 +152,7 @@ def test_no_baseline_is_red(tmp_path: Path) -> None:
 
 
 def test_memory_of_no_model_is_one_error() -> None:
-    command = [sys.executable, "-m", "benchmarks.memory", "no-such-model", "16"]
+    command = [sys.executable, "-m", "benchmarks.harness.memory", "no-such-model", "16"]
     done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch("no-such-model: neither a known model nor a folder;[^\n]*\n", done.stderr)

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate import adapter
+from embedding_gate.errors import WorkerError
 from embedding_gate.metrics import resampling
-from embedding_gate.worker import Elsewhere
+from embedding_gate.serving import unpack
+from embedding_gate.workers import Worker
 from embeddings.backend import mx
 from embeddings.embedder import Embedder
 from embeddings.models import Bert, Decoder
@@ -43,7 +45,7 @@ BY_CALL = ("kernels", "state")  # causes of faults that depend on the calls befo
 Model = Bert | Decoder
 Hidden = dict[tuple[int, bytes], tuple[Model, mx.array]]  # the model too, so that no other gets its id
 
-_elsewhere: list[Elsewhere] = []
+_elsewhere: list[Worker] = []
 _models: dict[tuple[str, str], Embedder] = {}
 _others: dict[int, Embedder] = {}  # by the id of the model that they differ from in a weight
 _hidden: Hidden = {}
@@ -95,12 +97,13 @@ def _is_kept(model: Model) -> bool:
 
 def _encode_elsewhere(asked: dict[str, Any]) -> NDArray[np.float32]:
     if not _elsewhere:
-        _elsewhere.append(Elsewhere())
-        atexit.register(_elsewhere[0].close)
+        _elsewhere.append(process := adapter.new_process())
+        process.start()
+        atexit.register(process.stop)
     try:
-        return _elsewhere[0].encode(asked)
-    except RuntimeError:  # it has come to an end: the next fault gets a new one
-        _elsewhere.pop().close()
+        return unpack(_elsewhere[0].ask(asked))
+    except WorkerError:  # it has come to an end: the next fault gets a new one
+        _elsewhere.pop().stop()
         raise
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from benchmarks.audits import AUDITS
+from benchmarks.harness.audits import AUDITS
 from embedding_gate import session
 from embedding_gate.verdicts.gate import check_name
 from embedding_gate.verdicts.thresholds import Verdict

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.engine import EmbedderEngine
+from benchmarks.harness.engine import EmbedderEngine
 from embeddings import batch_runner, embedder, folder, loading, pooling, prompts, tokens, weights
 from embeddings.backend import mx
 from embeddings.models import decoder

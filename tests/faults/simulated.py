@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 import embeddings
-from benchmarks import bench
-from benchmarks.audits import judge
-from benchmarks.bench import Bench, Measure, open_bench
-from benchmarks.engine import EmbedderEngine
-from benchmarks.fresh import Seen
-from benchmarks.meter import Meter, by_clock
-from benchmarks.plan import Plan, configuration
+from benchmarks.harness import bench
+from benchmarks.harness.audits import judge
+from benchmarks.harness.bench import Bench, Measure, open_bench
+from benchmarks.harness.engine import EmbedderEngine
+from benchmarks.harness.fresh import Seen
+from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.plan import Plan, configuration
 from embedding_gate.adapter import ERRORS
 from embedding_gate.roofline import Device, flops_per_token
 from embedding_gate.verdicts.gate import Gate

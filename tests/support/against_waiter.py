@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from benchmarks.workers import serve
+from embedding_gate.serving import serve
 
 
 def start() -> Any:

@@ -21,8 +21,8 @@ from benchmarks.against.error_rates import (
     tables,
 )
 from benchmarks.against.rounds import BENCHMARKS
-from benchmarks.workers import ROOT
 from embedding_gate.errors import FixtureError
+from embedding_gate.own_files import ROOT
 
 R = 5
 SLOW, FINE, FAST = ([value] * R for value in (0.2, 0.0, -0.2))

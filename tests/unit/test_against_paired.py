@@ -165,9 +165,10 @@ def test_the_table() -> None:
 NAMES = ["short", "long"]
 
 
-def test_thresholds_of_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["thresholds", "bars"])  # the latter in older revisions
+def test_thresholds_of_a_file(tmp_path: Path, named: str) -> None:
     path = tmp_path / "against.toml"
-    path.write_text("default = 0.1\n[thresholds]\nlong = 0.2\n", encoding="utf-8")
+    path.write_text(f"default = 0.1\n[{named}]\nlong = 0.2\n", encoding="utf-8")
     assert read_thresholds(path, NAMES) == {"short": 0.1, "long": 0.2}
     names = [one.name for one in BENCHMARKS]
     assert set(read_thresholds(own_files.ROOT / FILE, names)) == set(names)
@@ -184,6 +185,7 @@ def test_thresholds_of_a_file(tmp_path: Path) -> None:
         "default = 0.1\nmore = 1",
         "default = 0.1\n[thresholds]\nno-such = 0.1",
         "default = 0.1\nbars = 1",
+        "default = 0.1\n[bars]\nlong = 0.2\n[thresholds]",
         "not toml",
     ],
 )

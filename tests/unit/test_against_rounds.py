@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.against.comparison import rows_of
 from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.rounds import BENCHMARKS, GENERATIONS, ROUNDS, measure
-from benchmarks.against.tree_worker import pack
+from embedding_gate.serving import pack
 from embeddings.tokens import TokenizedTexts
 
 SHORT = Benchmark("short", 4, 8)

@@ -84,7 +84,7 @@ WAITS = """
 import subprocess, sys, time
 from pathlib import Path
 from benchmarks.against.trees import checked_out
-from benchmarks.workers import Worker
+from embedding_gate.workers import Worker
 
 root, waiter = Path(sys.argv[1]), Worker("w", "tests.support.against_waiter", [])
 with checked_out("HEAD", root) as tree, waiter as worker:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.audits import AUDITS, Findings, Reported, judge, median_interval, thresholds
-from benchmarks.fresh import FreshTexts, Seen
-from benchmarks.meter import Meter, by_clock
-from benchmarks.records import PERCENTILES, Probe, Record, Spied
+from benchmarks.harness.audits import AUDITS, judge, median_interval, thresholds
+from benchmarks.harness.findings import Findings, Reported
+from benchmarks.harness.fresh import FreshTexts, Seen
+from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.records import PERCENTILES, Probe, Record, Spied
 from embedding_gate.errors import GateError, InputError
 from embedding_gate.roofline import Device
 from embeddings.tokens import TokenizedTexts

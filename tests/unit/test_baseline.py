@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import baseline
+from benchmarks.harness import baseline
 
 RUN: dict[str, Any] = {
     "machine_info": {"device": "cpu", "chip": "a", "cores": 2, "tf32": "-", "mlx": "1", "blas": "x"},

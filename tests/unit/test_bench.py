@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks import memory
-from benchmarks.audits import Findings
-from benchmarks.bench import Bench, load_rounds
-from benchmarks.plan import SMALL_ON_CPU
-from benchmarks.records import Record
-from benchmarks.summary import grid_table, summary_table
-from benchmarks.workers import Worker
+from benchmarks.harness import memory
+from benchmarks.harness.bench import Bench, load_rounds
+from benchmarks.harness.findings import Findings
+from benchmarks.harness.plan import SMALL_ON_CPU
+from benchmarks.harness.records import Record
+from benchmarks.harness.summary import grid_table, summary_table
 from embedding_gate import own_files
 from embedding_gate.claims.published import read_published
+from embedding_gate.workers import Worker
 from embeddings.embedder import Embedder
 from embeddings.recipe import DECLARED
 from tests.support import tiny
@@ -47,10 +47,10 @@ def test_loading_is_over_when_a_text_has_its_vector(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Embedder, "encode", encode)
     monkeypatch.setattr(Worker, "ask", ask)
-    monkeypatch.setattr(Worker, "__enter__", lambda self: self)
-    monkeypatch.setattr(Worker, "__exit__", lambda *_: None)
+    monkeypatch.setattr(Worker, "start", lambda _: asked.append("started"))
+    monkeypatch.setattr(Worker, "versions", lambda _: asked.append("ready"))
     record = load_rounds(timed, [], 9, 1)
-    assert asked == ["ready", "load", "first", "encoded", "over", "encode", "encoded"]
+    assert asked == ["started", "ready", "load", "first", "encoded", "over", "encode", "encoded"]
     assert record.peak_bytes > 0
 
 

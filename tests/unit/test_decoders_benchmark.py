@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import platform
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import crossover, decoder_worker, decoders
-from benchmarks.decoder_engines import Engine, config_for, worker
-from benchmarks.figures import (
+from benchmarks.micro import crossover
+from benchmarks.peers import decoder_engines, decoder_worker, decoders
+from benchmarks.peers.decoder_engines import Engine, config_for, worker
+from benchmarks.peers.figures import (
     TARGETS,
     FreshIds,
     Measured,
@@ -19,7 +22,8 @@ from benchmarks.figures import (
     device_class,
     extrapolate,
 )
-from benchmarks.workers import Worker
+from embedding_gate.errors import Unavailable, WorkerError
+from embedding_gate.workers import Worker
 from embeddings.backend import mx, nn
 from embeddings.models.quantized import ManyRowsLinear
 
@@ -106,13 +110,17 @@ class Fake(Worker):
     def __exit__(self, *_: object) -> None:
         """Nothing to end."""
 
+    def versions(self) -> dict[str, str]:
+        """Be ready, or not."""
+        if self.missing:
+            raise Unavailable(self.name, self.missing, hint="install it")
+        return {}
+
     def ask(self, request: Any) -> dict[str, Any]:
         """Answer as a worker does."""
         self.log.append(request)
         if "matmul" in request:
             return {"bfloat16": self.matmul / 2, "float32": self.matmul}
-        if "ids" not in request:
-            return {"missing": self.missing}
         layers = request.get("layers") or self.spec["config"]["num_hidden_layers"]
         slow = 1000 if sum("ids" in one for one in self.log) == 1 else 1  # the first call of all
         tokens = np.size(request["ids"])
@@ -241,24 +249,29 @@ def test_layers_are_cut_for_one_request() -> None:
 
 
 def test_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_worker, "find_spec", lambda name: None if name == "torch" else name)
-    assert decoder_worker.torch(spec()).missing == "no torch here"
+    """It is refused before it is imported."""
+    monkeypatch.setitem(decoder_engines.NEEDS, "torch", ("numpy", "no-torch", "no-transformers"))
+    with (
+        worker(Engine("torch", "torch", "float32"), "tiny", "cpu", sys.executable) as running,
+        pytest.raises(Unavailable, match=r"^torch: no no-torch and no no-transformers here; install it for "),
+    ):
+        running.versions()
 
 
 def test_a_worker_in_a_process() -> None:
     """One that answers; and one that cannot start, and says whose fault it is."""
     arguments = [json.dumps(spec())]
-    with Worker("gate", "benchmarks.decoder_worker", ["gate", *arguments]) as running:
-        assert running.ask({}) == {"missing": ""}
+    with Worker("gate", "benchmarks.peers.decoder_worker", ["gate", *arguments], needs=["numpy"]) as running:
+        assert running.versions() == {"python": platform.python_version(), "numpy": np.__version__}
         assert running.ask({"matmul": 32, "times": 1}).keys() == {"bfloat16", "float32"}
         answer = running.ask({"ids": [[1, 2, 3]]})
     assert answer["seconds"] > 0
     assert np.shape(answer["vectors"]) == (1, 256)
     with (
-        Worker("nobody", "benchmarks.decoder_worker", ["nobody", *arguments]) as running,
-        pytest.raises(SystemExit, match="nobody: the worker stopped"),
+        Worker("nobody", "benchmarks.peers.decoder_worker", ["nobody", *arguments]) as running,
+        pytest.raises(WorkerError, match=r"^nobody: its process stopped: KeyError: 'nobody'; "),
     ):
-        running.ask({})
+        running.versions()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """A signal that comes in a block waits for its end, or ends the block once."""
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from embedding_gate.signals import STOPS, Stopped, stoppable, uninterrupted
+from embedding_gate.signals import STOPS, Stopped, end_group, stoppable, uninterrupted
+from tests.support import HANG
 
 
 def stopped(work: Callable[[], None]) -> str:
@@ -72,3 +76,24 @@ def test_a_signal_waits_until_the_block_ends() -> None:
 
     assert stopped(work) == "SIGTERM"
     assert done == ["done"]
+
+
+def test_a_group_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> None:
+    """The leader ends by itself; its child, deaf to SIGTERM, is killed, and so the pipe of both ends."""
+    child = "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+    leader = (
+        "import signal, subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+        f"signal.signal(15, lambda *_: (open({str(tmp_path / 'asked')!r}, 'w'), sys.exit(7)))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    command = [sys.executable, "-c", leader]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert {process.stdout.readline() for _ in range(2)} == {"deaf\n", "ready\n"}
+        end_group(process, patience=HANG)
+        assert process.stdout.read() == ""
+    assert process.returncode == 7
+    assert (tmp_path / "asked").exists()
+    end_group(process)  # a group of the dead

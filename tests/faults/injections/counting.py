@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from benchmarks.engine import EmbedderEngine
-from benchmarks.fresh import FreshTexts
+from benchmarks.harness.engine import EmbedderEngine
+from benchmarks.harness.fresh import FreshTexts
 from embeddings.tokens import TokenizedTexts
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 

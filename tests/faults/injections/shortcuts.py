@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import embeddings
-from benchmarks.engine import EmbedderEngine
-from benchmarks.fresh import FreshTexts
+from benchmarks.harness.engine import EmbedderEngine
+from benchmarks.harness.fresh import FreshTexts
 from embeddings.backend import mx
 from embeddings.cache import VectorCache
 from embeddings.embedder import Embedder

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import mean
 
-from benchmarks import meter
-from benchmarks.bench import Bench
-from benchmarks.fresh import FreshTexts, Seen
-from benchmarks.meter import Meter, by_clock
-from benchmarks.records import Record
+from benchmarks.harness import meter
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.fresh import FreshTexts, Seen
+from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.records import Record
 from embeddings.cache import VectorCache
 from embeddings.tokens import TextTokenizer, TokenizedTexts
 from tests.faults import simulated

@@ -116,7 +116,7 @@ def crossover(layers: Sequence[Mapping[int, float]]) -> int | None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.crossover", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.micro.crossover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
     parser.add_argument("--least", type=int, default=1, help="rows to begin with (default: 1)")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the activations")

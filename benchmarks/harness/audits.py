@@ -6,59 +6,17 @@ timed run, TEST04 looks for cached results, TEST05 takes another seed). Pure ari
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from statistics import median
-from typing import NamedTuple
 
-from benchmarks.records import Probe, Record
-from embedding_gate.roofline import Device, mfu
+from benchmarks.harness.findings import Findings
+from benchmarks.harness.records import Probe, Record
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 from embedding_gate.verdicts.thresholds import ANY_MODEL, Threshold
 
-__all__ = ["AUDITS", "Findings", "Reported", "judge", "median_interval"]
+__all__ = ["AUDITS", "STRAY", "judge", "median_interval", "thresholds"]
 
 CONFIDENCE = 0.98
 BITS = {"float32": 32, "bfloat16": 16, "float16": 16}
-
-
-class Reported(NamedTuple):
-    """A rate in tokens/s as it was reported, the tokens of a round, and the raw rounds in seconds."""
-
-    what: str
-    rate: float
-    tokens: int
-    seconds: Sequence[float]
-
-
-@dataclass
-class Findings:
-    """All that was recorded of one model.
-
-    precision: what it computes in. tf32: whether float32 is multiplied at the ten bits of float16.
-    flops: length of a text in tokens -> FLOPs of a token.
-    reported: each rate that stands in the table and the JSON, with the rounds that it must follow from.
-    probe: interleaved rounds. uneven: tokens of texts of many lengths, counted, and handed to the model.
-    peak: the best matrix product of the session, FLOP/s. device: what is published of the chip.
-    """
-
-    precision: str
-    flops: Callable[[int], float]
-    records: list[Record] = field(default_factory=list)
-    reported: list[Reported] = field(default_factory=list)
-    probe: Probe | None = None
-    uneven: tuple[int, int] | None = None
-    peak: float = math.nan
-    device: Device | None = None
-    tf32: bool = False
-
-    @property
-    def computed(self) -> list[Record]:
-        """The records whose every round the model computed."""
-        return [one for one in self.records if one.warm_ups is not None and not one.uncached]
-
-    def share(self, record: Record, peak: float) -> float:
-        """Return the share of a peak, FLOP/s, that a record's rate is: MFU."""
-        return mfu(record.rate, self.flops(record.length), peak)
 
 
 Measured = tuple[float, str]  # the figure, and what stands beneath a red row

@@ -1,7 +1,7 @@
-"""What loading and one text take, in a process of their own: ``python -m benchmarks.memory MODEL TOKENS``.
+"""What loading and one text take: ``python -m benchmarks.harness.memory MODEL TOKENS``, a process of its own.
 
 Prints seconds to load, seconds of one text of so many tokens, and the most memory that the process ever had;
-with --json, the same as JSON. With --serve it is a worker (workers.py): "load", "first", "encode".
+with --json, the same as JSON. With --serve it is a worker: "load", "first", "encode".
 """
 
 import argparse
@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 import embeddings
-from benchmarks.workers import serve
+from embedding_gate.serving import serve
 from embeddings.backend import mx
 from embeddings.recipe import DECLARED
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.harness.memory", description=__doc__)
     parser.add_argument("model", help="a name or a folder, as embeddings.load takes it")
     parser.add_argument("tokens", type=int, help="of the text")
     parser.add_argument("--recipe", default=DECLARED)
@@ -36,7 +36,7 @@ def parse() -> argparse.Namespace:
 
 
 def start(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
-    """Return what answers "ready", "load" with seconds, "first", and "encode" with seconds, tokens and bytes.
+    """Return what answers "load" with seconds, "first", and "encode" with seconds, tokens and bytes.
 
     "first" encodes a word: what loading put off is done by then.
     """

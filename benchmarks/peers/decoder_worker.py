@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.workers import serve
+from embedding_gate.errors import Unavailable
+from embedding_gate.serving import serve
 
 Ids = NDArray[np.int32]
 Vectors = NDArray[np.float32]
@@ -31,22 +31,22 @@ class Engine:
 
     trunk: Any
     encode: Callable[[Ids], Vectors]
-    missing: str = ""
 
 
 def gate(spec: Mapping[str, Any]) -> Engine:
     """Load this library's decoder. A CPU works on a part of the batch on each core, as Embedder does."""
+    from benchmarks.harness.matmul import streams  # noqa: PLC0415
     from embeddings.backend import mx  # noqa: PLC0415
     from embeddings.models import Decoder  # noqa: PLC0415
     from embeddings.pooling import last_token, normalize  # noqa: PLC0415
 
     config, weights = _config_and_weights(spec)
     model = Decoder(config, weights)
-    streams = _streams()
+    parts = streams()
 
     def encode(ids: Ids) -> Vectors:
         outputs = []
-        for part, stream in zip(np.array_split(ids, min(len(ids), len(streams))), streams, strict=False):
+        for part, stream in zip(np.array_split(ids, min(len(ids), len(parts))), parts, strict=False):
             with mx.stream(stream):
                 lengths = mx.full((len(part),), part.shape[1], dtype=mx.int32)
                 hidden = model(mx.array(part), lengths)
@@ -83,15 +83,13 @@ def torch(spec: Mapping[str, Any]) -> Engine:
 
     Not compiled ("eager"); attention is what transformers chooses, torch's fused one.
     """
-    absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
-    if absent:
-        return Engine(None, np.asarray, f"no {' and no '.join(absent)} here")
     import torch as library  # noqa: PLC0415
     from transformers import Qwen3Config, Qwen3Model  # noqa: PLC0415
 
     on_cpu = spec["device"] == "cpu"
     if not on_cpu and not library.cuda.is_available():
-        return Engine(None, np.asarray, "torch finds no CUDA device")
+        hint = "run it where there is one, or with --cpu"
+        raise Unavailable("torch", "it finds no CUDA device", hint=hint)
     names = (
         "hidden_size num_hidden_layers intermediate_size num_attention_heads num_key_value_heads head_dim "
         "vocab_size max_position_embeddings rms_norm_eps"
@@ -127,29 +125,6 @@ def _config_and_weights(spec: Mapping[str, Any]) -> tuple[Any, Any]:
     return config, random_weights(spec["name"], shapes, packed, config.quantization, precision=precision)
 
 
-def _streams() -> list[Any]:
-    from embeddings.backend import mx, usable_cores  # noqa: PLC0415
-
-    if mx.default_device().type != mx.DeviceType.cpu:
-        return [mx.default_stream(mx.default_device())]
-    return [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
-
-
-def matmul_rates(size: int, times: int) -> dict[str, float]:
-    """Multiply square matrices, on a CPU one on each core; return FLOP/s by precision."""
-    from embeddings.backend import mx  # noqa: PLC0415
-
-    streams, rates = _streams(), {}
-    for dtype in (mx.bfloat16, mx.float32):
-        left, right = (mx.random.normal((size, size)).astype(dtype) for _ in range(2))
-        mx.eval(left, right, left @ right)
-        start = time.perf_counter()
-        mx.eval([mx.matmul(left, right, stream=stream) for _ in range(times) for stream in streams])
-        seconds = time.perf_counter() - start
-        rates[str(dtype).removeprefix("mlx.core.")] = 2 * size**3 * times * len(streams) / seconds
-    return rates
-
-
 def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     """Encode the request's ids with the first so many layers, all where it names none."""
     engine.trunk.layers = whole[: request.get("layers") or len(whole)]
@@ -165,14 +140,14 @@ def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, A
 def start() -> Callable[[Any], dict[str, Any]]:
     """Load the engine that the command line names; return how it answers a request."""
     engine = {"gate": gate, "mlx-lm": mlx_lm, "torch": torch}[sys.argv[1]](json.loads(sys.argv[2]))
-    if engine.missing:
-        return lambda _: {"missing": engine.missing}
     run = partial(timed, engine, engine.trunk.layers)
 
     def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         if "matmul" in request:
+            from benchmarks.harness.matmul import matmul_rates  # noqa: PLC0415
+
             return matmul_rates(request["matmul"], request["times"])
-        return run(request) if "ids" in request else {"missing": ""}
+        return run(request)
 
     return answer
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Any
 
-from benchmarks.bench import Bench
-from benchmarks.records import Record
-from benchmarks.summary import headline, steps
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.records import Record
+from benchmarks.harness.summary import headline, steps
 from embedding_gate.claims.published import Published
 from embedding_gate.claims.scaling import published_step
 from embedding_gate.report.record import verdict_as_data

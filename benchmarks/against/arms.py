@@ -1,7 +1,5 @@
 """A tree's worker process as the measurements see it."""
 
-import base64
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -11,46 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.against.trees import Tree
-from benchmarks.workers import Worker
-from embedding_gate.errors import GateError
+from embedding_gate.serving import unpack
+from embedding_gate.workers import Worker
 from embeddings.tokens import TokenizedTexts
 
-__all__ = ["Arm", "open_arms", "unpack"]
-
-
-def unpack(answer: dict[str, Any]) -> NDArray[Any]:
-    """Return the array of an answer.
-
-    Raises:
-        GateError: there are no floats in it.
-
-    """
-    if not answer["type"].startswith("float"):
-        raise GateError("encode", f"gave {answer['type']} {answer['shape']}", hint="return floats")
-    bits = base64.b64decode(answer["bits"])
-    return np.frombuffer(bits, dtype=answer["type"]).reshape(answer["shape"])
+__all__ = ["Arm", "open_arms"]
 
 
 class Arm:
     """One process of one tree. It is an encoder, as far as ``embed_part`` needs one."""
 
-    def __init__(self, name: str, worker: Worker, errors: Any) -> None:
-        self.name, self._worker, self._errors = name, worker, errors
+    def __init__(self, name: str, worker: Worker) -> None:
+        self.name, self._worker = name, worker
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Ask for what a method of ``tree_worker.Answers`` returns.
 
         Raises:
-            GateError: the process ended.
+            WorkerError: the process ended or is silent.
 
         """
-        try:
-            return self._worker.ask({"do": do, **request})
-        except SystemExit as stopped:
-            self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            hint = "see whether that tree runs by itself, and whether this harness can still measure it"
-            raise GateError(self.name, f"its process stopped: {said[-1]}", hint=hint) from stopped
+        answer: dict[str, Any] = self._worker.ask({"do": do, **request})
+        return answer
 
     @cached_property
     def description(self) -> dict[str, Any]:
@@ -89,16 +69,16 @@ def open_arms(trees: Iterable[tuple[str, Tree]], arguments: Sequence[str]) -> It
     trees: the name of an arm, and its tree. arguments: the model and its options, for ``tree_worker``.
 
     Raises:
-        GateError: a tree cannot be loaded.
+        WorkerError: a tree cannot be loaded.
 
     """
+    hint = "see whether that tree runs by itself, and whether this harness can still measure it"
     with ExitStack() as stack:
         arms = []
         for name, tree in trees:
-            errors = stack.enter_context(tempfile.TemporaryFile())
-            module, given = "benchmarks.against.tree_worker", [str(tree.path), *arguments]
-            worker = stack.enter_context(Worker(name, module, given, tree.python, errors=errors))
-            arms.append(Arm(name, worker, errors))
+            given = [str(tree.path), *arguments]
+            worker = Worker(name, "benchmarks.against.tree_worker", given, tree.python, hint=hint)
+            arms.append(Arm(name, stack.enter_context(worker)))
         for arm in arms:
             arm.description  # noqa: B018  (waits until it is loaded)
         yield arms

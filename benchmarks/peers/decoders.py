@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.decoder_engines import ENGINES, Engine, config_for, engines_for, worker
-from benchmarks.decoder_table import print_size, print_targets
-from benchmarks.figures import SIZES, TARGETS, FreshIds, Measured, device_class, extrapolate
-from benchmarks.workers import Worker
+from benchmarks.peers.decoder_engines import ENGINES, Engine, config_for, engines_for, worker
+from benchmarks.peers.decoder_table import print_size, print_targets
+from benchmarks.peers.figures import SIZES, TARGETS, FreshIds, Measured, device_class, extrapolate
+from embedding_gate.errors import GateError, Unavailable
+from embedding_gate.workers import Worker
 from embeddings.backend import mx
 from embeddings.models.quantized import backend
 
@@ -92,10 +93,12 @@ def run_size(size: str, options: argparse.Namespace) -> tuple[dict[str, Measured
             if engine.which not in (options.engines or _usual(options)):
                 continue
             running = stack.enter_context(worker(engine, size, options.device, options.torch_python))
-            if why := running.ask({})["missing"]:
+            try:
+                running.versions()
+            except Unavailable as error:
                 if options.engines:
-                    raise SystemExit(f"{engine.name}: {why}; leave it out of --engines")
-                print(f"{engine.name} is left out: {why}", file=sys.stderr)
+                    raise SystemExit(f"{engine.name}: {error.what}; leave it out of --engines") from error
+                print(f"{engine.name} is left out: {error.what}", file=sys.stderr)
                 continue
             workers[engine] = running
         measured, matmul = measure(workers, config_for(size), options)
@@ -108,7 +111,7 @@ def _usual(options: argparse.Namespace) -> Sequence[str]:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line, and fill in what the device decides."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.decoders", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.decoders", description=__doc__)
     names = [*SIZES, "tiny"]
     parser.add_argument("--sizes", help=f"of {','.join(names)} (default: all three; on a CPU 0.6b)")
     parser.add_argument("--rows", type=int, help="texts of a batch (default: 128; on a CPU 8)")
@@ -174,4 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except GateError as error:
+        sys.exit(str(error))

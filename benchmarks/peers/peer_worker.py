@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workers import serve
+from embedding_gate.serving import serve
 
 Encode = Callable[[list[str]], Any]
 Count = Callable[[list[str]], int]

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fresh import FreshTexts, Seen
-from benchmarks.records import Probe, Record, Spied
+from benchmarks.harness.fresh import FreshTexts, Seen
+from benchmarks.harness.records import Probe, Record, Spied
 from embedding_gate.errors import GateError
 from embeddings.tokens import TokenizedTexts
 

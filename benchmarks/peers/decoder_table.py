@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.figures import Measured, Target
+from benchmarks.peers.figures import Measured, Target
 from embedding_gate.roofline import flops_per_token, mfu
 
 # Least cosine of mlx-lm's vector of a text to the gate's, with the same weights. Measured with 36 layers of

@@ -10,13 +10,16 @@ import random
 import statistics
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.audits import median_interval
-from benchmarks.fresh import fixture_words
-from benchmarks.workers import ROOT, Worker
+from benchmarks.harness.audits import median_interval
+from benchmarks.harness.fresh import fixture_words
+from embedding_gate.errors import GateError
+from embedding_gate.own_files import ROOT
+from embedding_gate.workers import Worker
 
 REFERENCE = ROOT / ".venv-reference" / "bin" / "python"
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
@@ -24,11 +27,19 @@ ROUNDS = 7
 SAME = 1e-4  # components; an engine that strays further does other work
 
 
+NEEDS = {  # packages of each engine of peer_worker.py
+    "ours": ("mlx",),
+    "sentence-transformers": ("sentence-transformers", "torch", "transformers"),
+    "onnxruntime": ("onnxruntime", "tokenizers", "torch", "transformers"),
+    "mlx-embeddings": ("mlx-embeddings", "mlx"),
+}
+
+
 def engine(
     name: str, python: str, which: str, environment: Mapping[str, str] = MappingProxyType({})
 ) -> Worker:
     """Name the worker of an engine of peer_worker.py."""
-    return Worker(name, "benchmarks.peer_worker", [which], python, environment)
+    return Worker(name, "benchmarks.peers.peer_worker", [which], python, environment, NEEDS[which])
 
 
 def unique_texts(count: int, seed: int) -> list[str]:
@@ -62,6 +73,8 @@ def compare(engines: list[Worker], count: int, rounds: int) -> None:
             f"{name:<44} {statistics.median(measured):>9.0f} {statistics.median(ratios):>16.2f}x "
             f"{f'{low:.2f} to {high:.2f}':>15} {strays[name]:>10.1e}"
         )
+    for peer in engines:
+        print(f"{peer.name}: {', '.join(f'{name} {version}' for name, version in peer.versions().items())}")
     if too_far := [name for name, stray in strays.items() if not stray <= SAME]:
         raise SystemExit(f"not the same work: {', '.join(too_far)}")
 
@@ -73,15 +86,23 @@ def main() -> None:
         engine("sentence-transformers (torch, fp32)", str(REFERENCE), "sentence-transformers"),
         engine("ONNX Runtime (fp32)", str(REFERENCE), "onnxruntime"),
     ]
-    with ours, peers[0], peers[1]:
-        compare([ours, *peers], 512, ROUNDS)
+    _compare_all([ours, *peers], 512)
     stock = {"EMBEDDING_GATE_BLAS": "stock"}
     slow = [
         engine("embedding-gate on MLX's own BLAS", sys.executable, "ours", stock),
         engine("mlx-embeddings", str(PEERS), "mlx-embeddings"),
     ]
-    with ours, slow[0], slow[1]:
-        compare([ours, *slow], 24, ROUNDS)
+    _compare_all([ours, *slow], 24)
+
+
+def _compare_all(engines: list[Worker], count: int) -> None:
+    with ExitStack() as stack:
+        try:
+            for one in engines:
+                stack.enter_context(one)
+            compare(engines, count, ROUNDS)
+        except GateError as error:
+            sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -6,15 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.audits import Findings, Reported
-from benchmarks.decoder_worker import matmul_rates
-from benchmarks.fresh import Seen
-from benchmarks.meter import Engine, Meter, Timed
-from benchmarks.plan import Plan
-from benchmarks.records import Record
-from benchmarks.workers import Worker
+from benchmarks.harness.findings import Findings, Reported
+from benchmarks.harness.fresh import Seen
+from benchmarks.harness.matmul import matmul_rates
+from benchmarks.harness.meter import Engine, Meter, Timed
+from benchmarks.harness.plan import Plan
+from benchmarks.harness.records import Record
 from embedding_gate.machine import in_tf32
 from embedding_gate.roofline import Device, flops_per_token
+from embedding_gate.workers import Worker
 from embeddings.cache import VectorCache
 
 __all__ = ["Bench", "Measure"]
@@ -84,11 +84,11 @@ def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) ->
     The clock stops when a first word has its vector: weights that are read when they are needed count too.
     """
     record = Record("load", 1, tokens)
-    worker = Worker("load", "benchmarks.memory", [*arguments, str(tokens), "--serve"])
+    worker = Worker("load", "benchmarks.harness.memory", [*arguments, str(tokens), "--serve"])
 
     def prepare() -> None:
-        worker.__enter__()
-        worker.ask("ready")
+        worker.start()
+        worker.versions()  # it has imported all
 
     def work() -> None:
         worker.ask("load")
@@ -96,11 +96,14 @@ def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) ->
 
     def after() -> None:
         answer = worker.ask("encode")
-        worker.__exit__()
+        worker.stop()
         record.peak_bytes = max(record.peak_bytes, answer["peak_bytes"])
         record.device_peak_bytes = max(record.device_peak_bytes, answer["device_peak_bytes"])
 
-    record.seconds = timed(prepare, work, after, rounds)
+    try:
+        record.seconds = timed(prepare, work, after, rounds)
+    finally:
+        worker.stop()
     return record
 
 

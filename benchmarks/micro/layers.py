@@ -1,6 +1,6 @@
-"""What the functions of cpu_kernels.py gain over MLX's own on this CPU: ``python -m benchmarks.layers``.
+"""What the library's CPU kernels gain over MLX's own functions: ``python -m benchmarks.micro.layers``.
 
-One layer of the embedded model on 768 tokens of 24 a text, on one core, interleaved, medians.
+On this CPU: one layer of the embedded model on 768 tokens of 24 a text, on one core, interleaved, medians.
 """
 
 import statistics

@@ -13,8 +13,8 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks.workers import ROOT
 from embedding_gate.errors import InputError
+from embedding_gate.own_files import FIXTURES
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["FreshTexts", "Seen"]
@@ -25,7 +25,7 @@ ATTEMPTS = 100  # times as many texts are drawn as are asked for, before it is s
 @cache
 def fixture_words() -> tuple[str, ...]:
     """Return the words of the fixture's sentences and paragraphs, in alphabetical order."""
-    lines = (ROOT / "fixtures" / "texts.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (FIXTURES / "texts.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     plain = (row["text"] for row in rows if row["kind"] in ("sentence", "paragraph"))
     return tuple(sorted({word for text in plain for word in text.split()}))

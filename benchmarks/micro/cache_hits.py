@@ -1,4 +1,4 @@
-"""What a cache hit costs beside what it cannot cost less than: ``python -m benchmarks.cache_hits``.
+"""What a cache hit costs beside what it cannot cost less than: ``python -m benchmarks.micro.cache_hits``.
 
 A call of 10,000 hits in memory stands beside a bare loop over the same texts that hashes each and looks it
 up in a dict; a call of 10,000 hits in the file, beside one plain SELECT of the same rows. Rounds are

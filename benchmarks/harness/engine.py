@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.records import Spied
+from benchmarks.harness.records import Spied
 from embeddings.embedder import Embedder
 from embeddings.tokens import TokenizedTexts
 

@@ -5,11 +5,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.workers import Worker
+from embedding_gate.workers import Worker
 from embeddings.backend import CHOICE_VARIABLE
 from embeddings.synthetic import PREFIX, config_of
 
 ENGINES = ("gate", "mlx-lm", "torch")
+NEEDS = {"gate": ("mlx",), "mlx-lm": ("mlx", "mlx-lm"), "torch": ("torch", "transformers")}  # packages
 TINY = {"hidden_size": 256, "num_hidden_layers": 3, "intermediate_size": 512, "vocab_size": 5000}
 
 
@@ -59,8 +60,9 @@ def worker(engine: Engine, size: str, device: str, torch_python: str) -> Worker:
     python = torch_python if engine.which == "torch" else sys.executable
     return Worker(
         engine.name,
-        "benchmarks.decoder_worker",
+        "benchmarks.peers.decoder_worker",
         [engine.which, json.dumps(spec)],
         python,
         {CHOICE_VARIABLE: engine.blas},
+        NEEDS[engine.which],
     )

@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterable
 from statistics import median
 
-from benchmarks.bench import Bench
-from benchmarks.plan import SHORT
-from benchmarks.records import Record
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.plan import SHORT
+from benchmarks.harness.records import Record
 from embedding_gate.claims.published import Published
 from embedding_gate.claims.scaling import Step, cross_size, scaling_table
 from embedding_gate.text_table import aligned

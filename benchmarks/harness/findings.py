@@ -1,0 +1,51 @@
+"""What was recorded of one model: what the audits judge and the tables show."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from benchmarks.harness.records import Probe, Record
+from embedding_gate.roofline import Device, mfu
+
+__all__ = ["Findings", "Reported"]
+
+
+class Reported(NamedTuple):
+    """A rate in tokens/s as it was reported, the tokens of a round, and the raw rounds in seconds."""
+
+    what: str
+    rate: float
+    tokens: int
+    seconds: Sequence[float]
+
+
+@dataclass
+class Findings:
+    """All that was recorded of one model.
+
+    precision: what it computes in. tf32: whether float32 is multiplied at the ten bits of float16.
+    flops: length of a text in tokens -> FLOPs of a token.
+    reported: each rate that stands in the table and the JSON, with the rounds that it must follow from.
+    probe: interleaved rounds. uneven: tokens of texts of many lengths, counted, and handed to the model.
+    peak: the best matrix product of the session, FLOP/s. device: what is published of the chip.
+    """
+
+    precision: str
+    flops: Callable[[int], float]
+    records: list[Record] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
+    probe: Probe | None = None
+    uneven: tuple[int, int] | None = None
+    peak: float = math.nan
+    device: Device | None = None
+    tf32: bool = False
+
+    @property
+    def computed(self) -> list[Record]:
+        """The records whose every round the model computed."""
+        return [one for one in self.records if one.warm_ups is not None and not one.uncached]
+
+    def share(self, record: Record, peak: float) -> float:
+        """Return the share of a peak, FLOP/s, that a record's rate is: MFU."""
+        return mfu(record.rate, self.flops(record.length), peak)

@@ -1,0 +1,1 @@
+"""Single things, measured by commands of their own."""
