@@ -62,9 +62,17 @@ def _latency(number: int, one: Speed) -> tuple[dict[str, Any], dict[str, Any]]:
     marks = [("median", one.median, 0.5)]
     marks += [(f"p{mark.percent}", mark.seconds, mark.percent / 100) for mark in one.percentiles]
     words, seconds, shares = zip(*marks, strict=True)
-    text = "%{text}: %{x:.4~g} ms"
-    more = {"mode": "markers", "text": words, "showlegend": False}
-    return line, scatter(number, name, [1e3 * one for one in seconds], shares, text, **more)
+    points = scatter(
+        number,
+        name,
+        [1e3 * one for one in seconds],
+        shares,
+        "%{text}: %{x:.4~g} ms",
+        mode="markers",
+        text=words,
+        showlegend=False,
+    )
+    return line, points
 
 
 def throughput(record: Record) -> list[Figure]:
