@@ -42,7 +42,7 @@ def latency(record: Record) -> list[Figure]:
         "yaxis": {"title": {"text": "rounds done by then"}, "tickformat": ".0%", "range": [0, 1.05]},
         "legend": LEGEND,
     }
-    caption = "Latency of one new text: the steeper, the steadier; the marks are the median and percentiles"
+    caption = "Latency of one new text. A steeper line is a steadier latency. The marks are the median and percentiles"
     return [Figure(caption, data, layout)]
 
 
@@ -119,7 +119,7 @@ def rooflines(record: Record) -> list[Figure]:
         "yaxis": log_axis("FLOP/s", (y for one in [*data, *roofs] for y in one["y"])),
         "legend": LEGEND,
     }
-    caption = "Roofline: what was computed, beneath the session's best matrix product and the chip's peak"
+    caption = "Roofline: FLOP/s of each shape, and above them the best matrix product and the published peak"
     return [Figure(caption, [*data, *roofs], layout, 460)]
 
 
@@ -204,7 +204,7 @@ def history(record: Record) -> list[Figure]:
     }
     drawn = [
         ("Quality, run by run; a cross is a run that failed", "measured", _of_two_runs(quality)),
-        ("Seconds of each benchmark over those of its first run on that machine", "times", seconds),
+        ("Time of each benchmark, divided by the time of its first run on that machine", "times", seconds),
     ]
     return [_lines(caption, unit, points) for caption, unit, points in drawn if points]
 

@@ -60,7 +60,7 @@ def _heat_map(model: Model) -> Figure:
         for r, row in enumerate(model.cosines)
     ]
     return Figure(
-        f"{model.name}: cosine of each two of {len(names)} texts, category by category",
+        f"{model.name}: cosine of every two of {len(names)} texts, by category",
         [
             {
                 "type": "heatmap",
