@@ -42,7 +42,7 @@ def latency(record: Record) -> list[Figure]:
         "yaxis": {"title": {"text": "rounds done by then"}, "tickformat": ".0%", "range": [0, 1.05]},
         "legend": LEGEND,
     }
-    caption = "Latency of one new text. A steeper line is a steadier latency. The marks are the median and percentiles"
+    caption = "Latency of one new text. A steeper line is steadier. The marks are the median and percentiles"
     return [Figure(caption, data, layout)]
 
 

@@ -139,8 +139,8 @@ def practice(record: Record) -> Section | None:
     }
     say = (
         "A model with a red check is not recommended. A model is recommended only by figures that were "
-        "measured in the runs of this page and passed their audits. Quality and speed are measured by two commands; "
-        f"`{MERGED}` puts their reports onto one page."
+        "measured in the runs of this page and passed their audits. Two commands measure quality and "
+        f"speed; `{MERGED}` puts their reports onto one page."
     )
     return Section("What it means in practice", [Text(say), table("By use", columns, recommend(record))])
 
