@@ -22,7 +22,7 @@ def judge(record: Record) -> Section | None:
     blocks += [
         Text(f"THE JUDGE CHANGED. Its own verdict: {found.head_verdict or 'none'}. {consent}"),
         Items(found.moved),
-        Text(f"Digest of the change, which an approval names: `{found.digest}`."),
+        Text(f"An approval names this digest of the change: `{found.digest}`."),
     ]
     return Section("The judge", blocks)
 
@@ -58,8 +58,8 @@ def _vectors(found: Vectors) -> list[Block]:
         return [Text(f"The vectors of {texts} are identical, bit for bit.")]
     changed = "-" if found.neighbours_changed is None else f"{found.neighbours_changed:,}"
     told = Text(
-        f"The vectors of {texts} are NOT identical: least cosine {number(found.least_cosine, 9)}; another "
-        f"nearest text for {changed}."
+        f"The vectors of {texts} are NOT identical. The lowest cosine between a text's two vectors is "
+        f"{number(found.least_cosine, 9)}. The nearest text changed for {changed} of them."
     )
     if not found.moved:
         return [told, Text("No metric moved.")]

@@ -76,12 +76,20 @@ def line_of(number: int) -> dict[str, Any]:
 
 
 def scatter(
-    number: int, name: str, x: Sequence[Any], y: Sequence[Any], hover: str, **more: Any
+    number: int,
+    name: str,
+    x: Sequence[Any],
+    y: Sequence[Any],
+    hover: str,
+    *,
+    mode: str = "lines+markers",
+    **more: Any,
 ) -> dict[str, Any]:
-    """Return series i as lines and markers, or as ``mode`` says. hover: the template of its labels."""
-    drawn = {"type": "scatter", "mode": "lines+markers", "name": label(name), "x": x, "y": y}
-    marks = {"line": line_of(number), "marker": {**marker_of(number), "size": 9}}
-    return {**drawn, **marks, "hovertemplate": f"{hover}<extra>%{{fullData.name}}</extra>", **more}
+    """Return series i in the lines and markers that ``mode`` asks for. hover: the template of its labels."""
+    marks: dict[str, Any] = {"line": line_of(number)} if "lines" in mode else {}
+    marks |= {"marker": {**marker_of(number), "size": 9}} if "markers" in mode else {}
+    hovers = {"hovertemplate": f"{hover}<extra>%{{fullData.name}}</extra>"}
+    return {"type": "scatter", "mode": mode, "name": label(name), "x": x, "y": y, **marks, **hovers, **more}
 
 
 def series(
@@ -90,19 +98,13 @@ def series(
     y: Callable[[T], Any],
     hover: str,
     *,
-    text: Callable[[T], str] | None = None,
-    **more: Any,
+    mode: str = "lines+markers",
+    text: Callable[[T], str] = lambda _: "",
 ) -> list[dict[str, Any]]:
-    """Return one series for each name. x, y, text: of a point; hover, more: of every series."""
+    """Return one series for each name. x, y, text: of a point."""
     return [
         scatter(
-            number,
-            name,
-            [*map(x, points)],
-            [*map(y, points)],
-            hover,
-            **({"text": [*map(text, points)]} if text else {}),
-            **more,
+            number, name, [*map(x, points)], [*map(y, points)], hover, mode=mode, text=[*map(text, points)]
         )
         for number, (name, points) in enumerate(found.items())
     ]

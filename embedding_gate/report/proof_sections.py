@@ -13,9 +13,9 @@ def kill_matrix(record: Record) -> Section | None:
     if (matrix := record.kill_matrix) is None:
         return None
     say = (
-        "One fault is injected at a time, and the checks run on what is left. Alone: the faults that nothing "
-        "else kills. Spreads: how far the surest check is beyond everything that right implementations "
-        "measured; - where right implementations all give the same figure."
+        "Faults are injected one at a time, and the checks run on the faulty library. Alone: how many faults "
+        "only this gate kills. Spreads: how far the surest check is from what right implementations measure, "
+        "in spreads of these; - where they all measure the same."
     )
     gates: Columns[FaultGate] = {
         "gate": lambda one: one.name,

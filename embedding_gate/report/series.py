@@ -42,7 +42,7 @@ def latency(record: Record) -> list[Figure]:
         "yaxis": {"title": {"text": "rounds done by then"}, "tickformat": ".0%", "range": [0, 1.05]},
         "legend": LEGEND,
     }
-    caption = "Latency of one new text: the steeper, the steadier; the marks are the median and percentiles"
+    caption = "Latency of one new text. A steeper line is steadier. The marks are the median and percentiles"
     return [Figure(caption, data, layout)]
 
 
@@ -62,9 +62,17 @@ def _latency(number: int, one: Speed) -> tuple[dict[str, Any], dict[str, Any]]:
     marks = [("median", one.median, 0.5)]
     marks += [(f"p{mark.percent}", mark.seconds, mark.percent / 100) for mark in one.percentiles]
     words, seconds, shares = zip(*marks, strict=True)
-    text = "%{text}: %{x:.4~g} ms"
-    more = {"mode": "markers", "text": words, "showlegend": False}
-    return line, scatter(number, name, [1e3 * one for one in seconds], shares, text, **more)
+    points = scatter(
+        number,
+        name,
+        [1e3 * one for one in seconds],
+        shares,
+        "%{text}: %{x:.4~g} ms",
+        mode="markers",
+        text=words,
+        showlegend=False,
+    )
+    return line, points
 
 
 def throughput(record: Record) -> list[Figure]:
@@ -111,7 +119,7 @@ def rooflines(record: Record) -> list[Figure]:
         "yaxis": log_axis("FLOP/s", (y for one in [*data, *roofs] for y in one["y"])),
         "legend": LEGEND,
     }
-    caption = "Roofline: what was computed, beneath the session's best matrix product and the chip's peak"
+    caption = "Roofline: FLOP/s of each shape, and above them the best matrix product and the published peak"
     return [Figure(caption, [*data, *roofs], layout, 460)]
 
 
@@ -196,7 +204,7 @@ def history(record: Record) -> list[Figure]:
     }
     drawn = [
         ("Quality, run by run; a cross is a run that failed", "measured", _of_two_runs(quality)),
-        ("Seconds of each benchmark over those of its first run on that machine", "times", seconds),
+        ("Time of each benchmark, divided by the time of its first run on that machine", "times", seconds),
     ]
     return [_lines(caption, unit, points) for caption, unit, points in drawn if points]
 

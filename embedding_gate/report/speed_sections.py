@@ -116,7 +116,7 @@ def sizes(record: Record) -> Section | None:
         "MFU of the larger over the smaller": lambda step: number(step.predicted / step.measured),
     }
     published: Columns[Step] = {"step": _step, "times slower": lambda step: step.published or "-"}
-    say = "By FLOPs alone, a model is slower by the factor by which its FLOPs for one token are more."
+    say = "If only FLOPs counted, a model would be slower in proportion to its FLOPs for one token."
     blocks: list[Block] = [Text(say), table("Measured in this run", measured, steps)]
     if said := [step for step in steps if step.published]:
         blocks.append(table("As published, on another device", published, said))
@@ -138,9 +138,9 @@ def practice(record: Record) -> Section | None:
         "rule": lambda one: one.rule,
     }
     say = (
-        "A model with a red check is not recommended. A figure recommends a model only if it was measured in "
-        "the runs of this page and passed its audits. Quality and speed are measured by two commands; "
-        f"`{MERGED}` puts their reports onto one page."
+        "A model with a red check is not recommended. A model is recommended only by figures that were "
+        "measured in the runs of this page and passed their audits. Two commands measure quality and "
+        f"speed; `{MERGED}` puts their reports onto one page."
     )
     return Section("What it means in practice", [Text(say), table("By use", columns, recommend(record))])
 

@@ -60,7 +60,7 @@ def _heat_map(model: Model) -> Figure:
         for r, row in enumerate(model.cosines)
     ]
     return Figure(
-        f"{model.name}: cosine of each two of {len(names)} texts, category by category",
+        f"{model.name}: cosine of every two of {len(names)} texts, by category",
         [
             {
                 "type": "heatmap",
@@ -98,9 +98,10 @@ def _map(model: Model) -> Figure:
     data = []
     for number, (name, rows) in enumerate(groups.items()):
         x, y, z = zip(*(model.map[row] for row in rows), strict=True)
-        shown = {"z": z, "text": [hover(texts[row].text) for row in rows], "mode": "markers"}
-        marker = {**marker_of(number), "size": 5}
-        data.append(scatter(number, name, x, y, "%{text}", type="scatter3d", marker=marker, **shown))
+        shown = scatter(
+            number, name, x, y, "%{text}", mode="markers", text=[hover(texts[row].text) for row in rows]
+        )
+        data.append(shown | {"type": "scatter3d", "z": z, "marker": {**marker_of(number), "size": 5}})
     axes = {f"{axis}axis": {"title": {"text": f"PC {n}"}, "nticks": 5} for n, axis in enumerate("xyz", 1)}
     return Figure(
         f"{model.name}: {len(texts)} texts by the first three principal components of their vectors. "

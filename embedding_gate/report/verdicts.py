@@ -17,11 +17,7 @@ LOOKS = "looks like: "  # how the gate begins a line that names likely faults
 
 def verdict(record: Record) -> Section:
     """Pass or fail, the likely fault, what to do, why, and what was judged by what."""
-    likely = [
-        f"Likely fault of {model.name}: {line.removeprefix(LOOKS)}."
-        for model in record.models
-        for line in model.looks_like
-    ]
+    likely = [_likely(model.name, line) for model in record.models for line in model.looks_like]
     red = [(model, one) for model in record.models for one in sorted(model.red, key=_badness)]
     rows = [
         (model.name, *_cells(one), one.evidence or "-", model.threshold_lines.get(one.check, "-"))
@@ -88,17 +84,27 @@ def _cells(one: schema.Verdict) -> tuple[str, str, str, str, str]:
     return cells(as_verdict(one))
 
 
+def _likely(name: str, line: str) -> str:
+    if line.startswith(LOOKS):
+        return f"Likely fault of {name}: {line.removeprefix(LOOKS)}."
+    return f"{name} {line}."  # "looks like no known fault"
+
+
 def _what_to_do(record: Record) -> str:
-    again = f"Then run `{_command(record.made)}` again."
     if record.verdict == "pass":
-        return "nothing. No check that was judged is red."
-    if record.judge and record.judge.changed and not record.judge.approved:
-        return "a person reads what this change moves in the gate, and approves it or not (see The judge)."
+        return "Nothing. No check that was judged is red."
+    steps = []
     if any(line.startswith(LOOKS) for model in record.models for line in model.looks_like):
-        return f"look for the likely fault in the code that changed, and correct it. {again}"
-    if any(model.red for model in record.models):
-        return f"find the cause of the first red check below, and correct it. {again}"
-    return f"read the reasons below and the log of the run, and correct the cause. {again}"
+        steps.append("Look for the likely fault in the code that changed, and correct it.")
+    elif any(model.red for model in record.models):
+        steps.append("Find the cause of the first red check below, and correct it.")
+    if (judge := record.judge) and judge.changed and not judge.approved:
+        steps.append(
+            "Undo what this change moves in the judge, or ask a person to approve it (see The judge)."
+        )
+    if not steps:
+        steps.append("Read the reasons below and the log of the run, and correct the cause.")
+    return f"{' '.join(steps)} Then run `{_command(record.made)}` again."
 
 
 def _command(made: Made) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.against.record import SLOWED
 from embedding_gate.git import git
 from embedding_gate.pull_request.changes import THRESHOLDS
+from embedding_gate.verdicts.threshold_file import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 POOLING, EMBEDDER = "embeddings/pooling.py", "embeddings/embedder.py"
@@ -87,7 +88,7 @@ def hidden(thresholds: str, model: str, missed: Sequence[Mapping[str, Any]]) -> 
             name: at for name, at in zip(("at_least", "at_most"), around, strict=True) if name in threshold
         }
         threshold |= {"band": list(around)} if "band" in threshold else {}
-    return "\n".join(
+    return f"version = {VERSION}\n" + "\n".join(
         "[[threshold]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in threshold.items())
         for threshold in flat
     )

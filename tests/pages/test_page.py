@@ -6,11 +6,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from embedding_gate.report.pictures import PICTURES
 from embedding_gate.report.record import as_json
 from embedding_gate.report.schema.record import Record, json_schema
+from embedding_gate.report.write import write_report
 from tests.pages.made_up import EACH, HOSTILE
 from tests.support import HANG
 
@@ -84,6 +86,23 @@ HIDDEN = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
 def test_no_word_lies_under_the_buttons(browser: Browser, file: Path, width: int) -> None:
     opened = Opened(browser.new_page(viewport={"width": width, "height": 900}), file)
     assert opened.page.evaluate(HIDDEN) == []
+    opened.page.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_first_screen_says_what_to_do(
+    browser: Browser, record: Record, tmp_path: Path, width: int, height: int
+) -> None:
+    """On a red page, before anyone scrolls; and no page is wider than its screen."""
+    models = [replace(one, looks_like=["looks like: first-token pooling (pooling)"]) for one in record.models]
+    red = replace(record, models=models, verdict="fail", reasons=["a reason"] * 30)
+    write_report(tmp_path, red)
+    opened = Opened(browser.new_page(viewport={"width": width, "height": height}), tmp_path / "report.html")
+    for words in ("FAIL.", "Likely fault of", "What to do:"):
+        box = opened.page.locator("p", has_text=words).first.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= height
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     opened.page.close()
 
 

@@ -128,10 +128,14 @@ def test_the_verdict_the_fault_and_what_to_do_come_before_all_else() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"verdict": "pass"}, "nothing."),
-        ({}, "a person reads what this change moves in the gate"),
-        ({"judge": None}, "look for the likely fault in the code that changed"),
-        ({"judge": None, "models": []}, "read the reasons below"),
+        ({"verdict": "pass"}, "Nothing."),
+        (
+            {},
+            "Look for the likely fault in the code that changed, and correct it. Undo what this change moves "
+            "in the judge, or ask a person to approve it",
+        ),
+        ({"judge": None}, "Look for the likely fault in the code that changed, and correct it. Then run"),
+        ({"judge": None, "models": []}, "Read the reasons below"),
     ],
 )
 def test_what_to_do_is_said(change: dict[str, Any], words: str) -> None:
@@ -158,7 +162,7 @@ def test_what_a_change_moved_is_told() -> None:
         "'1.2x', '1.18 to 1.23', '1.1', 'FAIL', 'slower'",
         "'-', '-', '1.1', 'ERROR', 'no round was timed'",
         "'1x', '0.99 to 1.01'",
-        "least cosine 0.999; another nearest text for 3",
+        "vectors is 0.999. The nearest text changed for 3 of them.",
         "'pairs', '0.8', '0.7', '-0.12 to -0.08'",
     ):
         assert words in shown

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedding_gate.errors import InputError
+from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.report import collect
 from embedding_gate.report.__main__ import main
 from embedding_gate.report.collect import threshold_lines
 from embedding_gate.report.record import (
@@ -74,6 +75,17 @@ def test_an_older_version_is_one_line_that_says_what_to_do() -> None:
         "report.json: is a report of version 1, and this embedding-gate reads version 2; "
         "write it again with this version: the same command, with --report=DIR"
     )
+
+
+def test_an_installed_gate_has_no_results_of_benchmarks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the file nothing is shown of other systems; a file that is damaged is refused."""
+    monkeypatch.setattr(collect, "PEERS", tmp_path / "peers.json")
+    assert collect.peers() == []
+    (tmp_path / "peers.json").write_text('{"peers": [{"workload": 1}]}', encoding="utf-8")
+    with pytest.raises(FixtureError, match=r"peers\.json: malformed \(Expected `str`, got `int`"):
+        collect.peers()
 
 
 def test_a_part_that_adds_what_is_no_key_is_refused() -> None:
