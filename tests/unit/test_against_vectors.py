@@ -8,9 +8,20 @@ from numpy.typing import NDArray
 
 from benchmarks.against.vectors import VectorChange, change, vectors_of
 from embedding_gate import own_files
+from embedding_gate.metrics import resampling
 from embedding_gate.subjects.live import Sets
 
 Vectors = list[NDArray[np.float32]]
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw 199 samples of the texts in place of 1,999.
+
+    These tests ask for the sign and the rough width of a change. Each end of its interval is then the fifth
+    of 199 sorted draws, which is enough for both.
+    """
+    monkeypatch.setattr(resampling, "DRAWS", 199)
 
 
 @pytest.fixture(scope="module")
