@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from embeddings.cache.sqlite_store import SQLiteStore
+from embeddings.doctor import examine
 from embeddings.errors import EmbeddingsError
 
 
@@ -32,8 +33,6 @@ def main() -> None:
 
 def doctor() -> None:
     """Print the findings, one a line."""
-    from embeddings.doctor import examine  # noqa: PLC0415  (a cache's file needs no MLX)
-
     for name, finding in examine():
         print(f"{name:<24} {finding}", flush=True)
 

@@ -1,7 +1,7 @@
 """The one door to MLX. Everything here that needs MLX says ``from embeddings.backend import mx``.
 
 By then ``embeddings/__init__.py`` has loaded a fast BLAS (:mod:`embeddings.openblas`). Where it could not,
-this module warns: only who uses MLX must know that it will be slow.
+this module warns that MLX will be slow.
 """
 
 import ctypes

@@ -3,6 +3,9 @@
 Only data is fetched: JSON files, and the safetensors files that will be read. The weights come last, so a
 download that broke off never looks like a model. huggingface_hub is imported by the functions that need it:
 a model in a folder does not wait for it.
+
+Files are downloaded one by one, and not by snapshot_download. Its threads hold Ctrl-C until a file is whole.
+If the hub refuses access, it returns a snapshot that was begun as if it were whole. test_hub.py has both.
 """
 
 import json
@@ -113,7 +116,6 @@ def _download(repository: str, revision: str, lacking: Collection[str]) -> None:
         listed = {file.path: file.size for file in tree if isinstance(file, RepoFile)}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Not enough free disk space")  # an error of ours says so
-            # One after another in this thread: its own loop would hold Ctrl-C until a file is whole.
             _get_files(repository, snapshot(repository, revision), listed, get)
     except (httpx2.HTTPError, OSError) as error:
         what, hint = _explained(error, repository, revision)

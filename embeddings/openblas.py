@@ -7,7 +7,7 @@ before ``mlx.core`` takes over. Nothing is patched, and no other platform is tou
 Accelerate and Metal.
 
 Loading a library is a change of global state at import, the only one in this package. This module imports
-no MLX, and says nothing: the judge is used without MLX, and on machines that have no such library.
+no MLX and does not warn: backend.py does both.
 """
 
 import ctypes

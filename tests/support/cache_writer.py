@@ -1,6 +1,6 @@
 """A process that writes into a cache's file until it is done or killed: ``FILE FIRST COUNT``.
 
-Says on stdout what it is about to commit and what it has committed. It needs no MLX, so it starts at once.
+Says on stdout what it is about to commit and what it has committed.
 """
 
 import sys

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import tracemalloc
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import embeddings
-from embedding_gate import own_files
 from embeddings import CacheError, CacheWarning, Embedder, VectorCache, batch_runner
 from embeddings.backend import mx
 from embeddings.cache import key, vector_cache
@@ -469,9 +467,3 @@ def test_a_child_never_asks_the_connection_of_its_parent(
 def _in_child(cache: VectorCache) -> None:
     cache.put_many({b"b": entry(4)})
     sys.exit(0 if cache.get_many([b"a", b"b"]).keys() == {b"a", b"b"} else 1)
-
-
-def test_importing_the_cache_leaves_mlx_alone() -> None:
-    """So that a file can be looked at, and a killed writer tested, in a process that starts at once."""
-    code = "import sys; import embeddings.cache; sys.exit('mlx.core' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=own_files.ROOT, check=False).returncode == 0

@@ -306,8 +306,6 @@ def test_exported_names() -> None:
     assert set(embeddings.__all__) <= set(dir(embeddings))
     defined = {name for name, value in vars(embeddings.errors).items() if isinstance(value, type)}
     assert defined <= set(embeddings.__all__)
-    with pytest.raises(AttributeError, match="nothing"):
-        _ = embeddings.nothing
 
 
 def test_files_are_json(tmp_path: Path) -> None:
