@@ -4,8 +4,8 @@ There ``mx.exp`` and ``mx.erf`` are calls for each number (12 and 28 ns), while 
 to 0.3 ns a number. So GELU and attention are built from products and sums here, and a mean is a product with
 a column. ``layers.py`` uses these functions for float32 on a CPU and MLX's own everywhere else.
 
-Gains are those of ``python -m benchmarks.micro.layers`` on one core of an x86-64 machine with AVX-512: a layer of
-all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/unit/test_layers.py finds.
+Gains are those of ``python -m benchmarks.micro.layers`` on one core of an x86-64 machine with AVX-512: one
+layer of all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/unit/test_layers.py finds.
 """
 
 import math
