@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from embedding_gate.report.pictures import PICTURES
 from embedding_gate.report.record import SCHEMA
-from tests.pages.made_up import EACH, HOSTILE
+from tests.browser.made_up import EACH, HOSTILE
 from tests.support import HANG
 
 LARGEST = 6_000_000  # bytes

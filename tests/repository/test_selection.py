@@ -11,7 +11,7 @@ import pytest
 from embedding_gate import own_files
 from tests import selection
 
-FOLDERS = ("quality", "faults", "claims", "end_to_end", "unit")
+FOLDERS = ("quality", "faults", "claims", "end_to_end", "embeddings")
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ FOLDERS = ("quality", "faults", "claims", "end_to_end", "unit")
         ("quality", ("quality",)),
         ("quality or claims", ("quality", "claims")),
         ("(quality) and not claims", ("quality",)),
-        ("not faults", ("quality", "claims", "end_to_end", "unit")),
-        ("not quality and not faults and not end_to_end", ("claims", "unit")),
+        ("not faults", ("quality", "claims", "end_to_end", "embeddings")),
+        ("not quality and not faults and not end_to_end", ("claims", "embeddings")),
         ("end_to_end", ("end_to_end",)),
         ("quality and faults", ()),
         ("quality or skipif", FOLDERS),
@@ -34,7 +34,8 @@ def test_folders_that_can_match(expression: str, folders: tuple[str, ...]) -> No
     tests = own_files.ROOT / "tests"
     assert tuple(name for name in FOLDERS if selection.can_match(config, tests / name)) == folders
     assert all(
-        selection.can_match(config, path) for path in (own_files.ROOT, tests, tests / "unit" / "test_a.py")
+        selection.can_match(config, path)
+        for path in (own_files.ROOT, tests, tests / "embeddings" / "test_a.py")
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from embedding_gate.report.write import write_report
-from tests.pages.made_up import made_up
+from tests.browser.made_up import made_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
