@@ -30,13 +30,35 @@ FOLDERS = ("quality", "faults", "claims", "end_to_end", "embeddings")
     ],
 )
 def test_folders_that_can_match(expression: str, folders: tuple[str, ...]) -> None:
-    config: Any = SimpleNamespace(getoption={"markexpr": expression}.get)
-    tests = own_files.ROOT / "tests"
-    assert tuple(name for name in FOLDERS if selection.can_match(config, tests / name)) == folders
-    assert all(
-        selection.can_match(config, path)
-        for path in (own_files.ROOT, tests, tests / "embeddings" / "test_a.py")
-    )
+    assert matching(expression) == folders
+    config, tests = configured(expression), own_files.ROOT / "tests"
+    others = (own_files.ROOT, tests, tests / "embeddings" / "test_a.py")
+    assert all(selection.can_match(config, path) for path in others)
+
+
+def configured(expression: str) -> Any:
+    """Make what is left of pytest's configuration when it has that expression alone."""
+    return SimpleNamespace(getoption={"markexpr": expression}.get)
+
+
+def matching(expression: str) -> tuple[str, ...]:
+    """Name the folders whose tests an expression can select."""
+    config, tests = configured(expression), own_files.ROOT / "tests"
+    return tuple(name for name in FOLDERS if selection.can_match(config, tests / name))
+
+
+def test_continuous_integration_runs_each_folder_once() -> None:
+    """One command behind the targets that it makes selects a folder's tests, whatever their marker."""
+    run = (own_files.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    makefile = (own_files.ROOT / "Makefile").read_text(encoding="utf-8")
+    expressions = [
+        quoted or word
+        for target in re.findall(r"^make ([a-z-]+)$", run, re.MULTILINE)
+        for recipe in re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+        for quoted, word in re.findall(r'-m pytest -m (?:"(.+?)"|(\w+))', recipe)
+    ]
+    selected = [folder for one in expressions for folder in matching(one)]
+    assert sorted(selected) == sorted(FOLDERS)
 
 
 def markers_of(file: Path) -> set[str]:
