@@ -105,11 +105,11 @@ $(REFERENCE): tests/reference/requirements.txt
 $(PEERS): benchmarks/requirements.txt
 	tests/reference/environment.sh .venv-peers $< $(MODELS)
 
-$(PAGES): tests/pages/requirements.txt
+$(PAGES): tests/browser/requirements.txt
 	tests/reference/environment.sh .venv-pages $<
 
 pages: $(PAGES)  ## the report's page in headless Chromium, the projector's files in TensorBoard (needs chromium)
-	.venv-pages/bin/python -m pytest tests/pages
+	.venv-pages/bin/python -m pytest tests/browser
 
 peers: $(READY) $(REFERENCE) $(PEERS)  ## tokens/s beside sentence-transformers, ONNX Runtime and mlx-embeddings
 	$(BIN)/python -m benchmarks.peers

@@ -30,7 +30,11 @@ DROPPED = "TOKEN"  # in whatever name: HF_TOKEN opens a person's models, and the
 CHECKS = ("embedding_gate/checks/test_", "tests/quality/test_")  # where a tree has its checks
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir=.")
 # What of the library the gate's own model does not use: decoders, quantized weights, other families.
-BESIDES = ("tests/unit/test_decoder.py", "tests/unit/test_families.py", "tests/unit/test_layers.py")
+BESIDES = (
+    "tests/embeddings/test_decoder.py",
+    "tests/embeddings/test_families.py",
+    "tests/embeddings/test_layers.py",
+)
 
 
 @dataclass

@@ -5,7 +5,7 @@ to 0.3 ns a number. So GELU and attention are built from products and sums here,
 a column. ``layers.py`` uses these functions for float32 on a CPU and MLX's own everywhere else.
 
 Gains are those of ``python -m benchmarks.micro.layers`` on one core of an x86-64 machine with AVX-512: one
-layer of all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/unit/test_layers.py finds.
+layer of all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/embeddings/test_layers.py finds.
 """
 
 import math

@@ -1,7 +1,7 @@
 """What is known of each family of decoders: the module of mlx-lm that runs it, and where that is right.
 
 A family, or a value that a config.json of it may declare, is here if hidden states then agreed with
-transformers' (tests/unit/test_decoder.py, tests/unit/test_families.py); everything else is refused.
+transformers' (tests/embeddings/test_decoder.py and test_families.py); everything else is refused.
 """
 
 from collections.abc import Mapping

@@ -156,7 +156,12 @@ def test_a_missing_package_is_one_line(tmp_path: Path) -> None:
     shadow = tmp_path / "scipy"
     shadow.mkdir()
     (shadow / "__init__.py").write_text("raise ModuleNotFoundError(name='scipy')", encoding="utf-8")
-    done = pytest_run("tests/unit/test_thresholds.py", "tests/unit/test_ranking.py", path=tmp_path)
+    done = pytest_run(
+        "tests/embedding_gate/test_thresholds.py", "tests/embedding_gate/test_ranking.py", path=tmp_path
+    )
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "tests/unit/test_ranking.py: needs scipy, which is not installed; run make dev" in done.stdout
+    assert (
+        "tests/embedding_gate/test_ranking.py: needs scipy, which is not installed; run make dev"
+        in done.stdout
+    )
     assert "Traceback" not in done.stdout + done.stderr

@@ -223,12 +223,12 @@ def test_a_part_of_the_gate_is_no_verdict(toy: Path) -> None:
 def test_what_the_gates_model_does_not_use_is_tested_too(toy: Path) -> None:
     """The base's tests of the decoders: the model of the gate is none."""
     test = "import embeddings\n\n\ndef test_mask():\n    assert embeddings.MASK\n"
-    edit(toy, {"embeddings/__init__.py": "MASK = True" + HARMLESS, "tests/unit/test_decoder.py": test})
+    edit(toy, {"embeddings/__init__.py": "MASK = True" + HARMLESS, "tests/embeddings/test_decoder.py": test})
     git(toy, "add", "-A")
     git(toy, "commit", "-qm", "decoder")
     assert judged(toy)["verdict"] == "pass"
     edit(toy, {"embeddings/__init__.py": "MASK = False" + HARMLESS})
-    assert judged(toy)["reasons"] == ["tests/unit/test_decoder.py: red, see the log"]
+    assert judged(toy)["reasons"] == ["tests/embeddings/test_decoder.py: red, see the log"]
 
 
 def test_a_link_is_not_followed(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,7 +69,7 @@ def test_a_red_run_writes_report_and_history(tmp_path: Path) -> None:
 def test_a_run_that_is_broken_off_leaves_the_report(tmp_path: Path) -> None:
     write_files(tmp_path, OLD)
     done = pytest_run(
-        "tests/unit/test_thresholds.py",
+        "tests/embedding_gate/test_thresholds.py",
         "--exitfirst",
         "-p",
         "tests.support.interrupting",

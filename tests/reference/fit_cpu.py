@@ -7,8 +7,8 @@ Each has the least largest error, found as a linear program over a grid (scipy's
 - Of 2^f for f from -1/2 to 1/2, by its relative error, 7.5e-8.
 
 The library's own come from a run in which the solver's tolerance was as large as these errors: 1.9e-7 and
-1.2e-7. tests/unit/test_layers.py holds them by their errors. The coefficients say little: some that differ by
-a thousandth are as good.
+1.2e-7. tests/embeddings/test_layers.py holds them by their errors. The coefficients say little: some that
+differ by a thousandth are as good.
 """
 
 import numpy as np

@@ -16,7 +16,7 @@ from embedding_gate.errors import GateError, Unavailable, WorkerError
 from embedding_gate.serving import pack, unpack
 from embedding_gate.workers import Worker
 
-ANSWERING = "tests.unit.answering"
+ANSWERING = "tests.support.answering"
 SILENT = 0.1  # seconds: of a worker that never answers, so that no machine is too slow for it
 
 
@@ -96,7 +96,7 @@ ASKS = """
 import signal, sys
 from embedding_gate.workers import Worker
 
-with Worker("w", "tests.unit.answering", sys.argv[1:]) as worker:
+with Worker("w", "tests.support.answering", sys.argv[1:]) as worker:
     worker.ask("hang")
 """
 

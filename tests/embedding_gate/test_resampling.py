@@ -11,7 +11,7 @@ from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.metrics import resampling as re
 from embedding_gate.metrics import similarity as sim
 from embedding_gate.metrics.ranking import cosines_by_query, spearman
-from tests.unit.test_similarity import drawn
+from tests.support.topics import drawn
 
 NOISE = [np.random.default_rng(seed).normal(size=(60, 12)) for seed in range(10)]
 SMALLEST = 1 / (1 + re.PERMUTATIONS)

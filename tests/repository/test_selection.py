@@ -11,7 +11,7 @@ import pytest
 from embedding_gate import own_files
 from tests import selection
 
-FOLDERS = ("quality", "faults", "claims", "end_to_end", "unit")
+FOLDERS = ("quality", "faults", "claims", "end_to_end", "embeddings")
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ FOLDERS = ("quality", "faults", "claims", "end_to_end", "unit")
         ("quality", ("quality",)),
         ("quality or claims", ("quality", "claims")),
         ("(quality) and not claims", ("quality",)),
-        ("not faults", ("quality", "claims", "end_to_end", "unit")),
-        ("not quality and not faults and not end_to_end", ("claims", "unit")),
+        ("not faults", ("quality", "claims", "end_to_end", "embeddings")),
+        ("not quality and not faults and not end_to_end", ("claims", "embeddings")),
         ("end_to_end", ("end_to_end",)),
         ("quality and faults", ()),
         ("quality or skipif", FOLDERS),
@@ -30,12 +30,35 @@ FOLDERS = ("quality", "faults", "claims", "end_to_end", "unit")
     ],
 )
 def test_folders_that_can_match(expression: str, folders: tuple[str, ...]) -> None:
-    config: Any = SimpleNamespace(getoption={"markexpr": expression}.get)
-    tests = own_files.ROOT / "tests"
-    assert tuple(name for name in FOLDERS if selection.can_match(config, tests / name)) == folders
-    assert all(
-        selection.can_match(config, path) for path in (own_files.ROOT, tests, tests / "unit" / "test_a.py")
-    )
+    assert matching(expression) == folders
+    config, tests = configured(expression), own_files.ROOT / "tests"
+    others = (own_files.ROOT, tests, tests / "embeddings" / "test_a.py")
+    assert all(selection.can_match(config, path) for path in others)
+
+
+def configured(expression: str) -> Any:
+    """Make what is left of pytest's configuration when it has that expression alone."""
+    return SimpleNamespace(getoption={"markexpr": expression}.get)
+
+
+def matching(expression: str) -> tuple[str, ...]:
+    """Name the folders whose tests an expression can select."""
+    config, tests = configured(expression), own_files.ROOT / "tests"
+    return tuple(name for name in FOLDERS if selection.can_match(config, tests / name))
+
+
+def test_continuous_integration_runs_each_folder_once() -> None:
+    """One command behind the targets that it makes selects a folder's tests, whatever their marker."""
+    run = (own_files.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    makefile = (own_files.ROOT / "Makefile").read_text(encoding="utf-8")
+    expressions = [
+        quoted or word
+        for target in re.findall(r"^make ([a-z-]+)$", run, re.MULTILINE)
+        for recipe in re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+        for quoted, word in re.findall(r'-m pytest -m (?:"(.+?)"|(\w+))', recipe)
+    ]
+    selected = [folder for one in expressions for folder in matching(one)]
+    assert sorted(selected) == sorted(FOLDERS)
 
 
 def markers_of(file: Path) -> set[str]:

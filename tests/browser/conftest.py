@@ -11,7 +11,7 @@ import pytest
 
 from embedding_gate.report.schema.record import Record
 from embedding_gate.report.write import write_report
-from tests.pages.made_up import made_up
+from tests.browser.made_up import made_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -8,18 +8,12 @@ from sklearn.metrics import pairwise_distances, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from embedding_gate.metrics import similarity as sim
+from tests.support.topics import drawn
 
 # Two categories of two, and an outlier, in the plane:  a: 0 and 60 degrees;  b: 90 and 180;  outlier: 270.
 ANGLES = np.radians([0, 60, 90, 180, 270])
 PLANE = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1) * [[1], [2], [3], [4], [5]]  # of any length
 NAMES = ("a", "a", "b", "b", "outlier")
-
-
-def drawn(texts: int = 60, categories: int = 4, noise: float = 2) -> tuple[np.ndarray, tuple[str, ...]]:
-    draw = np.random.default_rng(7)
-    names = tuple(f"c{number}" for number in draw.integers(categories, size=texts))
-    centres = {name: draw.normal(size=12) for name in sorted(set(names))}
-    return np.array([centres[name] + noise * draw.normal(size=12) for name in names]), names
 
 
 def test_by_hand() -> None:

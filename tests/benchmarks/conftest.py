@@ -1,4 +1,4 @@
-"""The unit tests run in plain surroundings."""
+"""These tests run in plain surroundings."""
 
 from tests.support.plain_surroundings import plain_surroundings, pytest_make_collect_report
 

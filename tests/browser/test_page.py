@@ -13,7 +13,7 @@ from embedding_gate.report.pictures import PICTURES
 from embedding_gate.report.record import as_json
 from embedding_gate.report.schema.record import Record, json_schema
 from embedding_gate.report.write import write_report
-from tests.pages.made_up import EACH, HOSTILE
+from tests.browser.made_up import EACH, HOSTILE
 from tests.support import HANG
 
 LARGEST = 6_000_000  # bytes

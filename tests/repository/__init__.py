@@ -1,0 +1,1 @@
+"""Tests of the repository: its documents, its targets, and what pytest selects."""

@@ -1,1 +1,0 @@
-"""Tests of the library and of the judge."""
