@@ -103,6 +103,15 @@ def test_every_section_is_there_in_order() -> None:
     assert compared == [TITLES[0], "The judge", "Against another revision", *TITLES[1:]]
 
 
+def test_the_table_of_red_checks_names_the_model_where_there_are_several() -> None:
+    one = a_full_record()
+    two = replace(one, models=[*one.models, replace(one.models[0], name="other")])
+    for record, first in ((one, ["parity"]), (two, ["m", "other"])):
+        [table] = [block for block in sections(record)[0].blocks if isinstance(block, Table)]
+        assert [row[0] for row in table.rows] == first
+        assert all(len(row) == len(table.header) for row in table.rows)
+
+
 def test_what_a_run_did_not_fill_is_one_line_at_the_end_and_no_heading() -> None:
     record = a_record()
     assert [section.title for section in sections(record)] == ["Verdict", "Conclusion"]
