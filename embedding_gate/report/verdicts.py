@@ -18,21 +18,32 @@ LOOKS = "looks like: "  # how the gate begins a line that names likely faults
 def verdict(record: Record) -> Section:
     """Pass or fail, the likely fault, what to do, why, and what was judged by what."""
     likely = [_likely(model.name, line) for model in record.models for line in model.looks_like]
-    red = [(model, one) for model in record.models for one in sorted(model.red, key=_badness)]
-    rows = [
-        (model.name, *_cells(one), one.evidence or "-", model.threshold_lines.get(one.check, "-"))
-        for model, one in red[:REASONS]
-    ]
-    header = ("model", *HEADER, "evidence", "threshold")
     blocks: list[Block] = [
         Text(f"{record.verdict.upper()}. {_tally(record)}"),
         *map(Text, likely),
         Text(f"What to do: {_what_to_do(record)}"),
         *_reasons(unlisted_reasons(record)),
-        *([Table("Red checks, and where their thresholds stand", header, rows)] if rows else []),
+        *_red(record),
         Text(_made(record.made)),
     ]
     return Section("Verdict", blocks)
+
+
+def _red(record: Record) -> list[Block]:
+    """Return the table of the red checks, which names the model only where there are several."""
+    several = len(record.models) > 1
+    rows = [
+        (
+            *([model.name] if several else []),
+            *_cells(one),
+            one.evidence or "-",
+            model.threshold_lines.get(one.check, "-"),
+        )
+        for model in record.models
+        for one in sorted(model.red, key=_badness)
+    ]
+    header = (*(["model"] if several else []), *HEADER, "evidence", "threshold")
+    return [Table("Red checks, and where their thresholds stand", header, rows[:REASONS])] if rows else []
 
 
 def conclusion(record: Record) -> Section:

@@ -23,9 +23,7 @@ from embedding_gate.report.recommend import recommend
 from embedding_gate.report.record import plain
 from embedding_gate.report.schema.record import Record
 from embedding_gate.report.sections import document, sections
-from embedding_gate.report.verdicts import as_verdict
-from embedding_gate.verdicts.table import badness, cells
-from tests.support.records import JUDGE, a_full_record, a_gate, a_model, a_record, a_speed, as_data
+from tests.support.records import JUDGE, a_full_record, a_model, a_record, a_speed, as_data
 
 HOSTILE = "</script></td><b onload=1>`a|b`|b *c* [d](e)\n<img src=x>&amp;"
 TITLES = [
@@ -101,55 +99,6 @@ def with_history(record: Record) -> Record:
 def test_every_section_is_there_in_order() -> None:
     compared = [section.title for section in sections(with_history(a_full_record()))]
     assert compared == [TITLES[0], "The judge", "Against another revision", *TITLES[1:]]
-
-
-def test_what_a_run_did_not_fill_is_one_line_at_the_end_and_no_heading() -> None:
-    record = a_record()
-    assert [section.title for section in sections(record)] == ["Verdict", "Conclusion"]
-    for shown in (show(record), markdown(document(record))):
-        lines = [line for line in shown.split("\n") if "Not in this run: speed, roofline (" in line]
-        assert len(lines) == 1
-        assert "published claims (" in lines[0]
-    text = Read(show(record)).text
-    assert text.index("Conclusion") < text.index("Not in this run: ")
-    assert document(with_history(a_full_record())).missing == ""
-
-
-def test_the_verdict_the_fault_and_what_to_do_come_before_all_else() -> None:
-    """Before the list of sections, the reasons and the tables."""
-    text = Read(show(a_full_record())).text
-    body = text[text.index("✗ FAIL") :]
-    places = [body.index(words) for words in ("1 of 4 checks red", "Likely fault of m: ", "What to do: ")]
-    assert places == sorted(places)
-    assert places[-1] < 700
-    assert places[-1] < body.index("Red checks") < body.index("Performance summary")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"verdict": "pass"}, "Nothing."),
-        (
-            {},
-            "Look for the likely fault in the code that changed, and correct it. Undo what this change moves "
-            "in the judge, or ask a person to approve it",
-        ),
-        ({"judge": None}, "Look for the likely fault in the code that changed, and correct it. Then run"),
-        ({"judge": None, "models": []}, "Read the reasons below"),
-    ],
-)
-def test_what_to_do_is_said(change: dict[str, Any], words: str) -> None:
-    blocks = sections(replace(a_full_record(), **change))[0].blocks
-    [text] = [one.text for one in blocks if isinstance(one, Text) and one.text.startswith("What to do: ")]
-    assert text.startswith(f"What to do: {words}")
-
-
-def test_verdicts_of_a_record_are_shown_as_in_the_terminal() -> None:
-    """The same cells and the same order, though a record has null in place of NaN and of no limit."""
-    verdicts = a_gate().verdicts
-    recorded = a_full_record().models[0].verdicts
-    assert [cells(as_verdict(one)) for one in recorded] == [cells(one) for one in verdicts]
-    assert [badness(as_verdict(one))[:2] for one in recorded] == [badness(one)[:2] for one in verdicts]
 
 
 def test_what_a_change_moved_is_told() -> None:
