@@ -12,14 +12,15 @@ __all__ = ["excess", "surest"]
 def excess(verdict: Verdict, threshold: Threshold) -> float:
     """Return how far beyond its threshold a failed measurement lies.
 
-    The unit is the distance between the threshold and the figure that it was set from. Both come from the
-    file, so only the fault's own measurement depends on the machine. It is infinite where no deviation is
-    allowed, and where there was no number.
+    The unit is the distance between the threshold and the figure that it was set from, or the threshold
+    itself if that is smaller, because a distance cannot be below 0. Both come from the file, so only the
+    fault's own measurement depends on the machine. The result is infinite where no deviation is allowed, and
+    where there was no number.
     """
     if not math.isfinite(verdict.measured) or 0 in (threshold.at_least, threshold.at_most):
         return math.inf
     limit = threshold.at_most if verdict.measured > threshold.at_most else threshold.at_least
-    allowed = abs(limit - threshold.measured)
+    allowed = min(abs(limit - threshold.measured), abs(limit))
     return abs(verdict.measured - limit) / allowed if allowed else math.inf
 
 

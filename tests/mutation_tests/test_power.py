@@ -87,7 +87,7 @@ def test_a_fault_must_die_in_every_run_and_a_harmless_change_in_none() -> None:
         ({"cohesion": 0.45}, "cohesion", 4),  # beyond its range of 0.15 to 0.25
         ({"cohesion": 0.05}, "cohesion", 2),
         ({"cohesion": 0.15}, "", 0),
-        ({"long_tail": 0}, "long tail", 1),
+        ({"long_tail": 0}, "long tail", 1),  # nothing is below 0
         ({"finite": 1}, "finite", math.inf),
         ({"norm": math.nan}, "norm", math.inf),
     ],
