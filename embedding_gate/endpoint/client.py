@@ -2,10 +2,11 @@
 
 import json
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cache
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 
 from embedding_gate.endpoint.address import read_address
 from embedding_gate.endpoint.forms import Form, read_vector
+from embedding_gate.endpoint.reply import Reply, Secret
 from embedding_gate.errors import EndpointError
 
 __all__ = ["KEY_VARIABLE", "Client", "Reply", "open_client"]
 
 KEY_VARIABLE = "EMBEDDING_GATE_API_KEY"
 _TEXTS = 32  # texts of a request: text-embeddings-inference takes no more by default
-_LITTLE = 4096  # bytes of the receive buffer of a slow reader, so that the server has to wait for it
+_LITTLE = 8192  # bytes of the receive buffer of a slow reader, so that the server has to wait for it
 _HINTS = {
     401: "set {key} to the server's key",
     403: "set {key} to the server's key",
@@ -31,34 +33,6 @@ _HINTS = {
 }
 
 Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer. json: its content, or None where it is not JSON (NaN and Infinity are not)."""
-
-    status: int
-    json: Any
-    text: str
-
-    @property
-    def short(self) -> str:
-        """Status and beginning, in one clean line."""
-        clean = " ".join("".join(one if one.isprintable() else " " for one in self.text[:400]).split())
-        return f"{self.status} {clean[:80]}".strip()
-
-
-class _Secret:
-    """A key that no representation shows."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._value}"} if self._value else {}
-
-    def hidden_in(self, text: str) -> str:
-        return text.replace(self._value, "[key]") if self._value else text
 
 
 def open_client(
@@ -78,7 +52,7 @@ def open_client(
     form, url = read_address(spec)
     if not (os.environ.get(key_variable, "").isascii() and os.environ.get(key_variable, "").isprintable()):
         raise EndpointError(key_variable, "holds characters that no header can", hint="set it again")
-    secret = _Secret(os.environ.get(key_variable, "").strip())
+    secret = Secret(os.environ.get(key_variable, "").strip())
     return Client(form, url, model, timeout=timeout, secret=secret, key_variable=key_variable)
 
 
@@ -90,7 +64,7 @@ class Client:
     """
 
     def __init__(
-        self, form: Form, url: str, model: str, *, timeout: float, secret: _Secret, key_variable: str
+        self, form: Form, url: str, model: str, *, timeout: float, secret: Secret, key_variable: str
     ) -> None:
         self.form, self.url, self.model = form, url, model
         self.offers = form.offers
@@ -99,7 +73,10 @@ class Client:
 
     def _connections(self, **more: Any) -> httpx2.Client:
         transport = httpx2.HTTPTransport(
-            trust_env=False, limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32), **more
+            verify=_certificates(),
+            trust_env=False,
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32),
+            **more,
         )
         return httpx2.Client(
             transport=transport,
@@ -202,7 +179,7 @@ class Client:
                 yield response
         except httpx2.TimeoutException as error:
             raise self._error(
-                f"no answer in {timeout or self._timeout:g} s", "see the server's log"
+                f"no whole answer in {timeout or self._timeout:g} s", "see the server's log"
             ) from error
         except httpx2.ConnectError as error:
             raise self._error(f"nothing ({error})", "start the server, or correct host and port") from error
@@ -214,7 +191,7 @@ class Client:
         for part in response.iter_bytes():
             parts.append(part)
             if time.monotonic() > end:
-                raise self._error(f"no whole answer in {self._timeout:g} s", "see the server's log")
+                raise httpx2.ReadTimeout("it comes in drops")
         text = self._secret.hidden_in(b"".join(parts).decode("utf-8", "replace"))
         try:
             content = json.loads(text, parse_constant=_no_number)
@@ -230,6 +207,12 @@ class Client:
         """Close the connections. The next call opens new ones."""
         self._http.close()
         self._http = self._connections()
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read the certificates that servers are known by: once, because it takes a tenth of a second."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _numbered(row: Any, number: int) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from embedding_gate.errors import EndpointError
 __all__ = ["Answer", "Endpoint", "TokenIds"]
 
 Vector = NDArray[np.float32]
+LONGEST = 8192  # tokens of the longest limit that a text is made to pass
 SAME = 1e-3  # largest difference of a component between vectors of one text; float16 and batches move less
 
 
@@ -129,18 +130,31 @@ class Endpoint:
         ]
 
     @cached_property
-    def exact(self) -> str:
-        """A text of exactly as many tokens as the model reads, or "" if none was found."""
-        short = self.tokens(["word"])[0]
+    def _single(self) -> list[str]:
+        """Words that add one token each to a text."""
+        base = len(self.tokens(["word"])[0])
         words = dict.fromkeys(word for text in self.texts for word in text.split() if word.isalpha())
-        single = [word for word in words if len(self.tokens([f"word {word}"])[0]) == len(short) + 1]
-        if not single:
+        return [word for word in words if len(self.tokens([f"word {word}"])[0]) == base + 1]
+
+    def _words(self, count: int) -> str:
+        return " ".join(["word", *(self._single[number % len(self._single)] for number in range(count - 1))])
+
+    @cached_property
+    def exact(self) -> str:
+        """The beginning of ``over``: exactly as many tokens as the model reads; "" if none was found."""
+        if not self._single:
             return ""
-        chosen = [single[number % len(single)] for number in range(self.limit - len(short))]
-        text = " ".join(["word", *chosen])
-        whole = self.tokens([text])[0]
-        longer = self.tokens([f"{text} {single[0]}"])[0]
-        return text if len(whole) == self.limit and longer == whole else ""
+        text = self._words(self.limit - len(self.tokens(["word"])[0]) + 1)
+        whole, more = self.tokens([text, self.over])
+        shorter = self.tokens([text.rpartition(" ")[0]])[0]
+        return text if len(whole) == self.limit == len(shorter) + 1 and whole == more else ""
+
+    @cached_property
+    def over(self) -> str:
+        """A text of more tokens than the model reads; "" if it would be longer than most servers take."""
+        if self.limit > LONGEST or not self._single:
+            return ""
+        return self._words(2 * self.limit)
 
 
 def same(one: Vector, other: Vector, tolerance: float = SAME) -> bool:

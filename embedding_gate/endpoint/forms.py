@@ -41,7 +41,7 @@ class Form:
     documented_empty: bool = False
     documented_unset: bool = False
 
-    def body(self, inputs: Any, model: str, **more: Any) -> dict[str, Any]:
+    def body(self, inputs: Any, model: str, /, **more: Any) -> dict[str, Any]:
         """Return a request. more: further fields, which go before the form's own."""
         named = {"model": model} if "model" in self.offers else {}
         return {**named, self.field: inputs, **self.fixed, **more}

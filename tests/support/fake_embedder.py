@@ -23,10 +23,10 @@ class FakeTokens:
 
 
 class FakeEmbedder:
-    """Texts to vectors (N, 32) by their words. A token is a word; one not in ASCII is unknown."""
+    """Texts to vectors (N, 128) by their words. A token is a word; one not in ASCII is unknown."""
 
     limit = 48
-    dimension = 32
+    dimension = 128
 
     def __init__(self) -> None:
         self._table = np.random.default_rng(1).standard_normal((997, self.dimension)).astype(np.float32)

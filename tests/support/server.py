@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from embedding_gate.endpoint.endpoint import TokenIds
 
-__all__ = ["Refused", "Service", "serve"]
+__all__ = ["Refused", "Running", "Service", "serve"]
 
 Vectors = NDArray[np.float32]
 Texts = list[str] | list[list[int]]
@@ -215,18 +215,34 @@ class Service:
         return JSONResponse({"error": {"message": message, "type": "invalid_request_error"}}, status)
 
 
+@dataclass
+class Running:
+    """A server that runs: where, and what it serves from now on."""
+
+    place: str
+    service: Service
+
+    async def answer(self, request: Request) -> Response:
+        """Let the service answer."""
+        return await self.service.answer(request)
+
+
 @contextmanager
-def serve(service: Service, **options: Any) -> Iterator[str]:
-    """Serve on a free port of the loopback, in a thread, and yield HOST:PORT."""
-    paths = ("/v1/embeddings", "/api/embed", "/embed")
-    app = Starlette(routes=[Route(path, service.answer, methods=["POST"]) for path in paths])
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def serve(service: Service, **options: Any) -> Iterator[Running]:
+    """Serve on a free port of the loopback, in a thread."""
+    # By its protocol asyncio knows a TCP socket, and switches the delay of small packets off.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(128)
+        running = Running(f"127.0.0.1:{listening.getsockname()[1]}", service)
+        paths = ("/v1/embeddings", "/api/embed", "/embed")
+        app = Starlette(routes=[Route(path, running.answer, methods=["POST"]) for path in paths])
         config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", **options)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
         thread.start()  # connections wait in the socket until it answers
         try:
-            yield f"127.0.0.1:{listening.getsockname()[1]}"
+            yield running
         finally:
             server.should_exit = server.force_exit = True
             thread.join(timeout=10)

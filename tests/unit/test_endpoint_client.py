@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from embedding_gate.endpoint import Client, open_client
 from embedding_gate.endpoint.address import is_address
 from embedding_gate.errors import EndpointError
 from tests.support.fake_embedder import FakeEmbedder
-from tests.support.server import Service, serve
+from tests.support.server import Running, Service, serve
 
 FAKE = FakeEmbedder()
 TEXTS = [f"{word} number {number}" for number, word in enumerate("one two three four five six".split() * 8)]
@@ -39,16 +40,22 @@ def opened() -> Iterator[Opener]:
         yield open_one
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with serve(service()) as found:
+        yield found
+
+
 @pytest.fixture
-def served() -> Iterator[tuple[Service, str]]:
-    made = service()
-    with serve(made) as place:
-        yield made, place
+def place(running: Running) -> str:
+    """Where the right server is."""
+    running.service = service()
+    return running.place
 
 
 @pytest.fixture(params=FORMS)
-def spec(request: pytest.FixtureRequest, served: tuple[Service, str]) -> str:
-    return str(request.param).format(served[1])
+def spec(request: pytest.FixtureRequest, place: str) -> str:
+    return str(request.param).format(place)
 
 
 def test_vectors_come_in_the_order_of_the_texts(opened: Opener, spec: str) -> None:
@@ -129,17 +136,21 @@ def answering(status: int, content: str) -> Service:
         (200, "[]", "no list 'data'"),
     ],
 )
-def test_each_mistake_is_one_line(opened: Opener, status: int, content: str, told: str) -> None:
-    with serve(answering(status, content)) as place, pytest.raises(EndpointError, match=told) as caught:
-        opened(FORMS[0].format(place)).encode(["a"])
+def test_each_mistake_is_one_line(
+    opened: Opener, running: Running, status: int, content: str, told: str
+) -> None:
+    running.service = answering(status, content)
+    with pytest.raises(EndpointError, match=told) as caught:
+        opened(FORMS[0].format(running.place)).encode(["a"])
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
 
 
-def test_ragged(opened: Opener) -> None:
+def test_ragged(opened: Opener, running: Running) -> None:
     content = '{"data": [{"index": 0, "embedding": [1, 0]}, {"index": 1, "embedding": [1]}]}'
-    with serve(answering(200, content)) as place, pytest.raises(EndpointError, match="vectors of 1, 2 comp"):
-        opened(FORMS[0].format(place)).encode(["a", "b"])
+    running.service = answering(200, content)
+    with pytest.raises(EndpointError, match="vectors of 1, 2 comp"):
+        opened(FORMS[0].format(running.place)).encode(["a", "b"])
 
 
 def test_no_redirection(opened: Opener) -> None:
@@ -148,26 +159,26 @@ def test_no_redirection(opened: Opener) -> None:
     with serve(other) as there:
 
         async def found(*_: Any) -> Response:
-            return RedirectResponse(f"http://{there}/v1/embeddings", 307)
+            return RedirectResponse(f"http://{there.place}/v1/embeddings", 307)
 
         with (
             serve(service().patch(found=found)) as here,
             pytest.raises(EndpointError, match=r"a redirection to 127.0.0.1"),
         ):
-            opened(FORMS[0].format(here)).encode(["a"])
+            opened(FORMS[0].format(here.place)).encode(["a"])
     assert not asked
 
 
-def test_no_proxy(opened: Opener, served: tuple[Service, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy(opened: Opener, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    assert opened(FORMS[0].format(served[1])).encode(["a"]).shape == (1, 32)
+    assert opened(FORMS[0].format(place)).encode(["a"]).shape == (1, FAKE.dimension)
 
 
 def test_time_limit(opened: Opener) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = opened(f"tei:127.0.0.1:{silent.getsockname()[1]}", timeout=0.05)
-        with pytest.raises(EndpointError, match=r"no answer in 0\.05 s"):
+        with pytest.raises(EndpointError, match=r"no whole answer in 0\.05 s"):
             client.encode(["a"])
 
 
@@ -208,21 +219,21 @@ def test_a_server_that_dies_in_the_middle(opened: Opener) -> None:
         thread.join()
 
 
-def test_the_key_is_sent_and_shown_nowhere(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_sent_and_shown_nowhere(
+    opened: Opener, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = "s3cret-of-the-server"
     monkeypatch.setenv("MINE", key)
-    made = service()
-    made.key = key
-    with serve(made) as place:
-        client = opened(FORMS[0].format(place), key_variable="MINE")
-        assert client.encode(["a"]).shape == (1, 32)
-        with pytest.raises(EndpointError, match="401"):
-            opened(FORMS[0].format(place), key_variable="NOT_SET").encode(["a"])
-    with serve(answering(400, f'{{"error": "wrong key {key}"}}')) as place:
-        client = opened(FORMS[0].format(place), key_variable="MINE")
-        with pytest.raises(EndpointError) as caught:
-            client.encode(["a"])
-        shown = f"{caught.value} {client!r} {vars(client)} {client.post({})}"
+    running.service = replace(service(), key=key)
+    spec = FORMS[0].format(running.place)
+    client = opened(spec, key_variable="MINE")
+    assert client.encode(["a"]).shape == (1, FAKE.dimension)
+    with pytest.raises(EndpointError, match="401"):
+        opened(spec, key_variable="NOT_SET").encode(["a"])
+    running.service = answering(400, f'{{"error": "wrong key {key}"}}')
+    with pytest.raises(EndpointError) as caught:
+        client.encode(["a"])
+    shown = f"{caught.value} {client!r} {vars(client)} {client.post({})}"
     assert "[key]" in str(caught.value)
     assert key not in shown
     monkeypatch.setenv("MINE", "a\nb")
