@@ -1,5 +1,6 @@
 """No text, no client and no connection of a server changes what others get."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,7 +13,10 @@ from embedding_gate.errors import EndpointError
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = [pytest.mark.quality, pytest.mark.needs("endpoint")]
+BUFFERS = 4_500_000  # bytes: more than Linux and macOS buffer of an answer that is not read
 CLIENTS = 32
+NOTICED = 0.5  # seconds after which a server knows that a client has gone
+MOST = 2048  # texts: as many as OpenAI documents
 
 
 def probe(endpoint: Endpoint, texts: Sequence[str], when: str) -> list[str]:
@@ -76,13 +80,24 @@ def test_cancelled_request(endpoint: Endpoint, gate: Gate) -> None:
         wrong = [line for found in beside for line in found.result()]
         wrong += [f"cancelling: {found.exception()}" for found in cancelled if found.exception()]
     wrong += probe(endpoint, texts, "after a cancelled request")
+    time.sleep(NOTICED)
+    wrong += probe(endpoint, texts, "when the server has noticed")
     gate.require(len(wrong), evidence="; ".join(wrong[:3]) or "4 requests beside 4 cancelled ones: right")
+
+
+def large_input(endpoint: Endpoint) -> list[str]:
+    """Return texts whose answer no buffer of a connection holds, or fewer if the server refuses so many."""
+    one = endpoint.ask(list(endpoint.texts[:1]), 1)
+    size = len(one.reply.text) if one.reply else 1
+    count = min(max(32, -(-BUFFERS // size)), MOST)
+    short = sorted(known(endpoint, 32), key=len)
+    many = [short[number % len(short)] for number in range(count)]
+    return short if endpoint.ask(many, count).refused else many
 
 
 def test_slow_reader(endpoint: Endpoint, gate: Gate) -> None:
     """While a client does not read its answer, others get theirs; then it gets its own."""
-    texts = known(endpoint, 2)
-    large = list(endpoint.texts[:32])
+    texts, large = known(endpoint, 2), large_input(endpoint)
     try:
         with endpoint.client.unread(endpoint.body(large)) as finish:
             wrong = probe(endpoint, texts, "while a client does not read")
@@ -91,7 +106,9 @@ def test_slow_reader(endpoint: Endpoint, gate: Gate) -> None:
             wrong.append(f"the slow client: {answer.short}")
     except EndpointError as error:
         wrong = [f"the slow client: {error.what}"]
-    gate.require(len(wrong), evidence="; ".join(wrong) or "others beside a slow reader, and itself: right")
+    gate.require(
+        len(wrong), evidence="; ".join(wrong) or f"others beside a slow reader of {len(large)}: right"
+    )
 
 
 def test_many_clients(endpoint: Endpoint, gate: Gate) -> None:

@@ -5,7 +5,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
@@ -23,7 +23,9 @@ __all__ = ["KEY_VARIABLE", "Client", "Reply", "open_client"]
 
 KEY_VARIABLE = "EMBEDDING_GATE_API_KEY"
 _TEXTS = 32  # texts of a request: text-embeddings-inference takes no more by default
-_LITTLE = 8192  # bytes of the receive buffer of a slow reader, so that the server has to wait for it
+_LITTLE = 65536  # bytes of the receive buffer of a slow reader, so that the server has to wait for it
+# No connection is kept so long that the server closes it first: uvicorn does so after five seconds.
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=2)
 _HINTS = {
     401: "set {key} to the server's key",
     403: "set {key} to the server's key",
@@ -70,12 +72,13 @@ class Client:
         self.offers = form.offers
         self._timeout, self._secret, self._key_variable = timeout, secret, key_variable
         self._http = self._connections()
+        self._failed = False  # whether the server failed once: it may then close connections that are kept
 
     def _connections(self, **more: Any) -> httpx2.Client:
         transport = httpx2.HTTPTransport(
             verify=_certificates(),
             trust_env=False,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32),
+            limits=_LIMITS,
             **more,
         )
         return httpx2.Client(
@@ -98,9 +101,7 @@ class Client:
         for start in range(0, len(texts), _TEXTS):
             some = list(texts[start : start + _TEXTS])
             found += self.vectors(self.post(self.form.body(some, self.model, **more)), len(some))
-        if len({len(vector) for vector in found}) > 1:
-            widths = ", ".join(sorted({str(len(vector)) for vector in found}, key=int)[:4])
-            raise self._error(f"vectors of {widths} components", "is the model one that embeds?")
+        self._check_widths(found)
         return np.stack(found) if found else np.empty((0, 0), dtype=np.float32)
 
     def vectors(self, reply: Reply, count: int) -> list[NDArray[np.float32]]:
@@ -124,7 +125,13 @@ class Client:
                 found.append(_numbered(row, number))
         except ValueError as error:
             raise self._error(f"an answer that {error}", "the server is at fault; see its log") from error
+        self._check_widths(found)
         return found
+
+    def _check_widths(self, found: Sequence[NDArray[np.float32]]) -> None:
+        widths = sorted({len(vector) for vector in found})
+        if len(widths) > 1:
+            raise self._error(f"vectors of {str(widths[:4])[1:-1]} components", "is it a model that embeds?")
 
     def post(self, body: Any) -> Reply:
         """Send a request, whatever is in it, and return the answer, whatever it is. bytes go as they are.
@@ -133,8 +140,11 @@ class Client:
             EndpointError: there was no answer, none in time, or a redirection.
 
         """
-        with self._sent(self._http, body) as response:
-            return self._read(response)
+        usual = self._connections() if self._failed else nullcontext(self._http)
+        with usual as http, self._sent(http, body) as response:
+            reply = self._read(response)
+        self._failed |= reply.status >= 500
+        return reply
 
     def abandon(self, body: Any, *, after: float = 0.001) -> None:
         """Send a request, and close its connection after so many seconds without an answer.

@@ -53,7 +53,7 @@ class Service:
     encode_ids: Callable[[list[list[int]]], Vectors] | None = None
     model: str = "model"
     key: str = ""
-    most_texts: int = 256
+    most_texts: int = 2048
 
     def patch(self, **steps: Callable[..., Any]) -> "Service":
         """Replace steps by name, and return the service."""
