@@ -1,12 +1,14 @@
 """Servers of the fake embedder, opened for judgement, and judged."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 
 from embedding_gate.endpoint import Client, Endpoint, open_client
+from embedding_gate.endpoint.endpoint import TokenIds
 from embedding_gate.own_files import OWN, hashes, sets, texts, thresholds_of
 from embedding_gate.session import endpoint_tests, run_endpoint_gate
 from embedding_gate.verdicts.gate import Gate, check_name
@@ -41,16 +43,29 @@ def thresholds() -> dict[str, Threshold]:
     return {check: threshold for check, threshold in found.items() if check in names}
 
 
+class Model(Protocol):
+    """What the judge knows of a model: its tokenizer."""
+
+    def tokenize(self, texts: Sequence[str]) -> TokenIds:
+        """Return token ids, cut at the limit."""
+
+
 def judge(
-    place: str, *, form: str = FORMS[0], seed: int = 0, only: Collection[str] = (), timeout: float = 3
+    place: str,
+    *,
+    form: str = FORMS[0],
+    seed: int = 0,
+    only: Collection[str] = (),
+    timeout: float = 3,
+    model: Model = FAKE,
+    limit: int = FAKE.limit,
 ) -> Gate:
-    """Judge the server there by its contract."""
+    """Judge the server there by its contract. timeout: seconds that a request may take."""
 
     def opened() -> Client:
         return open_client(form.format(place), "model", timeout=timeout)
 
     gate = Gate("model", thresholds())
     with closing(opened()) as client:
-        endpoint = Endpoint(client, opened, FAKE.tokenize, FAKE.limit, sample(seed))
-        run_endpoint_gate(endpoint, gate, only)
+        run_endpoint_gate(Endpoint(client, opened, model.tokenize, limit, sample(seed)), gate, only)
     return gate
