@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from embedding_gate.own_files import ROOT
 from embedding_gate.session import endpoint_tests
 from embedding_gate.verdicts.gate import check_name
 from tests.faults.endpoints import BENIGN, FAULTS, EndpointFault
@@ -63,3 +64,11 @@ def test_every_check_has_a_fault_and_every_fault_a_source() -> None:
     assert len(FAULTS) >= 25
     assert len({fault.name for fault in FAULTS + BENIGN}) == len(FAULTS + BENIGN)
     assert all(re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/issues/\d+", one.source) for one in FAULTS)
+
+
+def test_the_document_lists_checks_and_faults() -> None:
+    document = (ROOT / "docs/endpoints.md").read_text(encoding="utf-8")
+    assert [check for check in CHECKS if f"\n| {check} | " not in document] == []
+    assert [
+        one.name for one in FAULTS if f"| {one.name} | " not in document or one.source not in document
+    ] == []
