@@ -145,4 +145,6 @@ def test_answering_model(endpoint: Endpoint, gate: Gate) -> None:
     content = answer.reply.json if answer.reply else None
     named = content.get("model") if isinstance(content, dict) else None
     asked = endpoint.client.model
-    return gate.require(int(named != asked), evidence=f"asked for {asked!r}: {named!r} answered")
+    return gate.require(
+        int(named != asked), evidence=endpoint.client.clean(f"asked for {asked!r}: {named!r} answered")
+    )

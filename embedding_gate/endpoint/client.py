@@ -120,9 +120,7 @@ class Client:
             rows = self.form.rows(reply.json)
             if len(rows) != count:
                 raise ValueError(f"holds {len(rows)} vectors for {count} texts")
-            found = []
-            for number, row in enumerate(rows):
-                found.append(_numbered(row, number))
+            found = [_numbered(row, number) for number, row in enumerate(rows)]
         except ValueError as error:
             raise self._error(f"an answer that {error}", "the server is at fault; see its log") from error
         self._check_widths(found)
@@ -202,16 +200,19 @@ class Client:
             parts.append(part)
             if time.monotonic() > end:
                 raise httpx2.ReadTimeout("it comes in drops")
-        text = self._secret.hidden_in(b"".join(parts).decode("utf-8", "replace"))
+        text = b"".join(parts).decode("utf-8", "replace")
         try:
             content = json.loads(text, parse_constant=_no_number)
         except (ValueError, RecursionError):
             content = None
-        return Reply(response.status_code, content, text)
+        return Reply(response.status_code, content, self.clean(text))
 
     def _error(self, came: str, hint: str) -> EndpointError:
-        where = f"POST {self.url}, model {self.model!r}"
-        return EndpointError(where, f"gave {self._secret.hidden_in(came)}", hint=hint)
+        return EndpointError(f"POST {self.url}, model {self.model!r}", f"gave {self.clean(came)}", hint=hint)
+
+    def clean(self, text: str) -> str:
+        """Return a text that came from the server without the key."""
+        return self._secret.hidden_in(text)
 
     def close(self) -> None:
         """Close the connections. The next call opens new ones."""

@@ -45,7 +45,7 @@ class Answer:
         """What came, in a few words."""
         if self.vectors is not None:
             width = len(self.vectors[0]) if self.vectors else 0
-            return f"{len(self.vectors)} vectors of {width}"
+            return f"{len(self.vectors)} vector{'s'[: len(self.vectors) != 1]} of {width}"
         return self.problem or (self.reply.short if self.reply else "nothing")
 
 

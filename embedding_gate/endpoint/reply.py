@@ -1,6 +1,6 @@
 """What comes from a server, and the key that goes to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Reply", "Secret"]
@@ -11,7 +11,7 @@ class Reply:
     """An answer. json: its content, or None where it is not JSON (NaN and Infinity are not)."""
 
     status: int
-    json: Any
+    json: Any = field(repr=False)
     text: str
 
     @property

@@ -169,6 +169,11 @@ def test_no_redirection(opened: Opener) -> None:
     assert not asked
 
 
+def test_a_short_key_spoils_no_answer(opened: Opener, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDING_GATE_API_KEY", "e")
+    assert opened(FORMS[0].format(place)).encode(["a"]).shape == (1, FAKE.dimension)
+
+
 def test_no_proxy(opened: Opener, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
