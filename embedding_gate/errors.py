@@ -1,6 +1,7 @@
 """The gate's errors. Each message is one line: where it happened, what is wrong, how to fix it.
 
 GateError
+├── EndpointError  a server of embeddings is not there, or its answer cannot be used
 ├── FixtureError   a file of the gate (texts, goldens, thresholds) is missing or malformed
 ├── InputError     an option or a figure that was given is not acceptable (also a ValueError)
 └── WorkerError    a process that was started ended or is silent
@@ -11,7 +12,7 @@ The library has its own errors. The judge does not import them.
 
 import re
 
-__all__ = ["FixtureError", "GateError", "InputError", "Unavailable", "WorkerError"]
+__all__ = ["EndpointError", "FixtureError", "GateError", "InputError", "Unavailable", "WorkerError"]
 
 
 class GateError(Exception):
@@ -20,6 +21,10 @@ class GateError(Exception):
     def __init__(self, where: object, what: str, *, hint: str) -> None:
         self.where, self.what, self.hint = str(where), what, hint
         super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {hint}"))
+
+
+class EndpointError(GateError):
+    """A server of embeddings is not there, or its answer cannot be used."""
 
 
 class FixtureError(GateError):

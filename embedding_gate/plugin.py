@@ -18,6 +18,7 @@ from embedding_gate.claims.published import Comparison
 from embedding_gate.command_line import add_options, check_together, names_of, read_options
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
+from embedding_gate.endpoint import Endpoint
 from embedding_gate.session import open_recorded, published_of
 from embedding_gate.state import RUN, Judged, Run, run_of
 from embedding_gate.subjects.embedded import Embedded
@@ -29,6 +30,7 @@ pytest_plugins = ["embedding_gate.report.plugin", "embedding_gate.ending"]
 pytest_addoption = add_options
 MARKERS = (
     "quality: the gate: one claim about the model per test",
+    "needs: what a check needs that not every subject offers",
     "semantic: a claim about what vectors say of texts, which random weights cannot keep",
 )
 
@@ -100,6 +102,15 @@ def judged(request: pytest.FixtureRequest) -> Judged:
 def subject(judged: Subject) -> Subject:
     """The live model under judgement."""
     return judged
+
+
+@pytest.fixture
+def endpoint(judged: Judged) -> Endpoint:
+    """The server under judgement."""
+    found = getattr(judged, "endpoint", None)
+    if not isinstance(found, Endpoint):
+        pytest.skip("no server is judged")
+    return found
 
 
 @pytest.fixture

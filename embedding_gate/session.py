@@ -18,6 +18,7 @@ from embedding_gate.claims.published import MARGIN, Comparison, compare, measure
 from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
 from embedding_gate.data.rows import tsv_notes
+from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import FixtureError
 from embedding_gate.own_files import (
     DECLARED,
@@ -164,18 +165,24 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
 
 
 def needs(test: GateTest) -> str:
-    """Tell what a test judges: a live "subject", vectors of "topics", or figures beside "published" ones."""
+    """Tell what a test judges: a live "subject", an "endpoint", "topics", or "published" figures."""
     return next(iter(inspect.signature(test).parameters))
 
 
 def live_tests(recipe: str = DECLARED) -> dict[str, GateTest]:
     """Return the tests that judge a live model, by name. Figures were published of one recipe alone."""
-    return {name: test for name, test in gate_tests() if needs(test) != "published" or recipe == REFERENCE}
+    left_out = ("endpoint", "" if recipe == REFERENCE else "published")
+    return {name: test for name, test in gate_tests() if needs(test) not in left_out}
 
 
 def recorded_tests() -> dict[str, GateTest]:
     """Return the tests that judge recorded vectors, by name."""
-    return {name: test for name, test in gate_tests() if needs(test) != "subject"}
+    return {name: test for name, test in gate_tests() if needs(test) not in ("subject", "endpoint")}
+
+
+def endpoint_tests() -> dict[str, GateTest]:
+    """Return the tests of a server's contract, by name."""
+    return {name: test for name, test in gate_tests() if needs(test) == "endpoint"}
 
 
 def is_semantic(test: GateTest) -> bool:
@@ -197,5 +204,20 @@ def run_gate(subject: Subject, gate: Gate, only: Collection[str] = ()) -> None:
         try:
             with gate.claim(name):
                 test(subject.topics if needs(test) != "subject" else subject, gate)
+        except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
+            continue
+
+
+def run_endpoint_gate(endpoint: Endpoint, gate: Gate, only: Collection[str] = ()) -> None:
+    """Run each test of a server's contract; the verdicts are in the gate afterwards.
+
+    only: names of checks; all others are left out. Empty for all checks.
+    """
+    for name, test in endpoint_tests().items():
+        if only and check_name(name) not in only:
+            continue
+        try:
+            with gate.claim(name):
+                test(endpoint, gate)
         except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
             continue
