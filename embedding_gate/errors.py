@@ -1,15 +1,27 @@
 """The gate's errors. Each message is one line: where it happened, what is wrong, how to fix it.
 
 GateError
-├── FixtureError   a file of the gate (texts, goldens, thresholds) is missing or malformed
-└── InputError     an option or a figure that was given is not acceptable (also a ValueError)
+├── FixtureError           a file of the gate (texts, goldens, thresholds) is missing or malformed
+├── InputError             an option or a figure that was given is not acceptable (also a ValueError)
+└── SubjectError           a subject outside of this repository gave no vectors
+    ├── SubjectRefused     it raised an error, or answered with one; it can be asked again
+    ├── SubjectMalformed   its answer is not one vector for each text; it can be asked again
+    └── SubjectLost        it cannot be opened, it ended, or it took too long; the run ends
 
 The library has its own errors. The judge does not import them.
 """
 
 import re
 
-__all__ = ["FixtureError", "GateError", "InputError"]
+__all__ = [
+    "FixtureError",
+    "GateError",
+    "InputError",
+    "SubjectError",
+    "SubjectLost",
+    "SubjectMalformed",
+    "SubjectRefused",
+]
 
 
 class GateError(Exception):
@@ -26,3 +38,19 @@ class FixtureError(GateError):
 
 class InputError(GateError, ValueError):
     """An option or a figure that was given is not acceptable."""
+
+
+class SubjectError(GateError):
+    """A subject outside of this repository gave no vectors."""
+
+
+class SubjectRefused(SubjectError):
+    """A subject raised an error, or answered with one. It can be asked again."""
+
+
+class SubjectMalformed(SubjectError):
+    """A subject's answer is not one vector for each text. It can be asked again."""
+
+
+class SubjectLost(SubjectError):
+    """A subject cannot be opened, it ended, or it took too long. Nothing more can be asked of it."""

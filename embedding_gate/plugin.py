@@ -18,10 +18,12 @@ from embedding_gate.claims.published import Comparison
 from embedding_gate.command_line import add_options, check_together, names_of, read_options
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
-from embedding_gate.session import open_recorded, published_of
+from embedding_gate.errors import SubjectLost
+from embedding_gate.session import check_required, open_recorded, published_of
 from embedding_gate.state import RUN, Judged, Run, run_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.offers import unoffered
 from embedding_gate.subjects.recorded import recorded_names
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 
@@ -30,6 +32,7 @@ pytest_addoption = add_options
 MARKERS = (
     "quality: the gate: one claim about the model per test",
     "semantic: a claim about what vectors say of texts, which random weights cannot keep",
+    "needs(offer, ...): what the subject must offer for the check to be made",
 )
 
 
@@ -41,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RUN] = run = Run(read_options(config), partial=named or bool(left_out))
     check_together(config)
     with refusals():
+        check_required(run.options.require)
         embeddings.use_device(run.options.device)
         if folder := config.getoption("recorded"):
             for name in recorded_names(folder):
@@ -90,10 +94,16 @@ def is_check(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-def judged(request: pytest.FixtureRequest) -> Judged:
+def embedder() -> object:
+    """What another repository judges: its conftest.py returns an object or a function that embeds."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def judged(request: pytest.FixtureRequest, embedder: object) -> Judged:
     """What is judged, opened once: a live model, or recorded vectors."""
     with one_error():
-        return run_of(request.config).opened(request.param)
+        return run_of(request.config).opened(request.param, embedder)
 
 
 @pytest.fixture
@@ -120,6 +130,18 @@ def gate(request: pytest.FixtureRequest, judged: Judged) -> Gate:  # noqa: ARG00
     """The gate that collects the verdicts on what is judged."""
     with one_error():
         return run_of(request.config).gate(request.node.callspec.params["judged"])
+
+
+@pytest.hookimpl(specname="pytest_pyfunc_call", tryfirst=True)
+def pytest_not_offered(pyfuncitem: pytest.Function) -> bool | None:
+    """Do not make a check that needs what the subject does not offer."""
+    gate, judged = pyfuncitem.funcargs.get("gate"), pyfuncitem.funcargs.get("judged")
+    if not isinstance(gate, Gate) or not isinstance(judged, Judged):
+        return None
+    if lacking := unoffered(pyfuncitem.obj, judged.offers):
+        gate.not_offered(lacking)
+        return True
+    return None
 
 
 @contextmanager
@@ -164,9 +186,12 @@ def shown(config: pytest.Config) -> AbstractContextManager[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    call: pytest.CallInfo[None],
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if call.excinfo is not None and call.excinfo.errisinstance((CheckFailed, *ERRORS)):
         report.longrepr = str(call.excinfo.value)  # the verdict says it all
+        if call.excinfo.errisinstance(SubjectLost):
+            item.session.shouldfail = "the subject is lost: the checks after this one were not made"
+            run_of(item.config).partial = True
     return report

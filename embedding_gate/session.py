@@ -3,6 +3,7 @@
 The mutation tests run the same functions that judge a pull request, not copies of them.
 """
 
+import difflib
 import importlib
 import inspect
 import pkgutil
@@ -18,7 +19,7 @@ from embedding_gate.claims.published import MARGIN, Comparison, compare, measure
 from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
 from embedding_gate.data.rows import tsv_notes
-from embedding_gate.errors import FixtureError
+from embedding_gate.errors import FixtureError, InputError, SubjectLost
 from embedding_gate.own_files import (
     DECLARED,
     FIXTURES,
@@ -31,6 +32,7 @@ from embedding_gate.own_files import (
 )
 from embedding_gate.subjects.embedded import Baseline, Embedded
 from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.offers import OFFERS, unoffered
 from embedding_gate.subjects.protocols import Tokenized
 from embedding_gate.subjects.recorded import Recorded, read_recorded
 from embedding_gate.verdicts.diagnosis import looks_like, read_signatures
@@ -112,13 +114,14 @@ def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that bind a model on its texts."""
     tests_run = live_tests(options.recipe)
     thresholds = _thresholds(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
-    return Gate(subject.name, thresholds)
+    return Gate(subject.name, thresholds, options.require)
 
 
 def open_recorded_gate(recorded: Recorded, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that apply to recorded vectors."""
     used = {recorded.topics.labelled.sha256}
-    return Gate(recorded.name, _thresholds(recorded.name, recorded_tests(), used, options, "float32"))
+    thresholds = _thresholds(recorded.name, recorded_tests(), used, options, "float32")
+    return Gate(recorded.name, thresholds, options.require)
 
 
 def _thresholds(
@@ -163,19 +166,19 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
                 yield name, function
 
 
-def needs(test: GateTest) -> str:
+def judges(test: GateTest) -> str:
     """Tell what a test judges: a live "subject", vectors of "topics", or figures beside "published" ones."""
     return next(iter(inspect.signature(test).parameters))
 
 
 def live_tests(recipe: str = DECLARED) -> dict[str, GateTest]:
     """Return the tests that judge a live model, by name. Figures were published of one recipe alone."""
-    return {name: test for name, test in gate_tests() if needs(test) != "published" or recipe == REFERENCE}
+    return {name: test for name, test in gate_tests() if judges(test) != "published" or recipe == REFERENCE}
 
 
 def recorded_tests() -> dict[str, GateTest]:
     """Return the tests that judge recorded vectors, by name."""
-    return {name: test for name, test in gate_tests() if needs(test) != "subject"}
+    return {name: test for name, test in gate_tests() if judges(test) != "subject"}
 
 
 def is_semantic(test: GateTest) -> bool:
@@ -196,6 +199,26 @@ def run_gate(subject: Subject, gate: Gate, only: Collection[str] = ()) -> None:
             continue
         try:
             with gate.claim(name):
-                test(subject.topics if needs(test) != "subject" else subject, gate)
+                if lacking := unoffered(test, subject.offers):
+                    gate.not_offered(lacking)
+                else:
+                    test(subject.topics if judges(test) != "subject" else subject, gate)
+        except SubjectLost:
+            return
         except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
             continue
+
+
+def check_required(names: Iterable[str]) -> None:
+    """Refuse a name of ``--require`` that is neither a check nor an offer.
+
+    Raises:
+        InputError: it is none.
+
+    """
+    known = [*(check_name(name) for name, _ in gate_tests()), *OFFERS]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"checks are {', '.join(sorted(known))}"
+            raise InputError(f"--require={name}", "is neither a check nor an offer", hint=hint)
