@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from embedding_gate.errors import InputError
 from embedding_gate.own_files import DECLARED, Options
 from embeddings.catalog import DEFAULT_MODEL, RECIPES
 
-__all__ = ["FILES", "add_options", "check_together", "names_of", "read_options", "refuse_beside"]
+__all__ = [
+    "FILES",
+    "add_options",
+    "check_embedder",
+    "check_together",
+    "names_of",
+    "read_options",
+    "refuse_beside",
+]
 
 FILES = {
     "--recorded": "judge the vectors_X.tsv and metadata_X.tsv of this folder, and no live model",
@@ -135,6 +144,21 @@ def check_together(config: pytest.Config) -> None:
         raise pytest.UsageError("--python: is for --subject=python:MODULE:NAME; name one, or leave it out")
     if len(set(names := config.getoption("model"))) < len(names):
         raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+
+
+def check_embedder(config: pytest.Config) -> None:
+    """Refuse a fixture ``embedder`` that claims to be no model, or beside another subject.
+
+    Raises:
+        InputError: it does.
+
+    """
+    if subject_of(config) or config.getoption("recorded"):
+        what = "is there beside --subject or --recorded"
+        raise InputError("the fixture embedder", what, hint="leave out one")
+    if len(config.getoption("model")) != 1:
+        what = "does not say which model it claims to be"
+        raise InputError("the fixture embedder", what, hint="name it: --model=NAME or FOLDER")
 
 
 def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why: str) -> None:

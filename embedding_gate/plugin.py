@@ -15,7 +15,13 @@ import embeddings
 from embedding_gate import checks, own_files
 from embedding_gate.adapter import ERRORS
 from embedding_gate.claims.published import Comparison
-from embedding_gate.command_line import add_options, check_together, names_of, read_options
+from embedding_gate.command_line import (
+    add_options,
+    check_embedder,
+    check_together,
+    names_of,
+    read_options,
+)
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.errors import SubjectLost
@@ -29,6 +35,7 @@ from embedding_gate.verdicts.gate import CheckFailed, Gate
 
 pytest_plugins = ["embedding_gate.report.plugin", "embedding_gate.ending"]
 pytest_addoption = add_options
+THIS = sys.modules[__name__]
 MARKERS = (
     "quality: the gate: one claim about the model per test",
     "semantic: a claim about what vectors say of texts, which random weights cannot keep",
@@ -61,7 +68,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     usual = run.options == own_files.OWN and not config.getoption("model")
     asked = config.getoption("markexpr")
     judges = (not asked or "quality" in asked) and not config.getoption("benchmark_only", default=False)
-    if usual or not judges or config.option.collectonly:
+    fixture = any(hasattr(plugin, "embedder") for plugin in config.pluginmanager.get_plugins() - {THIS})
+    if usual or fixture or not judges or config.option.collectonly:
         return
     with refusals():
         try:
@@ -103,6 +111,8 @@ def embedder() -> object:
 def judged(request: pytest.FixtureRequest, embedder: object) -> Judged:
     """What is judged, opened once: a live model, or recorded vectors."""
     with one_error():
+        if embedder is not None:
+            check_embedder(request.config)
         return run_of(request.config).opened(request.param, embedder)
 
 

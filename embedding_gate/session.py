@@ -19,7 +19,7 @@ from embedding_gate.claims.published import MARGIN, Comparison, compare, measure
 from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
 from embedding_gate.data.rows import tsv_notes
-from embedding_gate.errors import FixtureError, InputError, SubjectLost
+from embedding_gate.errors import FixtureError, InputError, SubjectError, SubjectLost
 from embedding_gate.own_files import (
     DECLARED,
     FIXTURES,
@@ -136,9 +136,14 @@ def _thresholds(
 
 
 def diagnosis(gate: Gate) -> list[str]:
-    """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same."""
+    """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same.
+
+    A subject that gave no vectors looks like none.
+    """
+    told = tuple(error.__name__ for error in SubjectError.__subclasses__())
+    verdicts = [one for one in gate.verdicts if not (one.red and one.evidence.startswith(told))]
     try:
-        return looks_like(gate.verdicts, read_signatures(SIGNATURES)) if gate.red else []
+        return looks_like(verdicts, read_signatures(SIGNATURES)) if gate.red else []
     except FixtureError as error:
         return [f"  looks like: {error}"]
 

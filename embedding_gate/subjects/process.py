@@ -25,7 +25,7 @@ __all__ = ["Process", "texts_in_words"]
 
 SERVED = Path(__file__).with_name("served.py")
 BY_HAND = "call it by hand with these texts"
-SLOW = "or give it more time (--timeout)"
+SLOW = "give it more time (--timeout)"
 Answer = dict[str, Any]
 
 
@@ -63,7 +63,7 @@ class Process:
         self._requests: SimpleQueue[bytes] = SimpleQueue()
         for work in (self._read, self._write):
             threading.Thread(target=work, daemon=True).start()
-        opened = self._answer(0, "was imported", f"run that import by hand, {SLOW}")
+        opened = self._answer(0, "was imported", "run that import by hand")
         if failed := opened.get("failed"):
             self.close()
             hint = "name MODULE:NAME as this Python imports it from the current folder"
@@ -89,7 +89,7 @@ class Process:
         request = {"id": number, "texts": list(texts), "options": options, "apart": apart}
         self._requests.put(json.dumps(request).encode() + b"\n")
         asked = f"was asked for {texts_in_words(texts)}"
-        answer = self._answer(number, asked, f"{BY_HAND}, {SLOW}")
+        answer = self._answer(number, asked, BY_HAND)
         if refused := answer.get("refused"):
             raise SubjectRefused(self.name, f"{asked} and raised {refused}", hint=BY_HAND)
         if malformed := answer.get("malformed"):
@@ -112,7 +112,7 @@ class Process:
         except TimedOut:
             self.close()
             what = f"{asked} and gave no answer in {self.timeout:g} s"
-            raise SubjectLost(self.name, what, hint=hint) from None
+            raise SubjectLost(self.name, what, hint=f"{hint}, or {SLOW}") from None
         finally:
             with self._lock:
                 del self._waiting[number]

@@ -75,15 +75,16 @@ def as_rows(answer: Any, count: int) -> Any:
 
     """
     answer = _on_host(answer)
-    if not isinstance(answer, np.ndarray):
-        if isinstance(answer, (str, bytes, dict)) or not isinstance(answer, Iterable):
-            raise Malformed(f"{type(answer).__name__}, and no vectors")
-        answer = [_on_host(row) for row in answer]
-    if np.ndim(answer) == 0 or len(answer) != count:
-        raise Malformed(f"{len(answer) if np.ndim(answer) else 'no'} vectors")
+    if isinstance(answer, (str, bytes, dict)) or not isinstance(answer, Iterable):
+        raise Malformed(f"{type(answer).__name__}, and no vectors")
+    vectors = [_on_host(row) for row in answer]
+    if len(vectors) != count:
+        raise Malformed(f"{len(vectors)} vectors")
     if not count:
         return np.zeros((0, 0), dtype=np.float32)
-    rows = np.asarray(answer)
+    if len({np.shape(row) for row in vectors}) > 1:
+        raise Malformed("vectors of unequal widths")
+    rows = np.asarray(vectors)
     if rows.dtype.kind not in "fiu":
         raise Malformed("what is no numbers")
     if rows.ndim != 2 or not rows.shape[1]:
