@@ -63,6 +63,7 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
         offers=asked.offers,
         own_tokenizer=tokenizer,
         encode_elsewhere=_elsewhere(client),
+        close=asked.close,
         precision=options.precision or "float32",
         random=known is not None and known.random,
         notes=[f"  subject: {asked.name}, which claims to be {source}", *notes_of(baseline, options)],

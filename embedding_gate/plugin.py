@@ -81,6 +81,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             return
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for judged in run_of(config).judged.values() if RUN in config.stash else ():
+        if isinstance(judged, Subject):
+            judged.close()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "judged" in metafunc.fixturenames:
         metafunc.parametrize("judged", run_of(metafunc.config).names, indirect=True, scope="session")

@@ -26,6 +26,7 @@ __all__ = ["Process", "texts_in_words"]
 SERVED = Path(__file__).with_name("served.py")
 BY_HAND = "call it by hand with these texts"
 SLOW = "give it more time (--timeout)"
+LINGERS = 5.0  # seconds that what left the process' group may hold its pipes open
 Answer = dict[str, Any]
 
 
@@ -55,14 +56,16 @@ class Process:
                 start_new_session=True,  # what the subject starts ends with it
             )
         except OSError as error:
+            self._said.close()
             what = f"cannot be started ({error.strerror})"
             raise SubjectLost(f"--python={interpreter}", what, hint="name a Python") from error
         self._numbers, self._lock = count(1), threading.Lock()
         self._waiting: dict[int, Future[Answer]] = {0: Future()}
         self._ended = ""
         self._requests: SimpleQueue[bytes] = SimpleQueue()
-        for work in (self._read, self._write):
-            threading.Thread(target=work, daemon=True).start()
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._write)]
+        for thread in self._threads:
+            thread.start()
         opened = self._answer(0, "was imported", "run that import by hand")
         if failed := opened.get("failed"):
             self.close()
@@ -70,6 +73,11 @@ class Process:
             raise SubjectLost(self.name, f"cannot be opened: {failed}", hint=hint)
         self.offers = frozenset(opened["offers"]) | {"new process"}
         self.prompts = frozenset(opened["prompts"])
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def encode(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
         """Return vectors (N, D) of N texts.
@@ -103,7 +111,8 @@ class Process:
         if self._process.poll() is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        for thread in self._threads:
+            thread.join(LINGERS)
 
     def _answer(self, number: int, asked: str, hint: str) -> Answer:
         """Wait for an answer. A subject that gave none is ended: it may be at that call for ever."""
@@ -121,12 +130,12 @@ class Process:
         return answer
 
     def _write(self) -> None:
-        """Write requests. A full pipe makes this thread wait, and nobody else."""
+        """Write requests until an empty one comes. A full pipe makes this thread wait, and nobody else."""
         assert self._process.stdin is not None
-        with suppress(OSError):  # _read tells that the process ended
-            while True:
-                self._process.stdin.write(self._requests.get())
-                self._process.stdin.flush()
+        with suppress(OSError), self._process.stdin as to:  # _read tells that the process ended
+            while request := self._requests.get():
+                to.write(request)
+                to.flush()
 
     def _read(self) -> None:
         """Hand each answer to the call that waits for it. When the process ends, tell all calls."""
@@ -148,6 +157,9 @@ class Process:
             for one in self._waiting.values():
                 if not one.done():
                     one.set_result({"ended": self._ended})
+        self._process.stdout.close()
+        self._said.close()
+        self._requests.put(b"")
 
     def _last_words(self) -> str:
         self._said.seek(0)

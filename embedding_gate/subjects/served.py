@@ -156,7 +156,9 @@ def told(error: BaseException) -> str:
 
 
 class Answers:
-    """Writes answers, each whole, whichever thread has it."""
+    """Answers requests. Each answer is written whole, whichever thread has it."""
+
+    embedder: Embedder  # before the first request
 
     def __init__(self, to: BinaryIO) -> None:
         self._to, self._lock = to, threading.Lock()
@@ -169,11 +171,11 @@ class Answers:
             self._to.write(json.dumps(answer).encode() + b"\n" + (b"" if rows is None else rows.tobytes()))
             self._to.flush()
 
-    def encode(self, embedder: Embedder, request: Mapping[str, Any]) -> None:
+    def encode(self, request: Mapping[str, Any]) -> None:
         """Answer one request."""
         number = request["id"]
         try:
-            rows = embedder.encode(request["texts"], **request["options"])
+            rows = self.embedder.encode(request["texts"], **request["options"])
         except Malformed as error:
             self.put(id=number, malformed=str(error))
         except Exception as error:  # noqa: BLE001  (whatever the subject raises is its answer)
@@ -182,15 +184,22 @@ class Answers:
             self.put(rows, id=number)
 
 
-def read(lines: Iterable[str], requests: Queue[Mapping[str, Any]]) -> None:
-    """Hand on each request. End this process, whatever it is at, when nobody is left to ask."""
+def read(lines: Iterable[str], requests: Queue[Mapping[str, Any]], answers: Answers) -> None:
+    """Hand on each request. One that comes while others are answered gets a thread of its own.
+
+    End this process, whatever it is at, when nobody is left to ask.
+    """
     for line in lines:
-        requests.put(json.loads(line))
+        request = json.loads(line)
+        if request["apart"]:
+            threading.Thread(target=answers.encode, args=(request,), daemon=True).start()
+        else:
+            requests.put(request)
     os._exit(0)
 
 
 def main() -> None:
-    """Load the subject and answer requests in the main thread. One that comes meanwhile gets a thread."""
+    """Load the subject, and answer requests, in the main thread."""
     target, folder = sys.argv[1:]
     requests: Queue[Mapping[str, Any]] = Queue()
     lines, answers = os.fdopen(os.dup(0), encoding="utf-8"), Answers(os.fdopen(os.dup(1), "wb"))
@@ -198,19 +207,15 @@ def main() -> None:
     os.dup2(2, 1)  # what the subject prints is no answer
     sys.path[0] = str(Path.cwd())  # in place of the folder of this file
     sys.argv = [target]
-    threading.Thread(target=read, args=(lines, requests), daemon=True).start()
+    threading.Thread(target=read, args=(lines, requests, answers), daemon=True).start()
     try:
-        embedder = load(target, folder)
+        answers.embedder = load(target, folder)
     except BaseException as error:
         answers.put(failed=told(error))
         raise
-    answers.put(offers=embedder.offers, prompts=embedder.prompts)
+    answers.put(offers=answers.embedder.offers, prompts=answers.embedder.prompts)
     while True:
-        request = requests.get()
-        if request["apart"]:
-            threading.Thread(target=answers.encode, args=(embedder, request), daemon=True).start()
-        else:
-            answers.encode(embedder, request)
+        answers.encode(requests.get())
 
 
 if __name__ == "__main__":
