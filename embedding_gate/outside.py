@@ -106,18 +106,13 @@ def _leave_out(subject: Subject) -> None:
     A hostile text that the subject refuses: it may.
     """
     texts, counts = subject.texts, subject.tokenizer.count_tokens(subject.texts.texts)
-    long = counts > LONGEST if subject.limit > LONGEST else np.zeros(len(counts), dtype=bool)
-    refused = np.array(
-        [
-            kind == "hostile" and _refuses(subject, text)
-            for kind, text in zip(texts.kinds, texts.texts, strict=True)
-        ]
-    )
-    for marked, why in ((long, f"have more than {LONGEST} tokens"), (refused, "were refused")):
+    long = (counts > LONGEST) & (subject.limit > LONGEST)
+    pairs = zip(texts.kinds, texts.texts, strict=True)
+    refused = np.array([kind == "hostile" and _refuses(subject, text) for kind, text in pairs])
+    too_long = f"for they have more than {LONGEST} tokens"
+    for marked, why in ((long, too_long), (refused, "for the subject refused them")):
         if marked.any():
-            subject.notes.append(
-                f"  {marked.sum()} texts {why} and are left out: {subject.name_rows(marked)}"
-            )
+            subject.notes.append(f"  left out, {why}: {subject.name_rows(marked)}")
     if (long | refused).any():
         rows = np.flatnonzero(~(long | refused)).tolist()
         subject.texts = texts.rows(rows)
