@@ -64,11 +64,11 @@ class Embedder:
         call = self._prompted.get(prompt_name or "", self._call)
         if prompt_name is not None and prompt_name not in self._prompted:
             options["prompt_name"] = prompt_name
-        return as_rows(call(list(texts), **self._always, **options), len(texts))
+        return as_rows(call(texts, **self._always, **options), len(texts))
 
 
 def as_rows(answer: Any, count: int) -> Any:
-    """Return an answer as an array (count, D) of float32; of no texts (0, 0).
+    """Return an answer as an array (count, D) of float32, itself if it is one; of no texts (0, 0).
 
     Raises:
         Malformed: it is none.
@@ -84,7 +84,7 @@ def as_rows(answer: Any, count: int) -> Any:
         return np.zeros((0, 0), dtype=np.float32)
     if len({np.shape(row) for row in vectors}) > 1:
         raise Malformed("vectors of unequal widths")
-    rows = np.asarray(vectors)
+    rows = answer if isinstance(answer, np.ndarray) else np.asarray(vectors)
     if rows.dtype.kind not in "fiu":
         raise Malformed("what is no numbers")
     if rows.ndim != 2 or not rows.shape[1]:

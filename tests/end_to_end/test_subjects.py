@@ -132,9 +132,8 @@ def test_a_fixture_that_claims_to_be_no_model(tmp_path: Path) -> None:
 def test_the_configuration_of_another_repository(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["embedding_gate.plugin"]\n')
     (tmp_path / "mine.py").write_text("from tests.support.library_subjects import embed\n")
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nembedding_gate_subject = python:mine:embed\nembedding_gate_require =\n    norm\n    tokens\n"
-    )
+    require = "embedding_gate_require =\n    norm\n    tokens\n"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nembedding_gate_subject = python:mine:embed\n{require}")
     done = elsewhere(tmp_path, MODEL, "-k", "token_ids or norm")
     assert done.returncode == 1, done.stdout + done.stderr
     assert reds(done.stdout) == {"token ids"}

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import embeddings
-from embedding_gate import adapter, outside
+from embedding_gate import adapter, outside, session
 from embedding_gate.data.declared import read_declared
 from embedding_gate.errors import (
     FixtureError,
@@ -147,6 +147,43 @@ def test_an_embedder_of_this_process() -> None:
         open_outside(MODEL, OWN, nothing)
     with pytest.raises(SubjectLost, match="embedder int: TypeError: a int is no function"):
         open_outside(MODEL, OWN, 7)
+
+
+class SharesItsBuffer:
+    """It gives the same array at each call."""
+
+    def __init__(self) -> None:
+        self._rows = np.zeros((600, 8), dtype=np.float32)
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        """(N, 8)."""
+        self._rows[: len(texts)] = hashed(texts)
+        return self._rows[: len(texts)]
+
+
+def sorts_its_input(texts: list[str]) -> NDArray[np.float64]:
+    """(N, 8), and the texts in another order."""
+    found: NDArray[np.float64] = hashed(texts)
+    texts.sort()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("embedder", "evidence"),
+    [
+        (SharesItsBuffer(), "an earlier result was overwritten"),
+        (sorts_its_input, "the texts were changed"),
+        (hashed, ""),
+    ],
+)
+def test_side_effects_of_an_embedder_of_this_process(embedder: object, evidence: str) -> None:
+    """Nothing is copied on the way, so what it does to the judge's data is seen."""
+    subject = open_outside(MODEL, OWN, embedder)
+    gate = session.open_gate(subject)
+    session.run_gate(subject, gate, {"no side effects"})
+    (verdict,) = gate.verdicts
+    assert verdict.red == bool(evidence)
+    assert verdict.evidence.startswith(evidence)
 
 
 def test_a_new_process_is_of_the_same_subject(monkeypatch: pytest.MonkeyPatch) -> None:
