@@ -16,6 +16,10 @@ HERE = Path(__file__).resolve().parent
 VALUES = {
     **FILES,
     "--baseline": "the model that the judged one must not be worse than, or none",
+    "--subject": "judge python:MODULE:NAME or a server, which claims to be MODEL",
+    "--python": "run the subject under this Python",
+    "--timeout": "seconds of one call of the subject",
+    "--require": "checks, or what a subject offers, that must be judged",
     "--recipe": "the way from texts to vectors",
     "--precision": "compute in float32, float16 or bfloat16",
     "--device": "compute on cpu or gpu",

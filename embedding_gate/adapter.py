@@ -19,7 +19,7 @@ from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
 from embedding_gate.serving import unpack
 from embedding_gate.subjects.embedded import Baseline
-from embedding_gate.subjects.live import ENCODERS, Subject
+from embedding_gate.subjects.live import ENCODERS, LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.workers import Worker
 from embeddings.backend import mx
@@ -30,7 +30,6 @@ from embeddings.models import Bert, Decoder
 from embeddings.synthetic import PREFIX
 
 ERRORS = (GateError, embeddings.EmbeddingsError)  # what ends a run in one line
-LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
 
 
 def name_of(model: str) -> str:
@@ -42,6 +41,11 @@ def name_of(model: str) -> str:
     if name == folder.resolve().name and not Path(model).expanduser().is_dir():
         return model.partition("@")[0].rpartition("/")[2]  # of the hub, where a folder has a commit's name
     return name
+
+
+def find(model: str) -> Path:
+    """Return the folder of a model's files."""
+    return find_folder(model).path
 
 
 def source_of(model: str) -> str:
@@ -110,9 +114,35 @@ def open_subject(
     }
 
     baseline = open_baseline(options.baseline)
-    notes += [baseline.note] if baseline else []
-    gates = sets()
-    notes += [
+    return Subject(
+        name,
+        source,
+        encoder,
+        texts(),
+        known,
+        labelled,
+        baseline,
+        embeddings.InputError,
+        encoder.path,
+        whole.max_tokens,
+        encoder.max_tokens,
+        whole,
+        encode_elsewhere=lambda some: encode_elsewhere({**asked, "texts": some}),
+        open_cache=embeddings.VectorCache,
+        open_changed=lambda: changed(encoder),
+        peak_memory=peak_memory,
+        truncation=embeddings.TruncationWarning,
+        recipe=options.recipe,
+        precision=precision_of(model, options),
+        random=random,
+        notes=[*notes, *notes_of(baseline, options)],
+    )
+
+
+def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
+    """Return lines about the baseline, and about the user's own texts."""
+    labelled, gates = sets(options), sets()
+    own = [
         f"  {name}: SHA-256 {of.sha256}"
         for name, of, usual in (
             ("topics", labelled.topics, gates.topics),
@@ -121,27 +151,8 @@ def open_subject(
         )
         if of.sha256 != usual.sha256
     ]
-    notes += tsv_notes(options.topics, options.pairs, options.retrieval / "qrels" / "test.tsv")
-    return Subject(
-        name,
-        source,
-        encoder,
-        texts(),
-        known,
-        lambda some: encode_elsewhere({**asked, "texts": some}),
-        embeddings.VectorCache,
-        lambda: changed(encoder),
-        whole,
-        peak_memory,
-        labelled,
-        baseline,
-        embeddings.InputError,
-        embeddings.TruncationWarning,
-        recipe=options.recipe,
-        precision=precision_of(model, options),
-        random=random,
-        notes=notes,
-    )
+    qrels = options.retrieval / "qrels" / "test.tsv"
+    return [*([baseline.note] if baseline else []), *own, *tsv_notes(options.topics, options.pairs, qrels)]
 
 
 def new_process() -> Worker:

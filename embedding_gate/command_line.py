@@ -5,11 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from embedding_gate.errors import InputError
 from embedding_gate.own_files import Options
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.recipe import DECLARED, RECIPES
 
-__all__ = ["FILES", "add_options", "check_together", "names_of", "read_options", "refuse_beside"]
+__all__ = [
+    "FILES",
+    "add_options",
+    "check_embedder",
+    "check_together",
+    "names_of",
+    "read_options",
+    "refuse_beside",
+]
 
 FILES = {
     "--recorded": "judge the vectors_X.tsv and metadata_X.tsv of this folder, and no live model",
@@ -20,7 +29,8 @@ FILES = {
     "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
 }
 OWN_FILES = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
-LIVE = ("model", "topics", "sts", "retrieval", "projector", "device", "precision", "calibrate")
+OF_THE_LIBRARY = ("device", "calibrate", "projector")
+LIVE = ("subject", "model", "topics", "sts", "retrieval", "projector", "device", "precision", "calibrate")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -35,6 +45,23 @@ def add_options(parser: pytest.Parser) -> None:
     )
     for option, text in FILES.items():
         group.addoption(option, type=Path, metavar="PATH", help=f"{text}; as {option}=PATH")
+    group.addoption(
+        "--subject",
+        metavar="SUBJECT",
+        help="judge python:MODULE:NAME, http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT, "
+        "which claims to be --model",
+    )
+    group.addoption("--python", metavar="INTERPRETER", help="run the subject under this Python")
+    group.addoption(
+        "--timeout", type=float, metavar="SECONDS", help="of one call of the subject (default: 60)"
+    )
+    group.addoption(
+        "--require",
+        metavar="CHECKS",
+        help="checks, or what a subject offers, joined by commas: red if they are not judged",
+    )
+    parser.addini("embedding_gate_subject", "the subject that is judged, as --subject names it")
+    parser.addini("embedding_gate_require", "a check or an offer a line, as --require", type="linelist")
     group.addoption(
         "--recipe",
         choices=(DECLARED, *RECIPES),
@@ -66,11 +93,15 @@ def read_options(config: pytest.Config) -> Options:
     """Return what the user asked for.
 
     Raises:
-        UsageError: an option is empty.
+        UsageError: an option is empty, or is no time.
 
     """
     if not (baseline := config.getoption("baseline")):
         raise pytest.UsageError("--baseline: must be a name, a folder, or none")
+    timeout = config.getoption("timeout")
+    if timeout is not None and not timeout > 0:
+        raise pytest.UsageError("--timeout: must be more than 0 seconds")
+    required = [*(config.getoption("require") or "").split(","), *config.getini("embedding_gate_require")]
     given = {name: config.getoption(option) for option, name in OWN_FILES.items() if config.getoption(option)}
     return Options(
         **given,
@@ -78,7 +109,16 @@ def read_options(config: pytest.Config) -> Options:
         recipe=config.getoption("recipe"),
         device=config.getoption("device"),
         precision=config.getoption("precision"),
+        subject=subject_of(config),
+        python=config.getoption("python"),
+        timeout=timeout or Options.timeout,
+        require=frozenset(filter(None, map(str.strip, required))),
     )
+
+
+def subject_of(config: pytest.Config) -> str | None:
+    """Return the subject that is not this repository's library, or None."""
+    return config.getoption("subject") or config.getini("embedding_gate_subject") or None
 
 
 def check_together(config: pytest.Config) -> None:
@@ -90,8 +130,36 @@ def check_together(config: pytest.Config) -> None:
     """
     refuse_beside(config, "recorded", LIVE, "brings its own texts and vectors")
     refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
+    if subject_of(config):
+        if clash := [name for name in OF_THE_LIBRARY if config.getoption(name)]:
+            raise pytest.UsageError(
+                f"--{clash[0]} is for the gate's own library: leave it out beside --subject"
+            )
+        if config.getoption("recipe") != DECLARED:
+            raise pytest.UsageError("--recipe is for the gate's own library: leave it out beside --subject")
+        if len(config.getoption("model")) != 1:
+            raise pytest.UsageError(
+                "--subject: name the one model that it claims to be: --model=NAME or FOLDER"
+            )
+    elif config.getoption("python"):
+        raise pytest.UsageError("--python: is for --subject=python:MODULE:NAME; name one, or leave it out")
     if len(set(names := config.getoption("model"))) < len(names):
         raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
+
+
+def check_embedder(config: pytest.Config) -> None:
+    """Refuse a fixture ``embedder`` that claims to be no model, or beside another subject.
+
+    Raises:
+        InputError: it does.
+
+    """
+    if subject_of(config) or config.getoption("recorded"):
+        what = "is there beside --subject or --recorded"
+        raise InputError("the fixture embedder", what, hint="leave out one")
+    if len(config.getoption("model")) != 1:
+        what = "does not say which model it claims to be"
+        raise InputError("the fixture embedder", what, hint="name it: --model=NAME or FOLDER")
 
 
 def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why: str) -> None:

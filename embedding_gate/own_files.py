@@ -33,6 +33,10 @@ class Options:
     recipe: str = DECLARED
     device: str | None = None
     precision: str | None = None
+    subject: str | None = None
+    python: str | None = None
+    timeout: float = 60.0
+    require: frozenset[str] = frozenset()
 
 
 OWN = Options()

@@ -15,23 +15,32 @@ import embeddings
 from embedding_gate import checks, own_files
 from embedding_gate.adapter import ERRORS
 from embedding_gate.claims.published import Comparison
-from embedding_gate.command_line import add_options, check_together, names_of, read_options
+from embedding_gate.command_line import (
+    add_options,
+    check_embedder,
+    check_together,
+    names_of,
+    read_options,
+)
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.endpoint import Endpoint
-from embedding_gate.session import open_recorded, published_of
+from embedding_gate.errors import SubjectLost
+from embedding_gate.session import check_required, open_recorded, published_of
 from embedding_gate.state import RUN, Judged, Run, run_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.offers import unoffered
 from embedding_gate.subjects.recorded import recorded_names
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 
 pytest_plugins = ["embedding_gate.report.plugin", "embedding_gate.ending"]
 pytest_addoption = add_options
+THIS = sys.modules[__name__]
 MARKERS = (
     "quality: the gate: one claim about the model per test",
-    "needs: what a check needs that not every subject offers",
     "semantic: a claim about what vectors say of texts, which random weights cannot keep",
+    "needs(offer, ...): what the subject must offer for the check to be made",
 )
 
 
@@ -43,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RUN] = run = Run(read_options(config), partial=named or bool(left_out))
     check_together(config)
     with refusals():
+        check_required(run.options.require)
         embeddings.use_device(run.options.device)
         if folder := config.getoption("recorded"):
             for name in recorded_names(folder):
@@ -59,7 +69,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     usual = run.options == own_files.OWN and not config.getoption("model")
     asked = config.getoption("markexpr")
     judges = (not asked or "quality" in asked) and not config.getoption("benchmark_only", default=False)
-    if usual or not judges or config.option.collectonly:
+    fixture = any(hasattr(plugin, "embedder") for plugin in config.pluginmanager.get_plugins() - {THIS})
+    if usual or fixture or not judges or config.option.collectonly:
         return
     with refusals():
         try:
@@ -69,6 +80,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise
         except Exception:  # noqa: BLE001  (no mistake of the user's: the tests will show it)
             return
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for judged in run_of(config).judged.values() if RUN in config.stash else ():
+        if isinstance(judged, Subject):
+            judged.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -92,10 +109,18 @@ def is_check(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-def judged(request: pytest.FixtureRequest) -> Judged:
+def embedder() -> object:
+    """What another repository judges: its conftest.py returns an object or a function that embeds."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def judged(request: pytest.FixtureRequest, embedder: object) -> Judged:
     """What is judged, opened once: a live model, or recorded vectors."""
     with one_error():
-        return run_of(request.config).opened(request.param)
+        if embedder is not None:
+            check_embedder(request.config)
+        return run_of(request.config).opened(request.param, embedder)
 
 
 @pytest.fixture
@@ -131,6 +156,18 @@ def gate(request: pytest.FixtureRequest, judged: Judged) -> Gate:  # noqa: ARG00
     """The gate that collects the verdicts on what is judged."""
     with one_error():
         return run_of(request.config).gate(request.node.callspec.params["judged"])
+
+
+@pytest.hookimpl(specname="pytest_pyfunc_call", tryfirst=True)
+def pytest_not_offered(pyfuncitem: pytest.Function) -> bool | None:
+    """Do not make a check that needs what the subject does not offer."""
+    gate, judged = pyfuncitem.funcargs.get("gate"), pyfuncitem.funcargs.get("judged")
+    if not isinstance(gate, Gate) or not isinstance(judged, Judged):
+        return None
+    if lacking := unoffered(pyfuncitem.obj, judged.offers):
+        gate.not_offered(lacking)
+        return True
+    return None
 
 
 @contextmanager
@@ -175,9 +212,12 @@ def shown(config: pytest.Config) -> AbstractContextManager[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    call: pytest.CallInfo[None],
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if call.excinfo is not None and call.excinfo.errisinstance((CheckFailed, *ERRORS)):
         report.longrepr = str(call.excinfo.value)  # the verdict says it all
+        if call.excinfo.errisinstance(SubjectLost):
+            item.session.shouldfail = "the subject is lost: the checks after this one were not made"
+            run_of(item.config).partial = True
     return report

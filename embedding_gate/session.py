@@ -3,6 +3,7 @@
 The mutation tests run the same functions that judge a pull request, not copies of them.
 """
 
+import difflib
 import importlib
 import inspect
 import pkgutil
@@ -19,7 +20,7 @@ from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
 from embedding_gate.data.rows import tsv_notes
 from embedding_gate.endpoint import Endpoint
-from embedding_gate.errors import FixtureError
+from embedding_gate.errors import FixtureError, InputError, SubjectError, SubjectLost
 from embedding_gate.own_files import (
     DECLARED,
     FIXTURES,
@@ -32,6 +33,7 @@ from embedding_gate.own_files import (
 )
 from embedding_gate.subjects.embedded import Baseline, Embedded
 from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.offers import OFFERS, unoffered
 from embedding_gate.subjects.protocols import Tokenized
 from embedding_gate.subjects.recorded import Recorded, read_recorded
 from embedding_gate.verdicts.diagnosis import looks_like, read_signatures
@@ -113,13 +115,14 @@ def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that bind a model on its texts."""
     tests_run = live_tests(options.recipe)
     thresholds = _thresholds(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
-    return Gate(subject.name, thresholds)
+    return Gate(subject.name, thresholds, options.require)
 
 
 def open_recorded_gate(recorded: Recorded, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that apply to recorded vectors."""
     used = {recorded.topics.labelled.sha256}
-    return Gate(recorded.name, _thresholds(recorded.name, recorded_tests(), used, options, "float32"))
+    thresholds = _thresholds(recorded.name, recorded_tests(), used, options, "float32")
+    return Gate(recorded.name, thresholds, options.require)
 
 
 def _thresholds(
@@ -134,9 +137,14 @@ def _thresholds(
 
 
 def diagnosis(gate: Gate) -> list[str]:
-    """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same."""
+    """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same.
+
+    A subject that gave no vectors looks like none.
+    """
+    told = tuple(error.__name__ for error in SubjectError.__subclasses__())
+    verdicts = [one for one in gate.verdicts if not (one.red and one.evidence.startswith(told))]
     try:
-        return looks_like(gate.verdicts, read_signatures(SIGNATURES)) if gate.red else []
+        return looks_like(verdicts, read_signatures(SIGNATURES)) if gate.red else []
     except FixtureError as error:
         return [f"  looks like: {error}"]
 
@@ -164,7 +172,7 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
                 yield name, function
 
 
-def needs(test: GateTest) -> str:
+def judges(test: GateTest) -> str:
     """Tell what a test judges: a live "subject", an "endpoint", "topics", or "published" figures."""
     return next(iter(inspect.signature(test).parameters))
 
@@ -172,17 +180,17 @@ def needs(test: GateTest) -> str:
 def live_tests(recipe: str = DECLARED) -> dict[str, GateTest]:
     """Return the tests that judge a live model, by name. Figures were published of one recipe alone."""
     left_out = ("endpoint", "" if recipe == REFERENCE else "published")
-    return {name: test for name, test in gate_tests() if needs(test) not in left_out}
+    return {name: test for name, test in gate_tests() if judges(test) not in left_out}
 
 
 def recorded_tests() -> dict[str, GateTest]:
     """Return the tests that judge recorded vectors, by name."""
-    return {name: test for name, test in gate_tests() if needs(test) not in ("subject", "endpoint")}
+    return {name: test for name, test in gate_tests() if judges(test) not in ("subject", "endpoint")}
 
 
 def endpoint_tests() -> dict[str, GateTest]:
     """Return the tests of a server's contract, by name."""
-    return {name: test for name, test in gate_tests() if needs(test) == "endpoint"}
+    return {name: test for name, test in gate_tests() if judges(test) == "endpoint"}
 
 
 def is_semantic(test: GateTest) -> bool:
@@ -203,7 +211,12 @@ def run_gate(subject: Subject, gate: Gate, only: Collection[str] = ()) -> None:
             continue
         try:
             with gate.claim(name):
-                test(subject.topics if needs(test) != "subject" else subject, gate)
+                if lacking := unoffered(test, subject.offers):
+                    gate.not_offered(lacking)
+                else:
+                    test(subject.topics if judges(test) != "subject" else subject, gate)
+        except SubjectLost:
+            return
         except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
             continue
 
@@ -221,3 +234,18 @@ def run_endpoint_gate(endpoint: Endpoint, gate: Gate, only: Collection[str] = ()
                 test(endpoint, gate)
         except Exception:  # noqa: BLE001, S112  (the gate has recorded it as a verdict)
             continue
+
+
+def check_required(names: Iterable[str]) -> None:
+    """Refuse a name of ``--require`` that is neither a check nor an offer.
+
+    Raises:
+        InputError: it is none.
+
+    """
+    known = [*(check_name(name) for name, _ in gate_tests()), *OFFERS]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"checks are {', '.join(sorted(known))}"
+            raise InputError(f"--require={name}", "is neither a check nor an offer", hint=hint)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from embedding_gate.adapter import open_subject
+from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
 from embedding_gate.session import live_tests, open_gate, open_recorded_gate, recorded_tests, unbound
 from embedding_gate.subjects.live import Subject
@@ -41,10 +42,13 @@ class Run:
         self.names = names
         self.tests = recorded_tests() if recorded else live_tests(self.options.recipe)
 
-    def opened(self, name: str) -> Judged:
-        """Return what is judged under a name."""
-        if name not in self.judged:
-            self.judged[name] = open_subject(name, self.options)
+    def opened(self, name: str, embedder: object = None) -> Judged:
+        """Return what is judged under a name. embedder: an object that embeds, of this process, or None."""
+        if name not in self.judged or embedder is not None:
+            if embedder is not None or self.options.subject:
+                self.judged[name] = open_outside(name, self.options, embedder)
+            else:
+                self.judged[name] = open_subject(name, self.options)
         return self.judged[name]
 
     def new_gate(self, name: str) -> Gate:

@@ -10,6 +10,7 @@ from embedding_gate.verdicts.gate import Gate
 pytestmark = pytest.mark.quality
 
 
+@pytest.mark.needs("hidden states")
 def test_bidirectional(subject: Subject, gate: Gate) -> None:
     """Changing the last word changes the first token's hidden state. A causal mask would prevent that."""
     if subject.causal:
@@ -23,6 +24,7 @@ def test_bidirectional(subject: Subject, gate: Gate) -> None:
     return gate.require(float(np.min(changes)))
 
 
+@pytest.mark.needs("hidden states", "tokens")
 def test_causal(subject: Subject, gate: Gate) -> None:
     """Changing the last word does not change the hidden states of the tokens before it."""
     if not subject.causal:

@@ -42,8 +42,8 @@ def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
     pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[: subject.effort.mixed]
     worst = 0.0
     for few in zip(*pairs, strict=True):
-        texts = [*few, subject.text_of(subject.encoder.max_tokens)]
-        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        texts = [*few, subject.text_of(subject.max_tokens)]
+        mixed = subject.encode(texts, batch_tokens=1 << 20)
         worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())
     gate.require(float(worst))
 
@@ -63,6 +63,7 @@ def test_permuted(subject: Subject, gate: Gate) -> None:
     gate.require(differences(list(permuted), [straight[index] for index in order]).max())
 
 
+@pytest.mark.needs("batch")
 def test_batch_budget(subject: Subject, gate: Gate) -> None:
     """Every token budget gives the same vectors in the same order, even one that is smaller than a text."""
     texts = [*mixture(subject), subject.text_of(96)]
@@ -75,22 +76,21 @@ def test_batch_budget(subject: Subject, gate: Gate) -> None:
 def test_many_texts(subject: Subject, gate: Gate) -> None:
     """One batch of many hundred texts, with repeats, gives each text its vector."""
     words = subject.texts.of_kind("word")
-    lengths = subject.encoder.count_tokens(words)
+    lengths = subject.tokenizer.count_tokens(words)
     few = np.argsort(lengths, kind="stable")[:5]
     effort = subject.effort
     rows = effort.padded_rows_quantized if subject.quantized else effort.padded_rows
     many = -(-rows // int(lengths[few[-1]]))
     texts = [words[row] for row in np.random.default_rng(0).choice(few, size=many)]
-    vectors = subject.encoder.encode(texts, batch_tokens=1 << 20)
+    vectors = subject.encode(texts, batch_tokens=1 << 20)
     gate.require(differences(list(vectors), subject.alone(texts)).max())
 
 
 def test_equal_lengths(subject: Subject, gate: Gate) -> None:
     """Texts of equal length, which need no padding, have the same vectors as each text alone."""
     groups: dict[int, list[str]] = defaultdict(list)
-    for text, length in zip(
-        subject.texts.texts, subject.encoder.count_tokens(subject.texts.texts), strict=True
-    ):
+    lengths = subject.tokenizer.count_tokens(subject.texts.texts)
+    for text, length in zip(subject.texts.texts, lengths, strict=True):
         groups[int(length)].append(text)
     texts = max(groups.values(), key=len)[:16]
     gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
@@ -101,7 +101,7 @@ def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
     worst = 0.0
     for tokens in (32, 128):
         texts = [subject.text_of(tokens), subject.text_of(tokens - 1), *subject.texts.of_kind("sentence")[:2]]
-        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        mixed = subject.encode(texts, batch_tokens=1 << 20)
         worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())
     gate.require(float(worst))
 
@@ -129,7 +129,7 @@ def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
     @given(st.lists(some, min_size=2, max_size=6))
     def search(texts: list[str]) -> None:
         nonlocal last, worst
-        mixed = subject.encoder.encode(texts, batch_tokens=1 << 20)
+        mixed = subject.encode(texts, batch_tokens=1 << 20)
         difference = float(differences(list(mixed), subject.alone(texts)).max())
         last = (difference, texts)
         if not difference <= bound:  # also true for NaN; Hypothesis then shrinks the list

@@ -58,6 +58,7 @@ def calls_of(subject: Subject) -> dict[str, Call]:
     return calls | {"a task": (encoder, task)}
 
 
+@pytest.mark.needs("cache")
 def test_cached(subject: Subject, gate: Gate) -> None:
     """With a cache every vector is the same, bit for bit, as without one.
 

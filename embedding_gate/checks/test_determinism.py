@@ -27,6 +27,7 @@ def test_repeated(subject: Subject, gate: Gate) -> None:
     gate.require(differences(list(first), list(second)).max())
 
 
+@pytest.mark.needs("threads")
 def test_threads(subject: Subject, gate: Gate) -> None:
     """Eight threads that share the model get the same vectors as one thread alone."""
     effort = subject.effort
@@ -37,7 +38,7 @@ def test_threads(subject: Subject, gate: Gate) -> None:
         for _ in range(effort.thread_calls):
             chosen = random.integers(len(pool_of_texts), size=effort.thread_texts)
             texts = [pool_of_texts[index] for index in chosen]
-            found = subject.encoder.encode(texts, batch_tokens=64)
+            found = subject.encode(texts, batch_tokens=64)
             worst = np.maximum(worst, differences(list(found), subject.vectors_of(texts)).max())
         return float(worst)
 
@@ -45,13 +46,14 @@ def test_threads(subject: Subject, gate: Gate) -> None:
         gate.require(np.max(list(pool.map(worst_of, range(8)))))
 
 
+@pytest.mark.needs("same process")
 def test_no_side_effects(subject: Subject, gate: Gate) -> None:
     """A call changes neither its input nor earlier results, and a progress bar changes no vector."""
     texts = sample(subject)
     given, first = list(texts), subject.encoder.encode(texts)
     kept = first.copy()
     with redirect_stderr(StringIO()):
-        second = subject.encoder.encode(texts[::-1], show_progress_bar=True)[::-1]
+        second = subject.encode(texts[::-1], show_progress_bar=True)[::-1]
     broken = {
         "the texts were changed": texts != given,
         "an earlier result was overwritten": not np.array_equal(first, kept),
@@ -62,6 +64,7 @@ def test_no_side_effects(subject: Subject, gate: Gate) -> None:
     gate.require(len(failed), evidence=", ".join(failed))
 
 
+@pytest.mark.needs("new process")
 def test_new_process(subject: Subject, gate: Gate) -> None:
     """A new Python process gives the same vectors."""
     texts = sample(subject)

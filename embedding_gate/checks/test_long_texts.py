@@ -17,15 +17,18 @@ LENGTH = LONG_TOKENS  # twice the limit of all other checks
 
 
 def long_text(subject: Subject, tokens: int) -> tuple[Encoder, str]:
-    """Return the model with this limit, and a text of exactly this many tokens."""
+    """Return the model, with this limit where it takes one, and a text of exactly this many tokens."""
+    if "max_tokens" not in subject.offers:
+        return subject.whole, subject.text_of(tokens)
     encoder = subject.whole.with_max_tokens(tokens)
     return encoder, replace(subject, encoder=encoder).text_of(tokens)
 
 
+@pytest.mark.needs("memory", "max_tokens")
 def test_memory_of_long_texts(subject: Subject, gate: Gate) -> None:
     """A text that is twice as long needs about twice the device memory, not four times."""
-    if subject.whole.max_tokens < 2 * LENGTH:
-        return gate.not_applicable(f"reads no more than {subject.whole.max_tokens} tokens")
+    if subject.limit < 2 * LENGTH:
+        return gate.not_applicable(f"reads no more than {subject.limit} tokens")
     if not subject.causal:
         return gate.not_applicable("an encoder computes all tokens at once")
     subject.whole.encode(["warm"])  # so that memory of the first call alone does not count
@@ -42,18 +45,19 @@ def test_long_reach(subject: Subject, gate: Gate) -> None:
 
     The length of the text stays the same, so that every token stays in its step of the computation.
     """
-    if subject.whole.max_tokens < LENGTH:
-        return gate.not_applicable(f"reads no more than {subject.whole.max_tokens} tokens")
+    if subject.limit < LENGTH:
+        return gate.not_applicable(f"reads no more than {subject.limit} tokens")
     encoder, text = long_text(subject, LENGTH)
     first, second, third, *rest = text.split()
     vectors = encoder.encode([text, " ".join([first, third, second, *rest])])
     return gate.require(float(np.linalg.norm(vectors[1] - vectors[0])))
 
 
+@pytest.mark.needs("max_tokens")
 def test_long_parity(subject: Subject, gate: Gate) -> None:
     """Every component of a long text's vector agrees with the golden."""
-    if subject.whole.max_tokens < LENGTH and not (subject.golden and subject.golden.long):
-        return gate.not_applicable(f"reads no more than {subject.whole.max_tokens} tokens")
+    if subject.limit < LENGTH and not (subject.golden and subject.golden.long):
+        return gate.not_applicable(f"reads no more than {subject.limit} tokens")
     if subject.golden is None or subject.golden.long is None:
         return gate.not_calibrated("no golden vector of a long text")
     text, vector = subject.golden.long

@@ -11,6 +11,7 @@ from embedding_gate.verdicts.gate import Gate
 pytestmark = pytest.mark.quality
 
 
+@pytest.mark.needs("weights")
 def test_files(subject: Subject, gate: Gate) -> None:
     """The model's files have the hashes of the files that the goldens were made from."""
     if subject.golden is None:
@@ -18,14 +19,15 @@ def test_files(subject: Subject, gate: Gate) -> None:
     other = [
         name
         for name, expected in subject.golden.files.items()
-        if sha256_of(subject.encoder.path / name) != expected
+        if sha256_of(subject.folder / name) != expected
     ]
     return gate.require(len(other), evidence=f"other files: {', '.join(other)}")
 
 
+@pytest.mark.needs("weights")
 def test_weights(subject: Subject, gate: Gate) -> None:
     """Each weight of the checkpoint is in memory with the same values, or is listed as unused."""
-    checkpoint = read_checkpoint(subject.encoder.path)
+    checkpoint = read_checkpoint(subject.folder)
     if subject.random and not checkpoint:
         return gate.not_applicable("synthetic weights have no file")
     parameters = subject.encoder.parameters()

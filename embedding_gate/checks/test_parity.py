@@ -35,6 +35,7 @@ def require_parity(found: Embedded[L], gate: Gate, labels: Sequence[str] = ()) -
     return gate.require(worst.max(), evidence=f"worst: {', '.join(marked[:3])}")
 
 
+@pytest.mark.needs("tokens")
 def test_token_ids(subject: Subject, gate: Gate) -> None:
     """Every text has exactly the golden token ids."""
     if subject.golden is None:
@@ -54,6 +55,7 @@ def test_parity(subject: Subject, gate: Gate) -> None:
     return gate.require(worst.max(), evidence=f"worst: {subject.name_rows(worst_rows(worst))}")
 
 
+@pytest.mark.needs("hidden states")
 def test_hidden_state_parity(subject: Subject, gate: Gate) -> None:
     """Every component of every hidden state agrees with the golden, relative to the states' RMS."""
     if subject.golden is None:

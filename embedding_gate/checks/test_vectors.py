@@ -24,13 +24,15 @@ def test_norm(subject: Subject, gate: Gate) -> None:
     gate.require(errors.max(), evidence=f"worst: {subject.name_rows(worst_rows(errors))}")
 
 
+@pytest.mark.needs("truncate_dim")
 def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
     """A truncated vector is the first components of the full vector, scaled to length 1, or it is refused."""
     texts = subject.texts.of_kind("word")[:10]
     whole = subject.encoder.encode(texts).astype(np.float64)
     worst = 0.0
     width, least = subject.encoder.dimension, subject.encoder.min_dimensions
-    if not all(_refused(subject, dimensions) for dimensions in (least - 1, width + 1)):
+    wrong = (least - 1, width + 1) if "errors" in subject.offers else ()
+    if not all(_refused(subject, dimensions) for dimensions in wrong):
         return gate.require(np.inf, evidence=f"not from {least} to {width} alone")
     some = {least, 2, width // 3, width // 3 + 1, 2 * width // 3, width - 2, width - 1, width}
     for dimensions in sorted(one for one in some if one >= least):
@@ -49,6 +51,7 @@ def _refused(subject: Subject, dimensions: int) -> bool:
     return False
 
 
+@pytest.mark.needs("raw")
 def test_unnormalised(subject: Subject, gate: Gate) -> None:
     """Without normalisation a vector keeps its own length, and its direction is the same."""
     texts = subject.texts.of_kind("word")[:10]
@@ -61,6 +64,7 @@ def test_unnormalised(subject: Subject, gate: Gate) -> None:
     return gate.require(np.maximum(np.abs(raw / lengths - before), np.abs(after - before)).max())
 
 
+@pytest.mark.needs("raw")
 def test_pooled_length(subject: Subject, gate: Gate) -> None:
     """Without normalisation a vector has the length of the pooled golden hidden states.
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,13 @@ class Texts:
         """Return the texts of those kinds, in file order."""
         return [text for text, kind in zip(self.texts, self.kinds, strict=True) if kind in kinds]
 
+    def rows(self, rows: Sequence[int]) -> "Texts":
+        """Return the texts with those numbers."""
+        ids, kinds, texts = (
+            tuple(values[row] for row in rows) for values in (self.ids, self.kinds, self.texts)
+        )
+        return Texts(ids, kinds, texts, self.sha256)
+
 
 @dataclass(frozen=True)
 class Golden:
@@ -68,6 +75,24 @@ class Golden:
     recipe: str = "declared"
     random: bool = False
 
+    def rows(self, rows: Sequence[int]) -> "Golden":
+        """Return the results for the texts with those numbers. Those of the labelled sets stay."""
+        numbers = {row: number for number, row in enumerate(rows)}
+        hidden = [
+            (numbers[int(row)], states)
+            for row, states in zip(self.hidden_rows, self.hidden_states, strict=True)
+            if int(row) in numbers
+        ]
+        return replace(
+            self,
+            vectors=self.vectors[list(rows)],
+            token_ids=[self.token_ids[row] for row in rows],
+            dropped=self.dropped[list(rows)],
+            hidden_rows=np.array([row for row, _ in hidden], dtype=np.int64),
+            hidden_states=[states for _, states in hidden],
+            prompts={name: prompted.rows(rows) for name, prompted in self.prompts.items()},
+        )
+
 
 @dataclass(frozen=True)
 class Prompted:
@@ -75,6 +100,11 @@ class Prompted:
 
     token_ids: list[NDArray[np.int32]]
     vectors: NDArray[np.float32]
+
+    def rows(self, rows: Sequence[int]) -> "Prompted":
+        """Return the results for those of the texts that are among these numbers. They come first there."""
+        kept = [row for row in rows if row < len(self.vectors)]
+        return Prompted([self.token_ids[row] for row in kept], self.vectors[kept])
 
 
 def read_texts(path: Path) -> Texts:

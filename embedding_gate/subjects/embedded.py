@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from embedding_gate.data.goldens import Golden
 from embedding_gate.data.labelled import Labelled, Part
-from embedding_gate.subjects.protocols import Encoder, Tokenized
+from embedding_gate.subjects.protocols import Encoder, Tokenized, Tokenizer
 
 __all__ = ["Baseline", "Embedded", "embed", "embed_part"]
 
@@ -25,35 +25,41 @@ _PROMPTS = {
 }  # sentence-transformers' names
 
 Vectors = NDArray[np.float32]
+Note = Callable[[str], None]
 L = TypeVar("L", bound=Labelled)
 
 
 def embed(
-    encoder: Encoder, labelled: Labelled, note: Callable[[str], None] = lambda _: None
+    encoder: Encoder, labelled: Labelled, note: Note | None = None, tokenizer: Tokenizer | None = None
 ) -> list[Vectors]:
     """Encode each part of a set: (n, D) each. Shows a progress bar if it takes long.
 
     Texts are read and encoded a few hundred at a time, so memory holds little more than the vectors.
 
     note: is called with a line about texts that the model truncated.
+    tokenizer: tells which texts these are. None: the encoder tells it.
     """
-    return [embed_part(encoder, part, note) for part in labelled.parts]
+    return [embed_part(encoder, part, note, tokenizer) for part in labelled.parts]
 
 
-def embed_part(encoder: Encoder, part: Part, note: Callable[[str], None] = lambda _: None) -> Vectors:
+def embed_part(
+    encoder: Encoder, part: Part, note: Note | None = None, tokenizer: Tokenizer | None = None
+) -> Vectors:
     """Encode the texts of one part: (n, D)."""
     vectors = np.empty((part.count, encoder.dimension), dtype=np.float32)
     prompt = next((name for name in _PROMPTS[part.role] if name in encoder.prompts), None)
+    counter = tokenizer or encoder
     done = cut = 0
     slow = 0.5 if sys.stderr.isatty() else 10  # seconds between lines, so that a log stays short
     with tqdm(total=part.count, desc=part.name, unit=" texts", delay=2, mininterval=slow) as bar:
         for texts in _chunks(part.texts):
             vectors[done : done + len(texts)] = encoder.encode(texts, prompt_name=prompt)
-            cut += int(np.count_nonzero(encoder.tokenize(texts, prompt_name=prompt).dropped))
+            if note is not None:
+                cut += int(np.count_nonzero(counter.tokenize(texts, prompt_name=prompt).dropped))
             done += len(texts)
             bar.update(len(texts))
-    if cut:
-        note(f"  {part.name}: {cut:,} of {part.count:,} texts were cut at {encoder.max_tokens} tokens")
+    if note is not None and cut:
+        note(f"  {part.name}: {cut:,} of {part.count:,} texts were cut at {counter.max_tokens} tokens")
     return vectors
 
 

@@ -17,12 +17,15 @@ from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
-from embedding_gate.subjects.protocols import Encoder
+from embedding_gate.subjects.offers import LIBRARY
+from embedding_gate.subjects.protocols import Encoder, Tokenizer
 
-__all__ = ["Sets", "Subject"]
+__all__ = ["LONGEST", "Sets", "Subject"]
 
+LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
 ENCODERS = frozenset({"bert"})  # model types with bidirectional attention
 BOTH_WAYS = frozenset({"reference-2025"})  # recipes that give a decoder bidirectional attention
+HINTS = {"batch_tokens": "batch", "show_progress_bar": "progress bar"}  # options that change no vector
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Sets:
     retrieval: Retrieval
 
 
+def _none(*_: object) -> Any:
+    raise LookupError("the check asks for what the subject does not offer, and does not say that it needs it")
+
+
 @dataclass
 class Subject:
     """One model under judgement.
@@ -42,13 +49,19 @@ class Subject:
         of the files. A library that names itself could choose its own thresholds.
     source: where it comes from: a name of the catalog, or a folder's resolved path.
     golden: results of the reference implementation on ``texts``, or None.
-    encode_elsewhere: encodes texts in a new Python process.
+    baseline: the model that it must not be worse than, or None.
+    refusal: the error that it raises to refuse a text or an option.
+    folder: the folder of the model's files, or of the model that it claims to be.
+    limit: the longest text that it reads, in tokens.
+    max_tokens: tokens of the longest text that the checks make.
+    offers: what it can be asked (see offers.py). All that follows is called only if it is offered.
+    own_tokenizer: the judge's own tokenizer of the model. None: ``encoder`` tells how long texts are.
+    encode_elsewhere: encodes texts in a new process.
     open_cache: opens the library's cache over a file.
     open_changed: opens a model that differs from this one in one weight.
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
-    baseline: the model that it must not be worse than, or None.
-    refusal: the error that it raises to refuse a text or an option.
+    close: ends what the run has opened for it.
     truncation: the warning that it gives for truncated texts; it has ``texts``, ``cut`` and ``dropped``.
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
     precision: what it computes in, as "float32".
@@ -62,15 +75,21 @@ class Subject:
     encoder: Encoder
     texts: Texts
     golden: Golden | None
-    encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False)
-    open_cache: Callable[[Path], AbstractContextManager[Any]] = field(repr=False)
-    open_changed: Callable[[], Encoder] = field(repr=False)
-    whole: Encoder
-    peak_memory: Callable[[Callable[[], object]], int] = field(repr=False)
     sets: Sets
     baseline: Baseline | None
     refusal: type[Exception]
-    truncation: type[Any]
+    folder: Path
+    limit: int
+    max_tokens: int
+    whole: Encoder
+    offers: frozenset[str] = LIBRARY
+    own_tokenizer: Tokenizer | None = None
+    encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False, default=_none)
+    open_cache: Callable[[Path], AbstractContextManager[Any]] = field(repr=False, default=_none)
+    open_changed: Callable[[], Encoder] = field(repr=False, default=_none)
+    peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
+    truncation: type[Any] = Warning
+    close: Callable[[], object] = field(repr=False, default=lambda: None)
     recipe: str = "declared"
     precision: str = "float32"
     random: bool = False
@@ -102,12 +121,22 @@ class Subject:
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        path = self.encoder.path / "config.json"
+        path = self.folder / "config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
             return {"model_type": config["model_type"], **config}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What tells how long texts are."""
+        return self.own_tokenizer or self.encoder
+
+    def encode(self, texts: Sequence[str], **hints: Any) -> NDArray[np.float32]:
+        """Encode texts: (N, D). hints: options that change no vector; left out where they are not offered."""
+        taken = {name: value for name, value in hints.items() if HINTS[name] in self.offers}
+        return self.encoder.encode(texts, **taken)
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
@@ -145,13 +174,13 @@ class Subject:
                     "has random weights, so its vectors have no meaning to judge",
                     hint="name a trained model",
                 )
-            return embed(self.encoder, labelled, self.notes.append)
+            return embed(self.encoder, labelled, self.notes.append, self.tokenizer)
 
         baseline, why = self.baseline, "--baseline none"
         if baseline and baseline.source == self.source and labelled.sha256 not in baseline.sets:
             baseline, why = None, "the model is the baseline"
         golden = self.golden.sets.get(labelled.sha256) if self.golden else None
-        return Embedded(labelled, encode, baseline, why, golden, self.encoder.tokenize)
+        return Embedded(labelled, encode, baseline, why, golden, self.tokenizer.tokenize)
 
     @cached_property
     def hidden_states(self) -> list[NDArray[np.float32]]:
@@ -196,10 +225,10 @@ class Subject:
                 else:
                     high = middle
             text = " ".join(words[start : start + low - 1])
-            if text and int(self.encoder.count_tokens([text])[0]) == tokens:
+            if text and int(self.tokenizer.count_tokens([text])[0]) == tokens:
                 return text
         raise ValueError(f"no text of exactly {tokens} tokens")
 
     def _fits(self, words: list[str], tokens: int) -> bool:
-        found = self.encoder.tokenize([" ".join(words)])
+        found = self.tokenizer.tokenize([" ".join(words)])
         return not found.dropped[0] and len(found.ids[0]) <= tokens

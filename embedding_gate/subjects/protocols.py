@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Encoder", "Tokenized"]
+__all__ = ["Encoder", "Tokenized", "Tokenizer"]
 
 
 class Tokenized(Protocol):
@@ -22,7 +22,21 @@ class Tokenized(Protocol):
         """(N,)."""
 
 
-class Encoder(Protocol):
+class Tokenizer(Protocol):
+    """What tells the judge how long texts are."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest text in tokens, special tokens included."""
+
+    def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> Tokenized:
+        """Token ids and cut-off tokens."""
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """(N,)."""
+
+
+class Encoder(Tokenizer, Protocol):
     """The part of an embedder that the judge sees."""
 
     @property
@@ -32,10 +46,6 @@ class Encoder(Protocol):
     @property
     def min_dimensions(self) -> int:
         """To how few dimensions a vector may be cut."""
-
-    @property
-    def max_tokens(self) -> int:
-        """The longest text in tokens, special tokens included."""
 
     @property
     def prompts(self) -> Collection[str]:
@@ -69,12 +79,6 @@ class Encoder(Protocol):
 
     def hidden_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """N arrays (T, D)."""
-
-    def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> Tokenized:
-        """Token ids and cut-off tokens."""
-
-    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """(N,)."""
 
     def parameters(self) -> Mapping[str, NDArray[np.float32]]:
         """The weights in memory by their checkpoint names."""

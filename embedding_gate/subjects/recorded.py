@@ -23,6 +23,7 @@ class Recorded:
     topics: Embedded[Topics]
     published: tuple[Comparison, ...] = ()
     remarks: tuple[str, ...] = ()
+    offers: frozenset[str] = frozenset()
 
     @property
     def notes(self) -> list[str]:

@@ -1,19 +1,22 @@
 """The gate: collects the verdicts on one model."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from embedding_gate.verdicts.thresholds import (
     ANY_MODEL,
     NOT_APPLICABLE,
     NOT_CALIBRATED,
+    NOT_OFFERED,
     Outcome,
     Threshold,
     Verdict,
 )
 
 __all__ = ["CheckFailed", "Gate", "check_name"]
+
+REQUIRED = "required (--require), but not judged"
 
 
 class CheckFailed(AssertionError):
@@ -26,11 +29,17 @@ def check_name(test_name: str) -> str:
 
 
 class Gate:
-    """The verdicts on one model. Each test is one claim, with one verdict or one for each part."""
+    """The verdicts on one model. Each test is one claim, with one verdict or one for each part.
 
-    def __init__(self, model: str, thresholds: Mapping[str, Threshold]) -> None:
+    required: names of claims, or of what a subject offers, that must be judged. One that is not is an error.
+    """
+
+    def __init__(
+        self, model: str, thresholds: Mapping[str, Threshold], required: Collection[str] = ()
+    ) -> None:
         self.model = model
         self.thresholds = thresholds
+        self.required = frozenset(required)
         self.verdicts: list[Verdict] = []
         self._claim = ""
 
@@ -101,6 +110,9 @@ class Gate:
             try:
                 if calibrated or check in self.thresholds:
                     self._end(self._threshold(check).judge(value))
+                elif self._claim in self.required:
+                    self._error(REQUIRED, check)
+                    failed.append(str(self.verdicts[-1]))
                 else:
                     self._end(Verdict(check, value, "-", math.nan, NOT_CALIBRATED))
             except CheckFailed as failure:
@@ -128,11 +140,25 @@ class Gate:
         __tracebackhide__ = True
         self._unjudged(NOT_APPLICABLE, why)
 
-    def _unjudged(self, outcome: Outcome, why: str) -> None:
+    def not_offered(self, lacking: Sequence[str]) -> None:
+        """Say that the subject does not offer what the running claim needs.
+
+        lacking: names of what is not offered.
+
+        Raises:
+            CheckFailed: the claim, or what is lacking, is required.
+
+        """
+        __tracebackhide__ = True
+        self._unjudged(NOT_OFFERED, f"needs {', '.join(lacking)}", lacking)
+
+    def _unjudged(self, outcome: Outcome, why: str, lacking: Sequence[str] = ()) -> None:
         __tracebackhide__ = True
         threshold = self.thresholds.get(self._claim)
-        if threshold is not None and threshold.model == self.model != ANY_MODEL:
-            self._error(why)
+        binds = threshold is not None and threshold.model == self.model != ANY_MODEL
+        required = bool(self.required & {self._claim, *lacking})
+        if required or (binds and outcome != NOT_OFFERED):
+            self._error(f"{REQUIRED}; {why}" if required else why)
             raise CheckFailed(str(self.verdicts[-1]))
         self._end(Verdict(self._claim, math.nan, "-", math.nan, outcome, why))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from embedding_gate.text_table import aligned
 from embedding_gate.verdicts.gate import Gate
-from embedding_gate.verdicts.thresholds import NOT_APPLICABLE, NOT_CALIBRATED, Outcome, Verdict
+from embedding_gate.verdicts.thresholds import NOT_CALIBRATED, UNJUDGED, Outcome, Verdict
 
 __all__ = ["HEADER", "badness", "cells", "gate_table", "unjudged"]
 
@@ -44,7 +44,7 @@ def _summary(gate: Gate) -> str:
 
 def unjudged(counts: Mapping[Outcome, int]) -> list[str]:
     """Say how many checks judged nothing, by outcome: "3 not calibrated"."""
-    return [f"{counts[one]} {one}" for one in (NOT_CALIBRATED, NOT_APPLICABLE) if counts[one]]
+    return [f"{counts[one]} {one}" for one in UNJUDGED if counts[one]]
 
 
 def badness(verdict: Verdict) -> tuple[bool, bool, float]:

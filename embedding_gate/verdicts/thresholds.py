@@ -4,12 +4,23 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["ANY_MODEL", "NOT_APPLICABLE", "NOT_CALIBRATED", "Outcome", "Threshold", "Verdict"]
+__all__ = [
+    "ANY_MODEL",
+    "NOT_APPLICABLE",
+    "NOT_CALIBRATED",
+    "NOT_OFFERED",
+    "UNJUDGED",
+    "Outcome",
+    "Threshold",
+    "Verdict",
+]
 
 ANY_MODEL = "any"
-Outcome = Literal["pass", "FAIL", "ERROR", "not calibrated", "not applicable"]
+Outcome = Literal["pass", "FAIL", "ERROR", "not calibrated", "not offered", "not applicable"]
 NOT_CALIBRATED: Outcome = "not calibrated"  # no golden or no threshold of this model
+NOT_OFFERED: Outcome = "not offered"  # the subject does not offer what the check needs
 NOT_APPLICABLE: Outcome = "not applicable"  # the claim is not about this kind of model or run
+UNJUDGED = (NOT_CALIBRATED, NOT_OFFERED, NOT_APPLICABLE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Verdict:
     @property
     def judged(self) -> bool:
         """Whether the measurement was compared with a threshold."""
-        return self.outcome not in (NOT_CALIBRATED, NOT_APPLICABLE)
+        return self.outcome not in UNJUDGED
 
     @property
     def red(self) -> bool:

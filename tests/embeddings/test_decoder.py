@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import embeddings
 from embedding_gate import adapter, own_files
+from embedding_gate.subjects.live import LONGEST
 from embeddings.backend import mx
 from embeddings.models.decoder import Decoder
 from embeddings.models.quantized import unpacked
@@ -264,7 +265,7 @@ def test_errors_are_one_line(tmp_path: Path, damage: Callable[[Path], object], w
 def test_the_gate_cuts_texts_at_a_limit_of_its_own() -> None:
     """A model of 4,096 tokens is judged on 512, and the table says so."""
     subject = adapter.open_subject(str(FLOAT))
-    assert subject.encoder.max_tokens == adapter.LONGEST == 512
+    assert subject.encoder.max_tokens == LONGEST == 512
     assert subject.notes[0] == "  judged on texts of at most 512 tokens; the model reads 4,096"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_gate import own_files
-from embedding_gate.data.goldens import Golden, Prompted, Texts
+from embedding_gate.data.goldens import Golden, Texts
 from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import Sets, Subject
 
@@ -43,44 +43,16 @@ def _rows(number: int) -> list[int]:
 
 @cache
 def _texts(number: int) -> Texts:
-    texts, rows = own_files.texts(), _rows(number)
-    return Texts(
-        ids=tuple(texts.ids[row] for row in rows),
-        kinds=tuple(texts.kinds[row] for row in rows),
-        texts=tuple(texts.texts[row] for row in rows),
-        sha256=texts.sha256,
-    )
+    return own_files.texts().rows(_rows(number))
 
 
 @cache
 def golden_of(model: str, number: int = 0) -> Golden | None:
-    golden, rows = own_files.golden(model), _rows(number)
+    golden = own_files.golden(model)
     if golden is None:
         return None
-    kept = [
-        (rows.index(row), states)
-        for row, states in zip(golden.hidden_rows, golden.hidden_states, strict=True)
-        if row in rows
-    ]
-    return Golden(
-        vectors=golden.vectors[rows],
-        token_ids=[golden.token_ids[row] for row in rows],
-        dropped=golden.dropped[rows],
-        hidden_rows=np.array([row for row, _ in kept]),
-        hidden_states=[states for _, states in kept],
-        files=golden.files,
-        sets=_golden_sets(golden, own_files.slice_of_sets(number), number),
-        prompts={name: _first(prompted, rows) for name, prompted in golden.prompts.items()},
-        long=golden.long,
-        recipe=golden.recipe,
-        random=golden.random,
-    )
-
-
-def _first(prompted: Prompted, rows: list[int]) -> Prompted:
-    """Return those of the prompted texts that are in the slice; they come first there too."""
-    rows = [row for row in rows if row < len(prompted.vectors)]
-    return Prompted([prompted.token_ids[row] for row in rows], prompted.vectors[rows])
+    few = golden.rows(_rows(number))
+    return replace(few, sets=_golden_sets(golden, own_files.slice_of_sets(number), number))
 
 
 def _golden_sets(golden: Golden, few: Sets, number: int) -> dict[str, list[NDArray[np.float32]]]:

@@ -24,7 +24,7 @@ class Verdict(Data):
     measured: Measurement
     required: str
     margin: Measurement
-    outcome: Literal["pass", "FAIL", "ERROR", "not calibrated", "not applicable"]
+    outcome: Literal["pass", "FAIL", "ERROR", "not calibrated", "not offered", "not applicable"]
     evidence: str
     red: bool
 

@@ -158,7 +158,7 @@ def red(column: str, change: Change, first: str = "", *, quick: bool = False) ->
     if quick:
         names = [name for name in names if name.endswith(QUICK)]
     for name in sorted(names, key=lambda name: (name != first, not name.endswith(QUICK))):
-        subject = judged.topics if session.needs(tests[name]) == "topics" else judged
+        subject = judged.topics if session.judges(tests[name]) == "topics" else judged
         try:
             with gate.claim(name):
                 tests[name](subject, gate)

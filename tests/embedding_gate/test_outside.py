@@ -1,0 +1,237 @@
+"""Subjects outside of this repository: how they are named, and what the judge knows by itself."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import embeddings
+from embedding_gate import adapter, outside, session
+from embedding_gate.data.declared import read_declared
+from embedding_gate.errors import (
+    FixtureError,
+    GateError,
+    InputError,
+    SubjectLost,
+    SubjectMalformed,
+    SubjectRefused,
+)
+from embedding_gate.outside import open_outside
+from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, texts
+from embedding_gate.subjects.black_box import BlackBox
+from embedding_gate.subjects.server import Server
+from embedding_gate.tokenizer import OwnTokenizer
+from tests.support.subjects import Chain, Sentences, hashed, nothing, other_width, raises
+
+MODEL = "all-MiniLM-L6-v2"
+TINY = str(FIXTURES / "tiny-qwen3")
+
+
+class Told:
+    """A client that remembers what it was asked."""
+
+    name, prompts = "told", frozenset({"query"})
+
+    def __init__(self, *offers: str, width: int = 8) -> None:
+        self.offers, self.width = frozenset({"encode", *offers}), width
+        self.asked: list[tuple[list[str], dict[str, Any]]] = []
+
+    def encode(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
+        """(N, width)."""
+        self.asked.append((list(texts), options))
+        return np.ones((len(texts), options.get("truncate_dim", self.width)), dtype=np.float32)
+
+    def close(self) -> None:
+        """End nothing."""
+
+
+def test_prompts_are_written_out_for_a_subject_that_takes_no_names() -> None:
+    client = Told()
+    box = BlackBox(client, {"query": "ask: "}, 1)
+    assert box.prompts == {"query"}
+    box.encode(["a"], prompt_name="query")
+    assert client.asked[-1] == (["ask: a"], {})
+
+
+def test_prompts_are_named_to_a_subject_that_takes_names() -> None:
+    client = Told("prompts")
+    box = BlackBox(client, {"query": "ask: ", "document": "say: "}, 1)
+    assert box.prompts == {"query"}
+    box.encode(["a"], prompt_name="query")
+    assert client.asked[-1] == (["a"], {"prompt_name": "query"})
+
+
+def test_nothing_takes_the_place_of_what_is_not_offered() -> None:
+    box = BlackBox(Told(), {}, 1)
+    with pytest.raises(LookupError, match="not offered"):
+        box.encode(["a"], truncate_dim=2)
+    for name in ("tokenize", "count_tokens", "hidden_states", "parameters", "path", "with_max_tokens"):
+        assert not hasattr(box, name)
+    for option in ("batch_tokens", "cache", "normalize_embeddings", "instruction", "show_progress_bar"):
+        with pytest.raises(TypeError, match=option):
+            box.encode(["a"], **{option: 1})  # type: ignore[arg-type]
+
+
+def test_vectors_of_another_width_are_told() -> None:
+    assert BlackBox(Told("truncate_dim"), {}, 1).encode(["a"], truncate_dim=2).shape == (1, 2)
+    subject = open_outside(MODEL, OWN, other_width)
+    with pytest.raises(SubjectMalformed, match="6 vectors of width 8 and gave 6 x 9; return one vector"):
+        subject.encoder.encode(list("abcdef"))
+    assert subject.encoder.encode([]).shape == (0, 8)
+
+
+@pytest.mark.parametrize("folder", [MODEL, TINY])
+def test_the_judge_reads_the_folder_as_the_library_does(folder: str) -> None:
+    """Two readings of the same files, limits, prompts and token ids of all texts of the gate."""
+    model, path = embeddings.load(folder), adapter.find(folder)
+    declared = read_declared(path)
+    assert declared.max_tokens == model.max_tokens
+    assert dict(declared.prompts) == dict(model.recipe.prompts)
+    assert declared.min_dimensions == model.min_dimensions
+    own = OwnTokenizer(path, declared)
+    for prompt in (None, *declared.prompts):
+        if prompt is None and model.recipe.default_prompt is not None:
+            continue
+        one, other = (found.tokenize(texts().texts, prompt_name=prompt) for found in (own, model))
+        for ids, expected in zip(one.ids, other.ids, strict=True):
+            np.testing.assert_array_equal(ids, expected)
+        np.testing.assert_array_equal(one.dropped, other.dropped)
+    np.testing.assert_array_equal(own.count_tokens(["a b", ""]), model.count_tokens(["a b", ""]))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_folder_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+    for path in Path(TINY).glob("*.json"):
+        content = "[" if path.name == name else path.read_text(encoding="utf-8")
+        (tmp_path / path.name).write_text(content, encoding="utf-8")
+    with pytest.raises(FixtureError, match=name):
+        open_outside(str(tmp_path), OWN, hashed)
+
+
+def test_a_model_that_reads_more_is_judged_at_512_tokens(tmp_path: Path) -> None:
+    """Longer texts are left out: the goldens are cut there, and the subject takes no lower limit."""
+    for path in Path(TINY).rglob("*"):
+        if path.is_file() and path.name != "golden.safetensors":
+            (tmp_path / path.relative_to(TINY)).parent.mkdir(exist_ok=True)
+            (tmp_path / path.relative_to(TINY)).write_bytes(path.read_bytes())
+    for name, key in (
+        ("config.json", "max_position_embeddings"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        content = json.loads((tmp_path / name).read_text())
+        (tmp_path / name).write_text(json.dumps({**content, key: 4096}))
+    subject = open_outside(str(tmp_path), replace(OWN, baseline=None), hashed)
+    assert (subject.limit, subject.max_tokens) == (4096, 512)
+    assert subject.tokenizer.count_tokens(subject.texts.texts).max() <= 512
+    assert any("left out, for they have more than 512 tokens: " in note for note in subject.notes)
+    assert int(subject.tokenizer.count_tokens([subject.text_of(512)])[0]) == 512
+
+
+def test_an_embedder_of_this_process() -> None:
+    subject = open_outside(MODEL, OWN, Sentences("x"))
+    assert subject.offers == {"encode", "threads", "same process", "prompts", "truncate_dim"}
+    assert open_outside(MODEL, OWN, Chain()).encoder.prompts == {"query"}
+    with pytest.raises(SubjectRefused, match=r"embedder function: was asked for 1 text, .* ValueError: too"):
+        open_outside(MODEL, OWN, raises).encoder.encode(["\x00"])
+    with pytest.raises(
+        SubjectMalformed, match="embedder function: was asked for 1 text, 'a text' and gave None"
+    ):
+        open_outside(MODEL, OWN, nothing)
+    with pytest.raises(SubjectLost, match="embedder int: TypeError: a int is no function"):
+        open_outside(MODEL, OWN, 7)
+
+
+class SharesItsBuffer:
+    """It gives the same array at each call."""
+
+    def __init__(self) -> None:
+        self._rows = np.zeros((600, 8), dtype=np.float32)
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        """(N, 8)."""
+        self._rows[: len(texts)] = hashed(texts)
+        return self._rows[: len(texts)]
+
+
+def sorts_its_input(texts: list[str]) -> NDArray[np.float64]:
+    """(N, 8), and the texts in another order."""
+    found: NDArray[np.float64] = hashed(texts)
+    texts.sort()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("embedder", "evidence"),
+    [
+        (SharesItsBuffer(), "an earlier result was overwritten"),
+        (sorts_its_input, "the texts were changed"),
+        (hashed, ""),
+    ],
+)
+def test_side_effects_of_an_embedder_of_this_process(embedder: object, evidence: str) -> None:
+    """Nothing is copied on the way, so what it does to the judge's data is seen."""
+    subject = open_outside(MODEL, OWN, embedder)
+    gate = session.open_gate(subject)
+    session.run_gate(subject, gate, {"no side effects"})
+    (verdict,) = gate.verdicts
+    assert verdict.red == bool(evidence)
+    assert verdict.evidence.startswith(evidence)
+
+
+def test_a_new_process_is_of_the_same_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has another number, and the same function: never the gate's own library."""
+    monkeypatch.chdir(ROOT)
+    subject = open_outside(MODEL, Options(subject="python:tests.support.subjects:place", baseline=None))
+    first, again = int(subject.encoder.encode(["a"])[0, 0]), int(subject.encode_elsewhere(["a"])[0, 0])
+    assert len({first, again, os.getpid()}) == 3
+    subject.close()
+
+
+@pytest.mark.parametrize("spec", ["python:module", "python::name", "file:x", "mine", "MODULE:NAME"])
+def test_a_subject_that_has_no_such_form(spec: str) -> None:
+    with pytest.raises(InputError, match="write python:MODULE:NAME, http://HOST:PORT/v1/embeddings, "):
+        open_outside(MODEL, Options(subject=spec))
+
+
+@pytest.mark.parametrize("spec", ["http://h:1/v1/embeddings", "https://h/e", "ollama:h:1", "tei:h:1"])
+def test_a_server_is_asked_by_the_client_of_endpoints(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client is imported only here. It gets the name of the model and the limit of time."""
+    opened: list[Any] = []
+
+    def open_client(*given: Any, **options: Any) -> Told:
+        opened.append((given, options))
+        return Told("truncate_dim", "usage")
+
+    fake = SimpleNamespace(open_client=open_client)
+    monkeypatch.setattr(outside, "import_module", {"embedding_gate.endpoint": fake}.__getitem__)
+    subject = open_outside(MODEL, Options(subject=spec, timeout=7.0))
+    assert opened == [((spec, MODEL), {"timeout": 7.0})]
+    assert subject.offers == {"encode", "threads", "endpoint", "truncate_dim"}
+
+
+@pytest.mark.parametrize(
+    ("what", "cause", "kind"),
+    [
+        ("gave no answer in 7 s", httpx2.ReadTimeout("slow"), SubjectLost),
+        ("gave nothing (refused)", httpx2.ConnectError("refused"), SubjectLost),
+        ("gave 413 too large", None, SubjectRefused),
+        ("gave 500 oh no", None, SubjectMalformed),
+        ("gave an answer that holds 2 vectors for 3 texts", ValueError("holds 2"), SubjectMalformed),
+    ],
+)
+def test_the_errors_of_a_server(what: str, cause: Exception | None, kind: type[GateError]) -> None:
+    class Failing(Told):
+        def encode(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ARG002
+            raise GateError("POST http://h", what, hint="see its log") from cause
+
+    with pytest.raises(kind) as raised:
+        Server("http://h", Failing()).encode(["a"])
+    assert str(raised.value) == f"POST http://h: {what}; see its log"
