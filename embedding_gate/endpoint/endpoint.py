@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from embedding_gate.endpoint.client import Client, Reply
 from embedding_gate.errors import EndpointError
 
-__all__ = ["Answer", "Endpoint", "TokenIds"]
+__all__ = ["Answer", "Endpoint", "TokenIds", "distinct_texts", "same"]
 
 Vector = NDArray[np.float32]
 LONGEST = 8192  # tokens of the longest limit that a text is made to pass
+TEXTS = 48  # that a contract is checked with
 SAME = 1e-3  # largest difference of a component between vectors of one text; float16 and batches move less
 
 
@@ -56,7 +57,7 @@ class Endpoint:
     reopen: opens another client of the same server, with connections of its own.
     tokenize: the reference tokenizer, of the model's folder and never of the server.
     limit: tokens of the longest text that the model reads, special tokens included.
-    texts: 40 or more texts, no two with the same vector.
+    texts: 40 or more texts, no two with the same vector: see distinct_texts.
     """
 
     client: Client
@@ -155,6 +156,14 @@ class Endpoint:
         if self.limit > LONGEST or not self._single:
             return ""
         return self._words(2 * self.limit)
+
+
+def distinct_texts(texts: Sequence[str], tokenize: Callable[[Sequence[str]], TokenIds]) -> list[str]:
+    """Return up to 48 of the texts, no two with the same token ids."""
+    ids = tokenize(texts).ids
+    found = {tuple(row.tolist()): text for row, text in reversed([*zip(ids, texts, strict=True)])}
+    kept = set(found.values())
+    return [text for text in texts if text in kept][:TEXTS]
 
 
 def same(one: Vector, other: Vector, tolerance: float = SAME) -> bool:
