@@ -131,31 +131,34 @@ class Endpoint:
         ]
 
     @cached_property
+    def _words(self) -> list[str]:
+        words = dict.fromkeys(word for text in self.texts for word in text.split() if word.isalpha())
+        return ["word", *words]
+
+    @cached_property
     def _single(self) -> list[str]:
         """Words that add one token each to a text."""
-        base = len(self.tokens(["word"])[0])
-        words = dict.fromkeys(word for text in self.texts for word in text.split() if word.isalpha())
-        return [word for word in words if len(self.tokens([f"word {word}"])[0]) == base + 1]
+        base, *counts = map(len, self.tokens(["word", *(f"word {word}" for word in self._words)]))
+        return [word for word, count in zip(self._words, counts, strict=True) if count == base + 1]
 
-    def _words(self, count: int) -> str:
-        return " ".join(["word", *(self._single[number % len(self._single)] for number in range(count - 1))])
+    def _text(self, count: int) -> str:
+        """Make a text of so many words."""
+        words = self._single or self._words
+        return " ".join(["word", *(words[number % len(words)] for number in range(count - 1))])
 
     @cached_property
     def exact(self) -> str:
         """The beginning of ``over``: exactly as many tokens as the model reads; "" if none was found."""
-        if not self._single:
+        if not self.over:
             return ""
-        text = self._words(self.limit - len(self.tokens(["word"])[0]) + 1)
-        whole, more = self.tokens([text, self.over])
-        shorter = self.tokens([text.rpartition(" ")[0]])[0]
+        text = self._text(self.limit - len(self.tokens(["word"])[0]) + 1)
+        whole, more, shorter = self.tokens([text, self.over, text.rpartition(" ")[0]])
         return text if len(whole) == self.limit == len(shorter) + 1 and whole == more else ""
 
     @cached_property
     def over(self) -> str:
         """A text of more tokens than the model reads; "" if it would be longer than most servers take."""
-        if self.limit > LONGEST or not self._single:
-            return ""
-        return self._words(2 * self.limit)
+        return self._text(2 * self.limit) if self.limit <= LONGEST else ""
 
 
 def distinct_texts(texts: Sequence[str], tokenize: Callable[[Sequence[str]], TokenIds]) -> list[str]:
