@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from embedding_gate.adapter import find, name_of, notes_of, open_baseline, source_of
 from embedding_gate.data.declared import read_declared
+from embedding_gate.endpoint import Endpoint, distinct_texts, is_address, open_client
 from embedding_gate.errors import InputError, SubjectRefused
 from embedding_gate.own_files import Options, golden, sets, texts
 from embedding_gate.subjects.black_box import BlackBox, Client
@@ -23,7 +23,6 @@ from embedding_gate.tokenizer import OwnTokenizer
 __all__ = ["open_outside"]
 
 PYTHON = "python:"
-SERVERS = ("http:", "https:", "ollama:", "tei:")
 FORMS = "python:MODULE:NAME, http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT"
 
 
@@ -64,6 +63,7 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
         own_tokenizer=tokenizer,
         encode_elsewhere=_elsewhere(client),
         close=asked.close,
+        endpoint=_endpoint(asked, client, tokenizer, declared.max_tokens),
         precision=options.precision or "float32",
         random=known is not None and known.random,
         notes=[f"  subject: {asked.name}, which claims to be {source}", *notes_of(baseline, options)],
@@ -82,10 +82,19 @@ def _open(options: Options, model: str, folder: Path) -> Client:
         return Process(
             target, interpreter=options.python or sys.executable, folder=folder, timeout=options.timeout
         )
-    if spec.startswith(SERVERS):
-        opened = import_module("embedding_gate.endpoint").open_client(spec, model, timeout=options.timeout)
-        return Server(spec, opened)
+    if is_address(spec):
+        return Server(spec, open_client(spec, model, timeout=options.timeout))
     raise InputError(f"--subject={spec}", "is no subject", hint=f"write {FORMS}")
+
+
+def _endpoint(
+    asked: Client, reopen: Callable[[], Client], tokenizer: OwnTokenizer, limit: int
+) -> Endpoint | None:
+    """Return a server as its contract is checked, or None for another kind of subject."""
+    if not isinstance(asked, Server):
+        return None
+    some = distinct_texts(texts().of_kind("word", "sentence", "script"), tokenizer.tokenize)
+    return Endpoint(asked.client, lambda: cast("Server", reopen()).client, tokenizer.tokenize, limit, some)
 
 
 def _elsewhere(client: Callable[[], Client]) -> Callable[[list[str]], Any]:

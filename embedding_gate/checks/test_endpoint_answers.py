@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedding_gate.endpoint.endpoint import Endpoint, same
+from embedding_gate.endpoint.endpoint import Answer, Endpoint, same
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = [pytest.mark.quality, pytest.mark.needs("endpoint")]
+NOISE = 4  # times: how much more than a repeated request a server of inexact arithmetic may differ
+BATCH = 32  # texts: a server may refuse more
 EXACT = 1e-6  # largest difference of a component that JSON may make of a float32
 
 
@@ -23,14 +25,22 @@ def test_base64(endpoint: Endpoint, gate: Gate) -> None:
             wrong.append(f"{kind}: {answer.short}")
         elif kinds := {type(row) for row in endpoint.client.form.rows(answer.reply.json)} - {expected}:
             wrong.append(f"{kind} asked, but {', '.join(one.__name__ for one in kinds)} came")
-    floats, packed = (answer.vectors or [] for answer in found.values())
     if not wrong:
-        rows = zip(floats, packed, strict=True)
-        wrong += [f"text {row}: other numbers" for row, pair in enumerate(rows) if not same(*pair, EXACT)]
+        wrong += _other_numbers(found["float"], found["base64"], endpoint.ask(texts, 3))
     other = endpoint.ask(texts[:1], 1, encoding_format="nonsense")
     if not other.refused:
         wrong.append(f"encoding 'nonsense': {other.short}")
     return gate.require(len(wrong), evidence="; ".join(wrong) or "3 texts as float and as base64: the same")
+
+
+def _other_numbers(floats: Answer, packed: Answer, again: Answer) -> list[str]:
+    """Name the texts whose numbers differ by more than from one float answer to the next."""
+    rows = zip(floats.vectors or [], packed.vectors or [], again.vectors or floats.vectors or [], strict=True)
+    return [
+        f"text {row}: other numbers"
+        for row, (one, other, repeated) in enumerate(rows)
+        if not same(one, other, EXACT + NOISE * float(np.abs(one - repeated).max()))
+    ]
 
 
 def test_index(endpoint: Endpoint, gate: Gate) -> None:
@@ -39,7 +49,11 @@ def test_index(endpoint: Endpoint, gate: Gate) -> None:
         return gate.not_applicable(f"{why}: order says which text")
     counts = (1, 3, min(40, len(endpoint.texts)))
     answers = {count: endpoint.ask(list(endpoint.texts[:count]), count) for count in counts}
-    wrong = [f"{count} texts: {answer.short}" for count, answer in answers.items() if answer.vectors is None]
+    wrong = [
+        f"{count} texts: {answer.short}"
+        for count, answer in answers.items()
+        if answer.vectors is None and not (answer.refused and count > BATCH)
+    ]
     return gate.require(len(wrong), evidence="; ".join(wrong) or f"{counts} texts: complete, once each")
 
 

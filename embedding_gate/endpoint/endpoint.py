@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from embedding_gate.endpoint.client import Client, Reply
 from embedding_gate.errors import EndpointError
 
-__all__ = ["Answer", "Endpoint", "TokenIds"]
+__all__ = ["Answer", "Endpoint", "TokenIds", "distinct_texts", "same"]
 
 Vector = NDArray[np.float32]
 LONGEST = 8192  # tokens of the longest limit that a text is made to pass
+TEXTS = 48  # that a contract is checked with
 SAME = 1e-3  # largest difference of a component between vectors of one text; float16 and batches move less
 
 
@@ -56,7 +57,7 @@ class Endpoint:
     reopen: opens another client of the same server, with connections of its own.
     tokenize: the reference tokenizer, of the model's folder and never of the server.
     limit: tokens of the longest text that the model reads, special tokens included.
-    texts: 40 or more texts, no two with the same vector.
+    texts: 40 or more texts, no two with the same vector: see distinct_texts.
     """
 
     client: Client
@@ -130,31 +131,42 @@ class Endpoint:
         ]
 
     @cached_property
+    def _words(self) -> list[str]:
+        words = dict.fromkeys(word for text in self.texts for word in text.split() if word.isalpha())
+        return ["word", *words]
+
+    @cached_property
     def _single(self) -> list[str]:
         """Words that add one token each to a text."""
-        base = len(self.tokens(["word"])[0])
-        words = dict.fromkeys(word for text in self.texts for word in text.split() if word.isalpha())
-        return [word for word in words if len(self.tokens([f"word {word}"])[0]) == base + 1]
+        base, *counts = map(len, self.tokens(["word", *(f"word {word}" for word in self._words)]))
+        return [word for word, count in zip(self._words, counts, strict=True) if count == base + 1]
 
-    def _words(self, count: int) -> str:
-        return " ".join(["word", *(self._single[number % len(self._single)] for number in range(count - 1))])
+    def _text(self, count: int) -> str:
+        """Make a text of so many words."""
+        words = self._single or self._words
+        return " ".join(["word", *(words[number % len(words)] for number in range(count - 1))])
 
     @cached_property
     def exact(self) -> str:
         """The beginning of ``over``: exactly as many tokens as the model reads; "" if none was found."""
-        if not self._single:
+        if not self.over:
             return ""
-        text = self._words(self.limit - len(self.tokens(["word"])[0]) + 1)
-        whole, more = self.tokens([text, self.over])
-        shorter = self.tokens([text.rpartition(" ")[0]])[0]
+        text = self._text(self.limit - len(self.tokens(["word"])[0]) + 1)
+        whole, more, shorter = self.tokens([text, self.over, text.rpartition(" ")[0]])
         return text if len(whole) == self.limit == len(shorter) + 1 and whole == more else ""
 
     @cached_property
     def over(self) -> str:
         """A text of more tokens than the model reads; "" if it would be longer than most servers take."""
-        if self.limit > LONGEST or not self._single:
-            return ""
-        return self._words(2 * self.limit)
+        return self._text(2 * self.limit) if self.limit <= LONGEST else ""
+
+
+def distinct_texts(texts: Sequence[str], tokenize: Callable[[Sequence[str]], TokenIds]) -> list[str]:
+    """Return up to 48 of the texts, no two with the same token ids."""
+    ids = tokenize(texts).ids
+    found = {tuple(row.tolist()): text for row, text in reversed([*zip(ids, texts, strict=True)])}
+    kept = set(found.values())
+    return [text for text in texts if text in kept][:TEXTS]
 
 
 def same(one: Vector, other: Vector, tolerance: float = SAME) -> bool:

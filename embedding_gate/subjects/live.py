@@ -62,6 +62,7 @@ class Subject:
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
     close: ends what the run has opened for it.
+    endpoint: the server as its contract is checked (see endpoint/), or None if it is no server.
     truncation: the warning that it gives for truncated texts; it has ``texts``, ``cut`` and ``dropped``.
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
     precision: what it computes in, as "float32".
@@ -90,6 +91,7 @@ class Subject:
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning
     close: Callable[[], object] = field(repr=False, default=lambda: None)
+    endpoint: Any = None
     recipe: str = "declared"
     precision: str = "float32"
     random: bool = False

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from starlette.responses import RedirectResponse, Response
 
-from embedding_gate.endpoint import Client, open_client
+from embedding_gate.endpoint import Client, distinct_texts, open_client
 from embedding_gate.endpoint.address import is_address
 from embedding_gate.errors import EndpointError
 from tests.support.fake_embedder import FakeEmbedder
@@ -244,3 +244,9 @@ def test_the_key_is_sent_and_shown_nowhere(
     monkeypatch.setenv("MINE", "a\nb")
     with pytest.raises(EndpointError, match="MINE: holds characters"):
         opened("tei:h:1", key_variable="MINE")
+
+
+def test_texts_that_a_tokenizer_does_not_tell_apart() -> None:
+    many = [f"word {number}" for number in range(99)]
+    assert distinct_texts(["a  b", "a b", "c", "a b "], FAKE.tokenize) == ["a  b", "c"]
+    assert distinct_texts(many, FAKE.tokenize) == many[:48]

@@ -33,7 +33,8 @@ def test_fault_dies(running: Running, fault: EndpointFault) -> None:
     for seed in [0] if fault.killer in SLOW else SEEDS:
         running.service = right_service()
         fault.inject(running.service)
-        gate = judge(running.place, form=fault.form, seed=seed, only=[fault.killer])
+        wait = 1 if fault.killer == "slow reader" else 60  # seconds: such a fault is seen by a silence
+        gate = judge(running.place, form=fault.form, seed=seed, only=[fault.killer], timeout=wait)
         (verdict,) = gate.verdicts
         assert verdict.outcome == "FAIL", (seed, verdict)
         assert verdict.measured >= 1

@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -203,15 +202,14 @@ def test_a_subject_that_has_no_such_form(spec: str) -> None:
 
 @pytest.mark.parametrize("spec", ["http://h:1/v1/embeddings", "https://h/e", "ollama:h:1", "tei:h:1"])
 def test_a_server_is_asked_by_the_client_of_endpoints(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client is imported only here. It gets the name of the model and the limit of time."""
+    """The client gets the name of the model and the limit of time."""
     opened: list[Any] = []
 
     def open_client(*given: Any, **options: Any) -> Told:
         opened.append((given, options))
         return Told("truncate_dim", "usage")
 
-    fake = SimpleNamespace(open_client=open_client)
-    monkeypatch.setattr(outside, "import_module", {"embedding_gate.endpoint": fake}.__getitem__)
+    monkeypatch.setattr(outside, "open_client", open_client)
     subject = open_outside(MODEL, Options(subject=spec, timeout=7.0))
     assert opened == [((spec, MODEL), {"timeout": 7.0})]
     assert subject.offers == {"encode", "threads", "endpoint", "truncate_dim"}

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from embedding_gate.endpoint import Client, Endpoint, open_client
-from embedding_gate.endpoint.endpoint import TokenIds
+from embedding_gate.endpoint.endpoint import TokenIds, distinct_texts
 from embedding_gate.own_files import OWN, hashes, sets, texts, thresholds_of
 from embedding_gate.session import endpoint_tests, run_endpoint_gate
 from embedding_gate.verdicts.gate import Gate, check_name
@@ -30,9 +30,8 @@ def right_service() -> Service:
 def sample(seed: int) -> list[str]:
     """Return 48 of the gate's texts that the fake embedder tells apart."""
     known = texts().of_kind("word", "sentence", "script")
-    different = list({FAKE.encode([text]).tobytes(): text for text in known}.values())
-    rows = np.random.default_rng(seed).permutation(len(different))[:48]
-    return [different[row] for row in rows]
+    order = np.random.default_rng(seed).permutation(len(known))
+    return distinct_texts([known[row] for row in order], FAKE.tokenize)
 
 
 @cache
@@ -56,7 +55,7 @@ def judge(
     form: str = FORMS[0],
     seed: int = 0,
     only: Collection[str] = (),
-    timeout: float = 3,
+    timeout: float = 60,
     model: Model = FAKE,
     limit: int = FAKE.limit,
 ) -> Gate:

@@ -161,6 +161,24 @@ def half(service: Service) -> None:
     service.patch(vectors=lambda texts: compute(texts).astype(np.float16).astype(np.float32))
 
 
+@benign("at most 32 texts")
+def small_batches(service: Service) -> None:
+    """Refuse larger batches, as text-embeddings-inference does by default."""
+    service.most_texts = 32
+
+
+@benign("arithmetic that is not repeated exactly")
+def inexact(service: Service) -> None:
+    """Move each vector a little, as a GPU does that adds in another order."""
+    compute, random = service.vectors, np.random.default_rng(0)
+
+    def vectors(texts: Texts) -> Vectors:
+        found = compute(texts)
+        return (found + random.normal(scale=1e-5, size=found.shape)).astype(np.float32)
+
+    service.patch(vectors=vectors)
+
+
 @benign("all at once")
 def _(service: Service) -> None:
     for inject in (shuffled, split, closing, more_fields, no_total, other_errors, base64_default, empty_text):
