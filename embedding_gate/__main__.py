@@ -17,6 +17,7 @@ VALUES = {
     **FILES,
     "--baseline": "the model that the judged one must not be worse than, or none",
     "--subject": "judge python:MODULE:NAME or a server, which claims to be MODEL",
+    "--served-model": "what the server calls the model, if that is another name",
     "--python": "run the subject under this Python",
     "--timeout": "seconds of one call of the subject",
     "--require": "checks, or what a subject offers, that must be judged",
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = [f"--model={model}" for model in (*given.models, *given.more)]
     options += [f"-k={given.k}"] if given.k else []
     for option in VALUES:
-        if value := getattr(given, option.removeprefix("--")):
+        if value := getattr(given, option.removeprefix("--").replace("-", "_")):
             options.append(f"{option}={value}")
     return int(pytest.main([*_suite(), *options, *others]))
 

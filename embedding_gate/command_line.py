@@ -51,6 +51,9 @@ def add_options(parser: pytest.Parser) -> None:
         help="judge python:MODULE:NAME, http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT, "
         "which claims to be --model",
     )
+    group.addoption(
+        "--served-model", metavar="NAME", help="what the server calls the model (default: as --model)"
+    )
     group.addoption("--python", metavar="INTERPRETER", help="run the subject under this Python")
     group.addoption(
         "--timeout", type=float, metavar="SECONDS", help="of one call of the subject (default: 60)"
@@ -110,6 +113,7 @@ def read_options(config: pytest.Config) -> Options:
         device=config.getoption("device"),
         precision=config.getoption("precision"),
         subject=subject_of(config),
+        served_model=config.getoption("served_model"),
         python=config.getoption("python"),
         timeout=timeout or Options.timeout,
         require=frozenset(filter(None, map(str.strip, required))),
@@ -141,6 +145,8 @@ def check_together(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 "--subject: name the one model that it claims to be: --model=NAME or FOLDER"
             )
+    elif config.getoption("served_model"):
+        raise pytest.UsageError("--served-model: is for a server; name one by --subject, or leave it out")
     elif config.getoption("python"):
         raise pytest.UsageError("--python: is for --subject=python:MODULE:NAME; name one, or leave it out")
     if len(set(names := config.getoption("model"))) < len(names):
