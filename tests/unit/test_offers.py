@@ -58,7 +58,7 @@ def test_a_need_that_is_no_offer() -> None:
 
 
 def test_a_module_may_need_for_all_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = SimpleNamespace(pytestmark=[pytest.mark.quality, pytest.mark.needs("cache")])
+    module = SimpleNamespace(pytestmark=pytest.mark.needs("cache"))
     monkeypatch.setitem(sys.modules, "a_module", module)
 
     @pytest.mark.needs("tokens")
