@@ -153,9 +153,10 @@ def check_embedder(config: pytest.Config) -> None:
         InputError: it does.
 
     """
-    if subject_of(config) or config.getoption("recorded"):
-        what = "is there beside --subject or --recorded"
-        raise InputError("the fixture embedder", what, hint="leave out one")
+    others = [name for name in ("recorded", *OF_THE_LIBRARY) if config.getoption(name)]
+    if subject_of(config) or others:
+        what = f"is there beside --{(others or ['subject'])[0]}"
+        raise InputError("the fixture embedder", what, hint="leave out one of them")
     if len(config.getoption("model")) != 1:
         what = "does not say which model it claims to be"
         raise InputError("the fixture embedder", what, hint="name it: --model=NAME or FOLDER")

@@ -66,6 +66,7 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
         close=asked.close,
         precision=options.precision or "float32",
         random=known is not None and known.random,
+        claimant=asked.name,
         notes=[f"  subject: {asked.name}, which claims to be {source}", *notes_of(baseline, options)],
     )
     _leave_out(subject)

@@ -51,6 +51,11 @@ class Run:
                 self.judged[name] = open_subject(name, self.options)
         return self.judged[name]
 
+    def asked_for(self, name: str) -> str:
+        """Return how the reader knows what is judged under a name."""
+        judged = self.judged[name]
+        return (judged.claimant if isinstance(judged, Subject) else "") or name
+
     def new_gate(self, name: str) -> Gate:
         """Make a gate with the thresholds of what is judged under a name."""
         judged = self.opened(name)

@@ -66,6 +66,7 @@ class Subject:
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
     precision: what it computes in, as "float32".
     random: whether its weights are random numbers. Then its vectors have no meaning to judge.
+    claimant: what claims to be the model, as the user named it; "" if it is the model itself.
     notes: more lines for the reader of the table.
     effort: how much the checks do.
     """
@@ -93,6 +94,7 @@ class Subject:
     recipe: str = "declared"
     precision: str = "float32"
     random: bool = False
+    claimant: str = ""
     notes: list[str] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
