@@ -18,6 +18,7 @@ VALUES = {
     "--baseline": "the model that the judged one must not be worse than, or none",
     "--subject": "judge python:MODULE:NAME or a server, which claims to be MODEL",
     "--python": "run the subject under this Python",
+    "--served-as": "the server's name of the model",
     "--timeout": "seconds of one call of the subject",
     "--require": "checks, or what a subject offers, that must be judged",
     "--recipe": "the way from texts to vectors",
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = [f"--model={model}" for model in (*given.models, *given.more)]
     options += [f"-k={given.k}"] if given.k else []
     for option in VALUES:
-        if value := getattr(given, option.removeprefix("--")):
+        if value := getattr(given, option.removeprefix("--").replace("-", "_")):
             options.append(f"{option}={value}")
     return int(pytest.main([*_suite(), *options, *others]))
 

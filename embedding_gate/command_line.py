@@ -51,6 +51,7 @@ def add_options(parser: pytest.Parser) -> None:
         "which claims to be --model",
     )
     group.addoption("--python", metavar="INTERPRETER", help="run the subject under this Python")
+    group.addoption("--served-as", metavar="NAME", help="the server's name of the model (default: --model)")
     group.addoption(
         "--timeout", type=float, metavar="SECONDS", help="of one call of the subject (default: 60)"
     )
@@ -110,6 +111,7 @@ def read_options(config: pytest.Config) -> Options:
         precision=config.getoption("precision"),
         subject=subject_of(config),
         python=config.getoption("python"),
+        served_as=config.getoption("served_as"),
         timeout=timeout or Options.timeout,
         require=frozenset(filter(None, map(str.strip, required))),
     )

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -70,23 +71,42 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
         notes=[f"  subject: {asked.name}, which claims to be {source}", *notes_of(baseline, options)],
     )
     _leave_out(subject)
+    if isinstance(asked, Server):
+        subject.endpoint = _endpoints().Endpoint(
+            asked.client,
+            lambda: _client(options, name),
+            tokenizer.tokenize,
+            declared.max_tokens,
+            _endpoints().distinct_texts(subject.texts.of_kind("word", "sentence"), tokenizer.tokenize),
+        )
     return subject
+
+
+def is_server(spec: str | None) -> bool:
+    """Tell whether a subject is a server."""
+    return (spec or "").startswith(SERVERS)
 
 
 def _open(options: Options, model: str, folder: Path) -> Client:
     """Open the client of a subject."""
     spec = options.subject or ""
-    if spec.startswith(PYTHON):
-        target = spec.removeprefix(PYTHON)
-        if not all(target.partition(":")):
-            raise InputError(f"--subject={spec}", "names no function or object", hint=f"write {FORMS}")
-        return Process(
-            target, interpreter=options.python or sys.executable, folder=folder, timeout=options.timeout
-        )
-    if spec.startswith(SERVERS):
-        opened = import_module("embedding_gate.endpoint").open_client(spec, model, timeout=options.timeout)
-        return Server(spec, opened)
-    raise InputError(f"--subject={spec}", "is no subject", hint=f"write {FORMS}")
+    if is_server(spec):
+        return Server(spec, _client(options, model))
+    target = spec.removeprefix(PYTHON)
+    if not spec.startswith(PYTHON) or not all(target.partition(":")):
+        raise InputError(f"--subject={spec}", "is no subject", hint=f"write {FORMS}")
+    interpreter = options.python or sys.executable
+    return Process(target, interpreter=interpreter, folder=folder, timeout=options.timeout)
+
+
+def _client(options: Options, model: str) -> Any:
+    """Open a client of the server. It asks for the model by the name that the server has for it."""
+    asked = options.served_as or model
+    return _endpoints().open_client(options.subject, asked, timeout=options.timeout)
+
+
+def _endpoints() -> ModuleType:
+    return import_module("embedding_gate.endpoint")  # only a server needs it
 
 
 def _elsewhere(client: Callable[[], Client]) -> Callable[[list[str]], Any]:

@@ -36,6 +36,7 @@ class Options:
     subject: str | None = None
     python: str | None = None
     timeout: float = 60.0
+    served_as: str | None = None
     require: frozenset[str] = frozenset()
 
 

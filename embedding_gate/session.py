@@ -112,7 +112,7 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that bind a model on its texts."""
-    tests_run = live_tests(options.recipe)
+    tests_run = live_tests(options.recipe, server="endpoint" in subject.offers)
     thresholds = _thresholds(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
     return Gate(subject.name, thresholds, options.require)
 
@@ -172,18 +172,22 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
 
 
 def judges(test: GateTest) -> str:
-    """Tell what a test judges: a live "subject", vectors of "topics", or figures beside "published" ones."""
+    """Tell what a test judges: a live "subject", an "endpoint", "topics", or "published" figures."""
     return next(iter(inspect.signature(test).parameters))
 
 
-def live_tests(recipe: str = DECLARED) -> dict[str, GateTest]:
-    """Return the tests that judge a live model, by name. Figures were published of one recipe alone."""
-    return {name: test for name, test in gate_tests() if judges(test) != "published" or recipe == REFERENCE}
+def live_tests(recipe: str = DECLARED, *, server: bool = False) -> dict[str, GateTest]:
+    """Return the tests that judge a live model, by name.
+
+    Figures were published of one recipe alone. Only a server has the contract of an endpoint.
+    """
+    left_out = ("" if recipe == REFERENCE else "published", "" if server else "endpoint")
+    return {name: test for name, test in gate_tests() if judges(test) not in left_out}
 
 
 def recorded_tests() -> dict[str, GateTest]:
     """Return the tests that judge recorded vectors, by name."""
-    return {name: test for name, test in gate_tests() if judges(test) != "subject"}
+    return {name: test for name, test in gate_tests() if judges(test) not in ("subject", "endpoint")}
 
 
 def is_semantic(test: GateTest) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from embedding_gate.adapter import open_subject
-from embedding_gate.outside import open_outside
+from embedding_gate.outside import is_server, open_outside
 from embedding_gate.own_files import Options
 from embedding_gate.session import live_tests, open_gate, open_recorded_gate, recorded_tests, unbound
 from embedding_gate.subjects.live import Subject
@@ -40,7 +40,11 @@ class Run:
     def name(self, names: list[str], *, recorded: bool) -> None:
         """Say what is judged."""
         self.names = names
-        self.tests = recorded_tests() if recorded else live_tests(self.options.recipe)
+        self.tests = (
+            recorded_tests()
+            if recorded
+            else live_tests(self.options.recipe, server=is_server(self.options.subject))
+        )
 
     def opened(self, name: str, embedder: object = None) -> Judged:
         """Return what is judged under a name. embedder: an object that embeds, of this process, or None."""

@@ -61,6 +61,7 @@ class Subject:
     open_changed: opens a model that differs from this one in one weight.
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
+    endpoint: the server, as the checks of its contract see it.
     close: ends what the run has opened for it.
     truncation: the warning that it gives for truncated texts; it has ``texts``, ``cut`` and ``dropped``.
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
@@ -90,6 +91,7 @@ class Subject:
     open_changed: Callable[[], Encoder] = field(repr=False, default=_none)
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning
+    endpoint: Any = None
     close: Callable[[], object] = field(repr=False, default=lambda: None)
     recipe: str = "declared"
     precision: str = "float32"

@@ -186,6 +186,35 @@ def test_side_effects_of_an_embedder_of_this_process(embedder: object, evidence:
     assert verdict.evidence.startswith(evidence)
 
 
+class Cuts:
+    """It cuts vectors in one of several ways."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def encode(self, texts: list[str], *, truncate_dim: int | None = None) -> NDArray[np.float64]:
+        """(N, 8) or (N, truncate_dim)."""
+        found: NDArray[np.float64] = hashed(texts)
+        if truncate_dim is None or self.how == "ignores":
+            return found
+        if self.how == "refuses":
+            raise ValueError("this model has no Matryoshka dimensions")
+        cut = found[:, :truncate_dim]
+        return cut if self.how == "no norm" else cut / np.linalg.norm(cut, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("how", "outcome"),
+    [("right", "pass"), ("refuses", "not applicable"), ("no norm", "FAIL"), ("ignores", "ERROR")],
+)
+def test_shorter_vectors_of_a_black_box(how: str, outcome: str) -> None:
+    """They are cut and scaled again, or refused; never ignored."""
+    subject = open_outside(MODEL, OWN, Cuts(how))
+    gate = session.open_gate(subject)
+    session.run_gate(subject, gate, {"shorter dimensions"})
+    assert [verdict.outcome for verdict in gate.verdicts] == [outcome]
+
+
 def test_a_new_process_is_of_the_same_subject(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has another number, and the same function: never the gate's own library."""
     monkeypatch.chdir(ROOT)
@@ -208,13 +237,25 @@ def test_a_server_is_asked_by_the_client_of_endpoints(spec: str, monkeypatch: py
 
     def open_client(*given: Any, **options: Any) -> Told:
         opened.append((given, options))
-        return Told("truncate_dim", "usage")
+        return Told("usage")
 
-    fake = SimpleNamespace(open_client=open_client)
+    fake = SimpleNamespace(
+        open_client=open_client, Endpoint=lambda *given: given, distinct_texts=lambda texts, _: texts[:40]
+    )
     monkeypatch.setattr(outside, "import_module", {"embedding_gate.endpoint": fake}.__getitem__)
     subject = open_outside(MODEL, Options(subject=spec, timeout=7.0))
     assert opened == [((spec, MODEL), {"timeout": 7.0})]
-    assert subject.offers == {"encode", "threads", "endpoint", "truncate_dim"}
+    assert subject.offers == {"encode", "threads", "endpoint"}
+    client, reopen, tokenize, limit, texts = subject.endpoint
+    assert (limit, len(texts)) == (256, 40)
+    assert client.asked
+    assert len(tokenize(["a"]).ids[0]) == 3
+    reopen()
+    assert len(opened) == 2
+    open_outside(MODEL, Options(subject=spec, served_as="minilm"))
+    assert opened[-1] == ((spec, "minilm"), {"timeout": 60.0})
+    assert outside.is_server(spec)
+    assert not outside.is_server("python:a:b")
 
 
 @pytest.mark.parametrize(
