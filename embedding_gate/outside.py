@@ -129,7 +129,7 @@ def _leave_out(subject: Subject) -> None:
     texts, counts = subject.texts, subject.tokenizer.count_tokens(subject.texts.texts)
     long = (counts > LONGEST) & (subject.limit > LONGEST)
     pairs = zip(texts.kinds, texts.texts, strict=True)
-    refused = np.array([kind == "hostile" and _refuses(subject, text) for kind, text in pairs])
+    refused = np.array([kind == "hostile" and subject.refuses(text) for kind, text in pairs])
     too_long = f"for they have more than {LONGEST} tokens"
     for marked, why in ((long, too_long), (refused, "for the subject refused them")):
         if marked.any():
@@ -138,11 +138,3 @@ def _leave_out(subject: Subject) -> None:
         rows = np.flatnonzero(~(long | refused)).tolist()
         subject.texts = texts.rows(rows)
         subject.golden = subject.golden.rows(rows) if subject.golden else None
-
-
-def _refuses(subject: Subject, text: str) -> bool:
-    try:
-        subject.alone([text])
-    except SubjectRefused:
-        return True
-    return False

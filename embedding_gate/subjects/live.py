@@ -205,6 +205,16 @@ class Subject:
                 self._alone[text] = self.encoder.encode([text])[0]
         return [self._alone[text] for text in texts]
 
+    def refuses(self, text: str) -> bool:
+        """Tell whether a subject without errors of its own refuses this text alone. It may."""
+        if "errors" in self.offers:
+            return False
+        try:
+            self.alone([text])
+        except self.refusal:
+            return True
+        return False
+
     def name_rows(self, rows: ArrayLike) -> str:
         """Name the texts marked in (N,): "word-01, word-07 and 3 more"."""
         marked = [self.texts.ids[row] for row in np.flatnonzero(rows) if row < len(self.texts.ids)]

@@ -164,3 +164,6 @@ def test_texts_that_cannot_be_judged_are_left_out() -> None:
     assert f"  left out, for the subject refused them: {left_out}" in subject.notes
     with pytest.raises(SubjectRefused):
         subject.encoder.encode([""])
+    gate = session.open_gate(subject)
+    session.run_gate(replace(subject, effort=LITTLE), gate, {"generated mixtures"})
+    assert [verdict.outcome for verdict in gate.verdicts] == ["pass"]
