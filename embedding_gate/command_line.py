@@ -51,10 +51,8 @@ def add_options(parser: pytest.Parser) -> None:
         help="judge python:MODULE:NAME, http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT, "
         "which claims to be --model",
     )
-    group.addoption(
-        "--served-model", metavar="NAME", help="what the server calls the model (default: as --model)"
-    )
     group.addoption("--python", metavar="INTERPRETER", help="run the subject under this Python")
+    group.addoption("--served-as", metavar="NAME", help="the server's name of the model (default: --model)")
     group.addoption(
         "--timeout", type=float, metavar="SECONDS", help="of one call of the subject (default: 60)"
     )
@@ -113,8 +111,8 @@ def read_options(config: pytest.Config) -> Options:
         device=config.getoption("device"),
         precision=config.getoption("precision"),
         subject=subject_of(config),
-        served_model=config.getoption("served_model"),
         python=config.getoption("python"),
+        served_as=config.getoption("served_as"),
         timeout=timeout or Options.timeout,
         require=frozenset(filter(None, map(str.strip, required))),
     )
@@ -145,8 +143,6 @@ def check_together(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 "--subject: name the one model that it claims to be: --model=NAME or FOLDER"
             )
-    elif config.getoption("served_model"):
-        raise pytest.UsageError("--served-model: is for a server; name one by --subject, or leave it out")
     elif config.getoption("python"):
         raise pytest.UsageError("--python: is for --subject=python:MODULE:NAME; name one, or leave it out")
     if len(set(names := config.getoption("model"))) < len(names):
@@ -160,9 +156,10 @@ def check_embedder(config: pytest.Config) -> None:
         InputError: it does.
 
     """
-    if subject_of(config) or config.getoption("recorded"):
-        what = "is there beside --subject or --recorded"
-        raise InputError("the fixture embedder", what, hint="leave out one")
+    others = [name for name in ("recorded", *OF_THE_LIBRARY) if config.getoption(name)]
+    if subject_of(config) or others:
+        what = f"is there beside --{(others or ['subject'])[0]}"
+        raise InputError("the fixture embedder", what, hint="leave out one of them")
     if len(config.getoption("model")) != 1:
         what = "does not say which model it claims to be"
         raise InputError("the fixture embedder", what, hint="name it: --model=NAME or FOLDER")

@@ -53,8 +53,9 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
     """Give the report what was judged."""
     found: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
     run = run_of(config)
-    for asked_for, gate in run.gates.items():
-        judged, part = run.judged[asked_for], run.checks_made(gate) if run.partial else None
+    for name, gate in run.gates.items():
+        judged, part = run.judged[name], run.checks_made(gate) if run.partial else None
+        asked_for = run.asked_for(name)
         found["models"].append(collect.model(gate, judged, asked_for, run.options, part=part))
         found["reasons"] += red_reasons(gate, asked_for)
         found["published"] += collect.published(judged)
@@ -69,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         made = run.checks_made(gate)
         part = f", BROKEN OFF after {made}" if broken_off else f", A PART: {made}" if run.partial else ""
         terminalreporter.section(f"embedding gate{part}")
-        for line in gate_table(gate, name, [*diagnosis(gate), *run.judged[name].notes]):
+        for line in gate_table(gate, run.asked_for(name), [*diagnosis(gate), *run.judged[name].notes]):
             terminalreporter.line(line)
     unread = [] if broken_off else run.unread_thresholds()
     for line in (*run.written, *(f"FAIL: {threshold}" for threshold in unread)):

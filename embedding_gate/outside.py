@@ -66,6 +66,7 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
         endpoint=_endpoint(asked, client, tokenizer, declared.max_tokens),
         precision=options.precision or "float32",
         random=known is not None and known.random,
+        claimant=asked.name,
         notes=[f"  subject: {asked.name}, which claims to be {source}", *notes_of(baseline, options)],
     )
     _leave_out(subject)
@@ -75,16 +76,14 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
 def _open(options: Options, model: str, folder: Path) -> Client:
     """Open the client of a subject."""
     spec = options.subject or ""
-    if spec.startswith(PYTHON):
-        target = spec.removeprefix(PYTHON)
-        if not all(target.partition(":")):
-            raise InputError(f"--subject={spec}", "names no function or object", hint=f"write {FORMS}")
-        return Process(
-            target, interpreter=options.python or sys.executable, folder=folder, timeout=options.timeout
-        )
     if is_address(spec):
-        return Server(spec, open_client(spec, options.served_model or model, timeout=options.timeout))
-    raise InputError(f"--subject={spec}", "is no subject", hint=f"write {FORMS}")
+        client = open_client(spec, options.served_as or model, timeout=options.timeout)
+        return Server(spec, client)
+    target = spec.removeprefix(PYTHON)
+    if not spec.startswith(PYTHON) or not all(target.partition(":")):
+        raise InputError(f"--subject={spec}", "is no subject", hint=f"write {FORMS}")
+    interpreter = options.python or sys.executable
+    return Process(target, interpreter=interpreter, folder=folder, timeout=options.timeout)
 
 
 def _endpoint(

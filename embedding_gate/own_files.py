@@ -34,9 +34,9 @@ class Options:
     device: str | None = None
     precision: str | None = None
     subject: str | None = None
-    served_model: str | None = None  # what a server calls the model, where that is another name
     python: str | None = None
     timeout: float = 60.0
+    served_as: str | None = None  # what a server calls the model, if that is another name
     require: frozenset[str] = frozenset()
 
 

@@ -19,7 +19,7 @@ from embedding_gate.claims.published import MARGIN, Comparison, compare, measure
 from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
 from embedding_gate.data.rows import tsv_notes
-from embedding_gate.endpoint import Endpoint, is_address
+from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import FixtureError, InputError, SubjectError, SubjectLost
 from embedding_gate.own_files import (
     DECLARED,
@@ -113,7 +113,7 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that bind a model on its texts."""
-    tests_run = tests_of(options)
+    tests_run = live_tests(options.recipe, server="endpoint" in subject.offers)
     thresholds = _thresholds(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
     return Gate(subject.name, thresholds, options.require)
 
@@ -177,9 +177,12 @@ def judges(test: GateTest) -> str:
     return next(iter(inspect.signature(test).parameters))
 
 
-def live_tests(recipe: str = DECLARED) -> dict[str, GateTest]:
-    """Return the tests that judge a live model, by name. Figures were published of one recipe alone."""
-    left_out = ("endpoint", "" if recipe == REFERENCE else "published")
+def live_tests(recipe: str = DECLARED, *, server: bool = False) -> dict[str, GateTest]:
+    """Return the tests that judge a live model, by name.
+
+    Figures were published of one recipe alone. Only a server has the contract of an endpoint.
+    """
+    left_out = ("" if recipe == REFERENCE else "published", "" if server else "endpoint")
     return {name: test for name, test in gate_tests() if judges(test) not in left_out}
 
 
@@ -191,12 +194,6 @@ def recorded_tests() -> dict[str, GateTest]:
 def endpoint_tests() -> dict[str, GateTest]:
     """Return the tests of a server's contract, by name."""
     return {name: test for name, test in gate_tests() if judges(test) == "endpoint"}
-
-
-def tests_of(options: Options) -> dict[str, GateTest]:
-    """Return the tests of a live run, by name: of a server its contract too."""
-    contract = endpoint_tests() if is_address(options.subject or "") else {}
-    return live_tests(options.recipe) | contract
 
 
 def is_semantic(test: GateTest) -> bool:

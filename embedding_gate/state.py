@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from embedding_gate.adapter import open_subject
+from embedding_gate.endpoint import is_address
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
-from embedding_gate.session import open_gate, open_recorded_gate, recorded_tests, tests_of, unbound
+from embedding_gate.session import live_tests, open_gate, open_recorded_gate, recorded_tests, unbound
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.recorded import Recorded
 from embedding_gate.verdicts.gate import Gate
@@ -40,7 +41,11 @@ class Run:
     def name(self, names: list[str], *, recorded: bool) -> None:
         """Say what is judged."""
         self.names = names
-        self.tests = recorded_tests() if recorded else tests_of(self.options)
+        self.tests = (
+            recorded_tests()
+            if recorded
+            else live_tests(self.options.recipe, server=is_address(self.options.subject or ""))
+        )
 
     def opened(self, name: str, embedder: object = None) -> Judged:
         """Return what is judged under a name. embedder: an object that embeds, of this process, or None."""
@@ -50,6 +55,11 @@ class Run:
             else:
                 self.judged[name] = open_subject(name, self.options)
         return self.judged[name]
+
+    def asked_for(self, name: str) -> str:
+        """Return how the reader knows what is judged under a name."""
+        judged = self.judged[name]
+        return (judged.claimant if isinstance(judged, Subject) else "") or name
 
     def new_gate(self, name: str) -> Gate:
         """Make a gate with the thresholds of what is judged under a name."""

@@ -67,6 +67,7 @@ class Subject:
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
     precision: what it computes in, as "float32".
     random: whether its weights are random numbers. Then its vectors have no meaning to judge.
+    claimant: what claims to be the model, as the user named it; "" if it is the model itself.
     notes: more lines for the reader of the table.
     effort: how much the checks do.
     """
@@ -95,6 +96,7 @@ class Subject:
     recipe: str = "declared"
     precision: str = "float32"
     random: bool = False
+    claimant: str = ""
     notes: list[str] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
@@ -204,7 +206,7 @@ class Subject:
         return [self._alone[text] for text in texts]
 
     def refuses(self, text: str) -> bool:
-        """Tell whether an outside subject refuses a text, as it may do with odd ones. The library may not."""
+        """Tell whether a subject without errors of its own refuses this text alone. It may."""
         if "errors" in self.offers:
             return False
         try:

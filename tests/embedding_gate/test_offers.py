@@ -56,7 +56,7 @@ def test_a_need_that_is_no_offer() -> None:
 
 
 def test_a_module_may_need_for_all_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = SimpleNamespace(pytestmark=[pytest.mark.semantic, pytest.mark.needs("cache")])
+    module = SimpleNamespace(pytestmark=pytest.mark.needs("cache"))
     monkeypatch.setitem(sys.modules, "a_module", module)
 
     @pytest.mark.needs("tokens")
@@ -162,3 +162,6 @@ def test_texts_that_cannot_be_judged_are_left_out() -> None:
     assert f"  left out, for the subject refused them: {left_out}" in subject.notes
     with pytest.raises(SubjectRefused):
         subject.encoder.encode([""])
+    gate = session.open_gate(subject)
+    session.run_gate(replace(subject, effort=LITTLE), gate, {"generated mixtures"})
+    assert [verdict.outcome for verdict in gate.verdicts] == ["pass"]

@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 import embeddings
-from embedding_gate import adapter, outside, session
+from embedding_gate import adapter, outside
 from embedding_gate.data.declared import read_declared
+from embedding_gate.endpoint import is_address
 from embedding_gate.errors import (
     FixtureError,
     GateError,
@@ -25,66 +26,13 @@ from embedding_gate.errors import (
 )
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, texts
-from embedding_gate.subjects.black_box import BlackBox
 from embedding_gate.subjects.server import Server
 from embedding_gate.tokenizer import OwnTokenizer
-from tests.support.subjects import Chain, Sentences, hashed, nothing, other_width, raises
+from tests.support.subjects import Chain, Sentences, hashed, nothing, raises
+from tests.support.told import Told
 
 MODEL = "all-MiniLM-L6-v2"
 TINY = str(FIXTURES / "tiny-qwen3")
-
-
-class Told:
-    """A client that remembers what it was asked."""
-
-    name, prompts = "told", frozenset({"query"})
-
-    def __init__(self, *offers: str, width: int = 8) -> None:
-        self.offers, self.width = frozenset({"encode", *offers}), width
-        self.asked: list[tuple[list[str], dict[str, Any]]] = []
-
-    def encode(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
-        """(N, width)."""
-        self.asked.append((list(texts), options))
-        return np.ones((len(texts), options.get("truncate_dim", self.width)), dtype=np.float32)
-
-    def close(self) -> None:
-        """End nothing."""
-
-
-def test_prompts_are_written_out_for_a_subject_that_takes_no_names() -> None:
-    client = Told()
-    box = BlackBox(client, {"query": "ask: "}, 1)
-    assert box.prompts == {"query"}
-    box.encode(["a"], prompt_name="query")
-    assert client.asked[-1] == (["ask: a"], {})
-
-
-def test_prompts_are_named_to_a_subject_that_takes_names() -> None:
-    client = Told("prompts")
-    box = BlackBox(client, {"query": "ask: ", "document": "say: "}, 1)
-    assert box.prompts == {"query"}
-    box.encode(["a"], prompt_name="query")
-    assert client.asked[-1] == (["a"], {"prompt_name": "query"})
-
-
-def test_nothing_takes_the_place_of_what_is_not_offered() -> None:
-    box = BlackBox(Told(), {}, 1)
-    with pytest.raises(LookupError, match="not offered"):
-        box.encode(["a"], truncate_dim=2)
-    for name in ("tokenize", "count_tokens", "hidden_states", "parameters", "path", "with_max_tokens"):
-        assert not hasattr(box, name)
-    for option in ("batch_tokens", "cache", "normalize_embeddings", "instruction", "show_progress_bar"):
-        with pytest.raises(TypeError, match=option):
-            box.encode(["a"], **{option: 1})  # type: ignore[arg-type]
-
-
-def test_vectors_of_another_width_are_told() -> None:
-    assert BlackBox(Told("truncate_dim"), {}, 1).encode(["a"], truncate_dim=2).shape == (1, 2)
-    subject = open_outside(MODEL, OWN, other_width)
-    with pytest.raises(SubjectMalformed, match="6 vectors of width 8 and gave 6 x 9; return one vector"):
-        subject.encoder.encode(list("abcdef"))
-    assert subject.encoder.encode([]).shape == (0, 8)
 
 
 @pytest.mark.parametrize("folder", [MODEL, TINY])
@@ -148,43 +96,6 @@ def test_an_embedder_of_this_process() -> None:
         open_outside(MODEL, OWN, 7)
 
 
-class SharesItsBuffer:
-    """It gives the same array at each call."""
-
-    def __init__(self) -> None:
-        self._rows = np.zeros((600, 8), dtype=np.float32)
-
-    def encode(self, texts: list[str]) -> NDArray[np.float32]:
-        """(N, 8)."""
-        self._rows[: len(texts)] = hashed(texts)
-        return self._rows[: len(texts)]
-
-
-def sorts_its_input(texts: list[str]) -> NDArray[np.float64]:
-    """(N, 8), and the texts in another order."""
-    found: NDArray[np.float64] = hashed(texts)
-    texts.sort()
-    return found
-
-
-@pytest.mark.parametrize(
-    ("embedder", "evidence"),
-    [
-        (SharesItsBuffer(), "an earlier result was overwritten"),
-        (sorts_its_input, "the texts were changed"),
-        (hashed, ""),
-    ],
-)
-def test_side_effects_of_an_embedder_of_this_process(embedder: object, evidence: str) -> None:
-    """Nothing is copied on the way, so what it does to the judge's data is seen."""
-    subject = open_outside(MODEL, OWN, embedder)
-    gate = session.open_gate(subject)
-    session.run_gate(subject, gate, {"no side effects"})
-    (verdict,) = gate.verdicts
-    assert verdict.red == bool(evidence)
-    assert verdict.evidence.startswith(evidence)
-
-
 def test_a_new_process_is_of_the_same_subject(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has another number, and the same function: never the gate's own library."""
     monkeypatch.chdir(ROOT)
@@ -207,12 +118,21 @@ def test_a_server_is_asked_by_the_client_of_endpoints(spec: str, monkeypatch: py
 
     def open_client(*given: Any, **options: Any) -> Told:
         opened.append((given, options))
-        return Told("truncate_dim", "usage")
+        return Told("usage")
 
     monkeypatch.setattr(outside, "open_client", open_client)
     subject = open_outside(MODEL, Options(subject=spec, timeout=7.0))
     assert opened == [((spec, MODEL), {"timeout": 7.0})]
-    assert subject.offers == {"encode", "threads", "endpoint", "truncate_dim"}
+    assert subject.offers == {"encode", "threads", "endpoint"}
+    assert (subject.endpoint.limit, len(subject.endpoint.texts)) == (256, 48)
+    assert subject.endpoint.client.asked
+    assert len(subject.endpoint.tokenize(["a"]).ids[0]) == 3
+    subject.endpoint.reopen()
+    assert len(opened) == 2
+    open_outside(MODEL, Options(subject=spec, served_as="minilm"))
+    assert opened[-1] == ((spec, "minilm"), {"timeout": 60.0})
+    assert is_address(spec)
+    assert not is_address("python:a:b")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ def reds(output: str) -> set[str]:
 def test_a_bare_function_is_green_and_what_it_lacks_is_said() -> None:
     done = judge("library_subjects:embed")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"all-MiniLM-L6-v2: 43 checks passed, {WITHOUT} not offered, 1 not applicable" in done.stdout
+    assert (
+        f"library_subjects:embed): 43 checks passed, {WITHOUT} not offered, 1 not applicable" in done.stdout
+    )
     assert re.search(r"hidden state parity +- +- +- +not offered\n +needs hidden states", done.stdout)
     assert "  subject: python:tests.support.library_subjects:embed, which claims to be all-" in done.stdout
 
