@@ -140,7 +140,7 @@ def test_a_name_that_is_neither_a_check_nor_an_offer() -> None:
     session.check_required(["parity", "hidden states", "long tail"])
     with pytest.raises(InputError, match=r"--require=partiy: .*; did you mean parity"):
         session.check_required(["partiy"])
-    with pytest.raises(InputError, match="neither a check nor an offer; checks are alike texts, "):
+    with pytest.raises(InputError, match="neither a check nor an offer; take one of "):
         session.check_required(["zzz"])
 
 
