@@ -28,7 +28,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
                 run.written.append(f"FAIL: --projector: {error}")
         if config.getoption("calibrate"):
             run.written += calibrated(run)
-    red = run.red or run.failed_to_write or run.unread_thresholds()
+    red = run.red or run.failed_to_write or run.missing()
     if session.exitstatus == pytest.ExitCode.OK and red:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -59,7 +59,7 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
         found["models"].append(collect.model(gate, judged, asked_for, run.options, part=part))
         found["reasons"] += red_reasons(gate, asked_for)
         found["published"] += collect.published(judged)
-    found["reasons"] += [*run.failed_to_write, *run.unread_thresholds()]
+    found["reasons"] += [*run.failed_to_write, *run.missing()]
     return found
 
 
@@ -72,6 +72,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.section(f"embedding gate{part}")
         for line in gate_table(gate, run.asked_for(name), [*diagnosis(gate), *run.judged[name].notes]):
             terminalreporter.line(line)
-    unread = [] if broken_off else run.unread_thresholds()
-    for line in (*run.written, *(f"FAIL: {threshold}" for threshold in unread)):
+    missing = [] if broken_off else run.missing()
+    for line in (*run.written, *(f"FAIL: {one}" for one in missing)):
         terminalreporter.line(line)

@@ -250,5 +250,9 @@ def check_required(names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"checks are {', '.join(sorted(known))}"
+            hint = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else f"take one of {', '.join(sorted(set(known)))}"
+            )
             raise InputError(f"--require={name}", "is neither a check nor an offer", hint=hint)

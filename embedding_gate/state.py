@@ -11,6 +11,7 @@ from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
 from embedding_gate.session import live_tests, open_gate, open_recorded_gate, recorded_tests, unbound
 from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded
 from embedding_gate.verdicts.gate import Gate
 
@@ -88,8 +89,12 @@ class Run:
         """Say how many of the run's checks gave a verdict."""
         return f"{len(gate.claims)} of {len(self.tests)} checks"
 
-    def unread_thresholds(self) -> list[str]:
-        """Name the thresholds that no check evaluated: the user's, and on a complete run the gate's too."""
+    def missing(self) -> list[str]:
+        """Name what was asked for and is not there.
+
+        That is each threshold that no check evaluated: the user's, and on a complete run the gate's too. And
+        it is what is required and was not judged, because no check of this run is about it.
+        """
         found = [
             f"threshold {check!r} of {gate.model} was never evaluated (was the check skipped or renamed?)"
             for gate in ([] if self.partial else self.gates.values())
@@ -99,6 +104,14 @@ class Run:
             found += [
                 f"a threshold of {own} binds nothing here: {one}" for one in unbound(own, self.gates.values())
             ]
+        return [*found, *self._required_and_missing()]
+
+    def _required_and_missing(self) -> list[str]:
+        found = []
+        for name, gate in self.gates.items():
+            lost = {one for one in gate.required & OFFERS.keys() if one not in self.judged[name].offers}
+            lost |= set() if self.partial else gate.required - OFFERS.keys() - gate.claims
+            found += [f"required (--require), but not judged: {one} of {gate.model}" for one in sorted(lost)]
         return found
 
 

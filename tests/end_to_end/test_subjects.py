@@ -99,6 +99,14 @@ def test_what_is_required_and_not_offered_is_red(required: str) -> None:
     assert "required (--require), but not judged; needs tokens" in done.stdout
 
 
+def test_what_is_required_and_is_about_something_else_is_red() -> None:
+    """No check of this run is about it: of a function there is no endpoint to judge."""
+    done = judge("library_subjects:embed", "-k", "norm", "--require=endpoint,norm")
+    assert done.returncode == 1, done.stdout
+    assert "FAIL: required (--require), but not judged: endpoint of all-MiniLM-L6-v2" in done.stdout
+    assert reds(done.stdout) == set()
+
+
 def elsewhere(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the tests of another repository."""
     (folder / "test_quality.py").write_text("from embedding_gate.suite import *\n")
