@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_gate import own_files, session
+from embedding_gate import own_files, register
 from embedding_gate.checks.test_pairs import cosines
 from embedding_gate.checks.test_retrieval import ndcg_of
 from embedding_gate.data.labelled import Pairs, Topics
@@ -146,7 +146,7 @@ def _check(subject: Subject, gate: Gate) -> None:
     """Refuse a model that was not compared with goldens, or that failed a check of another kind."""
     outcomes = {verdict.check: verdict.outcome for verdict in gate.verdicts}
     unproven = [check for check in PARITY if outcomes.get(check) != "pass"]
-    expected = {check_name(name) for name in session.live_tests(subject.recipe)}
+    expected = {check_name(name) for name in register.live_tests(subject.recipe)}
     not_run = sorted(expected - gate.claims)
     red = [verdict.check for verdict in gate.red if verdict.check.partition(":")[0] not in CALIBRATED]
     if wrong := [*unproven, *not_run, *red]:

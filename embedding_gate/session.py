@@ -4,16 +4,12 @@ The mutation tests run the same functions that judge a pull request, not copies 
 """
 
 import difflib
-import importlib
-import inspect
-import pkgutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from embedding_gate import checks
 from embedding_gate.adapter import open_baseline
 from embedding_gate.claims.published import MARGIN, Comparison, compare, measure, read_published
 from embedding_gate.claims.table import published_table
@@ -22,7 +18,6 @@ from embedding_gate.data.rows import tsv_notes
 from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import FixtureError, InputError, SubjectError, SubjectLost
 from embedding_gate.own_files import (
-    DECLARED,
     FIXTURES,
     OWN,
     SIGNATURES,
@@ -30,6 +25,14 @@ from embedding_gate.own_files import (
     golden,
     hashes,
     thresholds_of,
+)
+from embedding_gate.register import (
+    endpoint_tests,
+    gate_tests,
+    is_semantic,
+    judges,
+    live_tests,
+    recorded_tests,
 )
 from embedding_gate.subjects.embedded import Baseline, Embedded
 from embedding_gate.subjects.live import Subject
@@ -41,8 +44,22 @@ from embedding_gate.verdicts.gate import Gate, check_name
 from embedding_gate.verdicts.threshold_file import read_own_thresholds
 from embedding_gate.verdicts.thresholds import Threshold
 
-REFERENCE = "reference-2025"  # the recipe of the published figures
-GateTest = Callable[..., None]
+# The functions of the register are offered here too, for whoever runs the checks.
+__all__ = [
+    "check_required",
+    "diagnosis",
+    "endpoint_tests",
+    "export",
+    "gate_tests",
+    "live_tests",
+    "open_gate",
+    "open_recorded",
+    "open_recorded_gate",
+    "published_of",
+    "run_endpoint_gate",
+    "run_gate",
+    "unbound",
+]
 
 
 def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
@@ -162,44 +179,6 @@ def unbound(own: Path, gates: Iterable[Gate]) -> list[str]:
         for threshold in read_own_thresholds(own)
         if (threshold.check, threshold.model, threshold.fixture) not in known
     ]
-
-
-def gate_tests() -> Iterator[tuple[str, GateTest]]:
-    """Yield the name and function of each test of the gate."""
-    for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}."):
-        for name, function in list(vars(importlib.import_module(module.name)).items()):
-            if name.startswith("test_"):
-                yield name, function
-
-
-def judges(test: GateTest) -> str:
-    """Tell what a test judges: a live "subject", an "endpoint", "topics", or "published" figures."""
-    return next(iter(inspect.signature(test).parameters))
-
-
-def live_tests(recipe: str = DECLARED, *, server: bool = False) -> dict[str, GateTest]:
-    """Return the tests that judge a live model, by name.
-
-    Figures were published of one recipe alone. Only a server has the contract of an endpoint.
-    """
-    left_out = ("" if recipe == REFERENCE else "published", "" if server else "endpoint")
-    return {name: test for name, test in gate_tests() if judges(test) not in left_out}
-
-
-def recorded_tests() -> dict[str, GateTest]:
-    """Return the tests that judge recorded vectors, by name."""
-    return {name: test for name, test in gate_tests() if judges(test) not in ("subject", "endpoint")}
-
-
-def endpoint_tests() -> dict[str, GateTest]:
-    """Return the tests of a server's contract, by name."""
-    return {name: test for name, test in gate_tests() if judges(test) == "endpoint"}
-
-
-def is_semantic(test: GateTest) -> bool:
-    """Tell whether a test judges the meaning of vectors, which random weights do not have."""
-    marks = vars(importlib.import_module(test.__module__))["pytestmark"]
-    return isinstance(marks, list) and any(mark.name == "semantic" for mark in marks)
 
 
 def run_gate(subject: Subject, gate: Gate, only: Collection[str] = ()) -> None:

@@ -9,7 +9,8 @@ from embedding_gate.adapter import open_subject
 from embedding_gate.endpoint import is_address
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
-from embedding_gate.session import live_tests, open_gate, open_recorded_gate, recorded_tests, unbound
+from embedding_gate.register import live_tests, recorded_tests
+from embedding_gate.session import open_gate, open_recorded_gate, unbound
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded

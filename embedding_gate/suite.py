@@ -6,7 +6,7 @@ the fixtures, the options and the table.
 
 import pytest
 
-from embedding_gate.session import gate_tests
+from embedding_gate.register import gate_tests
 
 _TESTS = dict(gate_tests())
 globals().update(_TESTS)

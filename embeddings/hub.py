@@ -5,7 +5,8 @@ download that broke off never looks like a model. huggingface_hub is imported by
 a model in a folder does not wait for it.
 
 Files are downloaded one by one, and not by snapshot_download. Its threads hold Ctrl-C until a file is whole.
-If the hub refuses access, it returns a snapshot that was begun as if it were whole. test_hub.py has both.
+If the hub refuses access, it returns a snapshot that was begun as if it were whole. Both are tested in
+tests/embeddings/hub.
 """
 
 import json

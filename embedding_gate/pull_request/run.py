@@ -32,8 +32,11 @@ PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--r
 # What of the library the gate's own model does not use: decoders, quantized weights, other families.
 BESIDES = (
     "tests/embeddings/test_decoder.py",
+    "tests/embeddings/test_decoder_folders.py",
+    "tests/embeddings/test_decoder_options.py",
     "tests/embeddings/test_families.py",
     "tests/embeddings/test_layers.py",
+    "tests/embeddings/test_quantized.py",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from embedding_gate import own_files, session
+from embedding_gate import own_files, register, session
 from embedding_gate.claims.published import MARGIN, Comparison, Figure, compare, measure, read_published
 from embedding_gate.errors import FixtureError
 from embedding_gate.report.record import model_as_data
@@ -68,7 +68,7 @@ def published(judged: Subject | Recorded) -> list[dict[str, Any]]:
     """Return what was published of a judged model, beside what was measured of it."""
     if isinstance(judged, Recorded):
         found: Sequence[Comparison] = judged.published
-    elif judged.recipe == session.REFERENCE and "topics" in vars(judged):
+    elif judged.recipe == register.REFERENCE and "topics" in vars(judged):
         topics = judged.topics.labelled
         measured = measure(judged.topics.vectors[0], topics)
         known = read_published(own_files.FIXTURES / "published.toml")

@@ -16,7 +16,7 @@ from embeddings.errors import InputError
 
 __all__ = ["CacheStats", "VectorCache"]
 
-_OVERHEAD = 350  # bytes of an entry in memory beside its vector: key, tuple, link of the LRU (test_cache.py)
+_OVERHEAD = 350  # bytes of an entry in memory beside its vector: key, tuple, link of the LRU (test_memory.py)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def unpacked(words: mx.array, scales: mx.array, biases: mx.array, *, group_size:
     """Return the matrix that packed words (O, I * bits / 32) stand for: (O, I), as mx.dequantize does.
 
     On a CPU, where that is scalar, by shifts, which are not: 0.25 s in place of 0.50 for 12,288 x 4,096
-    numbers of 4 bits, bit for bit the same (tests/embeddings/test_decoder.py).
+    numbers of 4 bits, bit for bit the same (tests/embeddings/test_quantized.py).
     """
     if backend() != "cpu" or 32 % bits:
         return mx.dequantize(words, scales, biases, group_size=group_size, bits=bits)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from embedding_gate import session
+from embedding_gate import register, session
 from embedding_gate.errors import InputError, SubjectRefused
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import OWN, ROOT, golden, texts
@@ -27,7 +27,7 @@ from tests.support.library_subjects import embed
 MODEL = "all-MiniLM-L6-v2"
 LITTLE = Effort(1, 384, 384, 3, shrink=False, edited=6, thread_calls=1, thread_texts=2, megabyte=100_000)
 BARE = {"encode", "threads", "new process"}  # a function: python:MODULE:NAME
-TESTS = session.live_tests()  # not those of servers, nor of published figures
+TESTS = register.live_tests()  # not those of servers, nor of published figures
 
 
 def bare() -> Subject:
@@ -42,7 +42,7 @@ def bare() -> Subject:
 
 
 def test_every_need_is_an_offer() -> None:
-    every = dict(session.gate_tests())
+    every = dict(register.gate_tests())
     assert {name for test in every.values() for name in needed(test)} <= OFFERS.keys()
     assert not [name for name, test in TESTS.items() if unoffered(test, LIBRARY)]
 
@@ -74,7 +74,7 @@ def test_every_check_of_a_bare_function_is_made_or_is_not_offered() -> None:
     gate = session.open_gate(subject)
     session.run_gate(subject, gate)
     assert gate.red == []
-    assert gate.claims == {check_name(name) for name in session.live_tests()}
+    assert gate.claims == {check_name(name) for name in register.live_tests()}
     lacking = {verdict.check for verdict in gate.verdicts if verdict.outcome == "not offered"}
     assert lacking == {check_name(name) for name, test in TESTS.items() if needed(test) - BARE}
     assert len(gate.claims) - len(lacking) > 30

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding_gate import adapter, own_files, session
+from embedding_gate import adapter, own_files, register, session
 from embedding_gate.checks import test_published
 from embedding_gate.claims.published import Figure, Published, compare, measure, read_published
 from embedding_gate.claims.table import published_table
@@ -139,7 +139,7 @@ def test_a_live_model_by_the_published_recipe(tmp_path: Path, monkeypatch: pytes
     shutil.copytree(own_files.FIXTURES / "tiny-qwen3", folder)
     config = folder / "config.json"
     config.write_text(config.read_text() + "\n")  # other bytes: not the model whose goldens say it is random
-    subject = adapter.open_subject(str(folder), own_files.Options(recipe=session.REFERENCE))
+    subject = adapter.open_subject(str(folder), own_files.Options(recipe=register.REFERENCE))
     topics = own_files.sets().topics
     measured = measure(subject.topics.vectors[0], topics)
     right = Published(
@@ -156,9 +156,9 @@ def test_a_live_model_by_the_published_recipe(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr(session, "read_published", lambda _, published=published: published)
         found = session.published_of(subject)
         assert {one.outcome for one in found} == {outcome}
-        gate = session.open_gate(subject, own_files.Options(recipe=session.REFERENCE))
+        gate = session.open_gate(subject, own_files.Options(recipe=register.REFERENCE))
         with gate.claim("test_published_figures"), nullcontext() if not off else pytest.raises(CheckFailed):
             test_published.test_published_figures(found, gate)
         assert bool(gate.red) is bool(off)
-    assert "test_published_figures" in session.live_tests(session.REFERENCE)
-    assert "test_published_figures" not in session.live_tests()
+    assert "test_published_figures" in register.live_tests(register.REFERENCE)
+    assert "test_published_figures" not in register.live_tests()

@@ -10,7 +10,7 @@ from embedding_gate.report.markdown import markdown
 from embedding_gate.report.sections import document, sections
 from embedding_gate.report.verdicts import as_verdict
 from embedding_gate.verdicts.table import badness, cells
-from tests.embedding_gate.test_report_page import Read, show, with_history
+from tests.support.pages import Read, show, with_history
 from tests.support.records import a_full_record, a_gate, a_record
 
 

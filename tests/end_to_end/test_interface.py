@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import embeddings
-from embedding_gate import own_files, session
+from embedding_gate import own_files, register
 from embeddings import backend
 from embeddings.backend import mx
 from tests.support import tiny
@@ -106,7 +106,7 @@ def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:
     assert "FAIL: threshold 'finite' of my-model was never evaluated" in whole.stdout
     part = run_with_plugin(tmp_path, plugin, "tests/quality", "-k", "test_norm", f"--model={model}")
     assert part.returncode == 0
-    assert f"A PART: 1 of {len(session.live_tests())} checks" in part.stdout
+    assert f"A PART: 1 of {len(register.live_tests())} checks" in part.stdout
 
 
 def test_without_openblas_the_gate_runs_and_warns(
@@ -148,7 +148,7 @@ def test_the_gate_alone_needs_none_of_the_other_tests_packages(tmp_path: Path) -
     plugin = "import sys\nsys.modules |= dict.fromkeys(('sklearn', 'scipy', 'jsonschema', 'regex'))\n"
     done = run_with_plugin(tmp_path, plugin, "-m", "quality", "--collect-only", "-q")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("tests/quality/") == len(session.live_tests())
+    assert done.stdout.count("tests/quality/") == len(register.live_tests())
 
 
 def test_a_missing_package_is_one_line(tmp_path: Path) -> None:

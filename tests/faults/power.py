@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.harness.audits import AUDITS
-from embedding_gate import session
+from embedding_gate import register
 from embedding_gate.verdicts.gate import check_name
 from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, Fault
@@ -114,7 +114,7 @@ def check_of(verdict: Verdict) -> str:
 
 def all_checks() -> list[str]:
     """Name the checks of the gate and the audits of the measurements, in the order of their files."""
-    return [*(check_name(name) for name in session.live_tests()), *AUDITS, RULES]
+    return [*(check_name(name) for name in register.live_tests()), *AUDITS, RULES]
 
 
 def checks_of(rows: Iterable[Row]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedding_gate import own_files, session
+from embedding_gate import own_files, register
 from embedding_gate.metrics.similarity import unit
 from tests.faults import blind_spots
 from tests.faults.blind import by_text, smooth
@@ -29,7 +29,7 @@ def world() -> World:
 
 
 def test_what_is_left_out_are_tests_of_the_gate() -> None:
-    names = {name.removeprefix("test_") for name in session.live_tests()}
+    names = {name.removeprefix("test_") for name in register.live_tests()}
     assert names >= HELD
     looked = names - HELD
     assert {"parity", "pairs_parity", "retrieval_parity", "retrieval", "edited_texts", "norm"} <= looked

@@ -1,8 +1,11 @@
 """A repository with a gate so small that it runs in half a second: what tests of the pull request judge."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from embedding_gate.git import git as run_git
+from embedding_gate.pull_request.__main__ import main
 from embedding_gate.report.record import as_json, make_record, model_as_data
 from embedding_gate.report.vectors import NOTHING
 from embedding_gate.verdicts.gate import Gate
@@ -83,6 +86,11 @@ FILES = {
 }
 
 
+WORSE = {"embeddings/__init__.py": "def encode():\n    return 3.0\n"}
+WIDER = {"fixtures/thresholds.toml": FILES["fixtures/thresholds.toml"].replace("2.0", "9.0")}
+HARMLESS = "\ndef encode():\n    return 1.0\n"
+
+
 def git(folder: Path, *words: str) -> None:
     """Run git there, as somebody."""
     who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
@@ -116,3 +124,13 @@ def make_toy(folder: Path) -> Path:
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "base")
     return folder
+
+
+def judged(toy: Path, *options: str) -> dict[str, Any]:
+    """Judge the toy's work tree by its commit, and return the record."""
+    report = toy.parent / "report"
+    status = main(["--base", "HEAD", "--head", str(toy), "--report", str(report), *options], toy)
+    record = json.loads((report / "report.json").read_text())
+    assert (status == 0) == (record["verdict"] == "pass")
+    assert isinstance(record, dict)
+    return record

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import embeddings
-from embedding_gate import adapter, own_files, session
+from embedding_gate import adapter, own_files, register, session
 from embedding_gate.metrics.similarity import unit
 from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import Subject
@@ -153,12 +153,12 @@ def red(column: str, change: Change, first: str = "", *, quick: bool = False) ->
     quick: only those that compare with the baseline and goldens.
     """
     judged, gate = COLUMNS[column](change)
-    tests = session.recorded_tests() if isinstance(judged, Recorded) else session.live_tests()
+    tests = register.recorded_tests() if isinstance(judged, Recorded) else register.live_tests()
     names = [name for name in tests if name.removeprefix("test_") not in HELD and "published" not in name]
     if quick:
         names = [name for name in names if name.endswith(QUICK)]
     for name in sorted(names, key=lambda name: (name != first, not name.endswith(QUICK))):
-        subject = judged.topics if session.judges(tests[name]) == "topics" else judged
+        subject = judged.topics if register.judges(tests[name]) == "topics" else judged
         try:
             with gate.claim(name):
                 tests[name](subject, gate)

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ from embeddings import batch_runner, batching, cache, embedder, folder, loading,
 from embeddings.backend import mx
 from embeddings.models import bert, decoder, layers
 from tests.faults.registry import TINY_DECODER, Patch, harmless
-from tests.faults.seams import change_texts, leave_unevaluated, pool_with, replace_encode, scratch
-from tests.faults.simulated import Machine
+from tests.faults.seams import change_texts, pool_with, replace_encode, scratch
 
 
 @harmless("a decoder", "out", "nothing is changed", model=TINY_DECODER)
@@ -233,37 +231,3 @@ def own_gelu_and_attention(patch: Patch) -> None:
 @harmless("a decoder in steps of 128", "fwd", "a long text goes through in shorter steps", model=TINY_DECODER)
 def shorter_steps(patch: Patch) -> None:
     patch.setattr(decoder, "STEP", 128)
-
-
-harmless("unevaluated graph, waited for", "time", "by the meter's rule", model=TINY_DECODER)(
-    leave_unevaluated
-)
-
-
-@harmless("slow model", "time", "twice the time for the same work", model=TINY_DECODER)
-def slow_model(patch: Patch) -> None:
-    patch.setattr(Machine, "share", Machine.share / 2)
-
-
-def forward_passes(take: Callable[[int], float]) -> Callable[[Patch], None]:
-    """Let the n-th forward pass take ``take(n)`` times as long as it should."""
-
-    def inject(patch: Patch) -> None:
-        numbers = itertools.count()
-        patch.setattr(Machine, "noise", lambda _: take(next(numbers)))
-
-    return inject
-
-
-harmless("one slow round in ten", "time", "of ten times the time", model=TINY_DECODER)(
-    forward_passes(lambda number: 10 if number % 10 == 7 else 1)
-)
-harmless("throttled machine", "time", "0.2 % slower with each round", model=TINY_DECODER)(
-    forward_passes(lambda number: 1.002**number)
-)
-
-
-@harmless("noisy machine", "time", "rounds take up to 20 % longer", model=TINY_DECODER)
-def noisy_machine(patch: Patch) -> None:
-    random = Random(scratch.seed)  # noqa: S311
-    forward_passes(lambda _: random.uniform(1, 1.2))(patch)

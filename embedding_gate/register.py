@@ -1,0 +1,50 @@
+"""The register of checks: which there are, and what each of them judges."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+
+from embedding_gate import checks
+from embedding_gate.own_files import DECLARED
+
+REFERENCE = "reference-2025"  # the recipe of the published figures
+GateTest = Callable[..., None]
+
+
+def gate_tests() -> Iterator[tuple[str, GateTest]]:
+    """Yield the name and function of each test of the gate."""
+    for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}."):
+        for name, function in list(vars(importlib.import_module(module.name)).items()):
+            if name.startswith("test_"):
+                yield name, function
+
+
+def judges(test: GateTest) -> str:
+    """Tell what a test judges: a live "subject", an "endpoint", "topics", or "published" figures."""
+    return next(iter(inspect.signature(test).parameters))
+
+
+def live_tests(recipe: str = DECLARED, *, server: bool = False) -> dict[str, GateTest]:
+    """Return the tests that judge a live model, by name.
+
+    Figures were published of one recipe alone. Only a server has the contract of an endpoint.
+    """
+    left_out = ("" if recipe == REFERENCE else "published", "" if server else "endpoint")
+    return {name: test for name, test in gate_tests() if judges(test) not in left_out}
+
+
+def recorded_tests() -> dict[str, GateTest]:
+    """Return the tests that judge recorded vectors, by name."""
+    return {name: test for name, test in gate_tests() if judges(test) not in ("subject", "endpoint")}
+
+
+def endpoint_tests() -> dict[str, GateTest]:
+    """Return the tests of a server's contract, by name."""
+    return {name: test for name, test in gate_tests() if judges(test) == "endpoint"}
+
+
+def is_semantic(test: GateTest) -> bool:
+    """Tell whether a test judges the meaning of vectors, which random weights do not have."""
+    marks = vars(importlib.import_module(test.__module__))["pytestmark"]
+    return isinstance(marks, list) and any(mark.name == "semantic" for mark in marks)

@@ -1,0 +1,55 @@
+"""Quantized weights: few rows and many give the same, and unpacking is that of MLX."""
+
+import numpy as np
+import pytest
+
+import embeddings
+from embeddings.backend import mx
+from embeddings.models.quantized import unpacked
+from tests.support.tiny_decoders import FOUR_BITS, TEXTS
+
+
+def test_many_and_few_rows_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpacking a weight inside the call gives what MLX's quantized product gives."""
+    found, asked = list[np.ndarray](), list[int]()
+
+    def counted(*parts: mx.array, group_size: int, bits: int) -> mx.array:
+        asked[-1] += 1
+        return unpacked(*parts, group_size=group_size, bits=bits)
+
+    monkeypatch.setattr("embeddings.models.quantized.unpacked", counted)
+    for crossover in (1, None):
+        asked.append(0)
+        table = dict.fromkeys(("cpu", "cuda", "metal"), crossover)
+        monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", table)
+        found.append(embeddings.load(FOUR_BITS).encode(TEXTS))
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    assert asked[0] > 0 == asked[1]  # two ways indeed
+
+
+def test_the_number_of_rows_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of all texts together: 7 are few, 8 are many."""
+    monkeypatch.setattr("embeddings.models.quantized.CROSSOVER", dict.fromkeys(("cpu", "cuda", "metal"), 8))
+    asked: list[int] = []
+    monkeypatch.setattr("embeddings.models.quantized.unpacked", lambda *_, **__: asked.append(1))
+    model = embeddings.load(FOUR_BITS).model
+    model(mx.zeros((7, 1), dtype=mx.int32), mx.ones((7,), dtype=mx.int32))
+    assert not asked
+    with pytest.raises(AttributeError):
+        model(mx.zeros((4, 2), dtype=mx.int32), mx.full((4,), 2))
+    assert asked
+
+
+def drawn(*shape: int) -> mx.array:
+    """Draw normal numbers, the same in each run: MLX's own seed is the time of day."""
+    return mx.random.normal(shape, key=mx.random.key(0))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 8])
+@pytest.mark.parametrize("precision", [mx.float32, mx.bfloat16])
+def test_unpacking_is_that_of_mlx(bits: int, precision: mx.Dtype) -> None:
+    """By shifts where the bits divide a word; by MLX itself where they do not."""
+    parts = mx.quantize(drawn(24, 192).astype(precision), group_size=64, bits=bits)
+    ours = unpacked(*parts, group_size=64, bits=bits)
+    assert ours.dtype == precision
+    assert mx.array_equal(ours, mx.dequantize(*parts, group_size=64, bits=bits))
