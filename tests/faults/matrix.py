@@ -66,12 +66,12 @@ class Outcome:
 
 
 def judge(name: str, seed: int = 0, number: int = 0, *, named_only: bool = False) -> Outcome:
-    """Inject a fault, run the gate on the changed library, and remove the fault.
+    """Inject a fault, run the gate on the library as it then is, and take the fault out again.
 
-    The audits judge a fault of the measurements. The gate judges all others.
+    A fault of the measurements is judged by their audits, any other by the gate.
 
-    number: which slice of the texts it is judged on.
-    named_only: run only the checks that are named for the fault. A benign variant gets all checks.
+    number: of the slice of the texts that it is judged on.
+    named_only: run no check but those that are named for the fault. A benign variant gets them all.
     """
     start, fault = time.perf_counter(), BY_NAME[name]
     with warnings.catch_warnings():
@@ -117,14 +117,12 @@ def _effort(fault: Fault) -> Effort:
 def judged(
     runs: Iterable[Run], number: int = 0, *, named_only: bool = False
 ) -> Iterator[dict[Run, Future[Outcome]]]:
-    """Judge many faults on a slice of the texts, one process per core. The processes end with the block."""
+    """Judge many faults on a slice of the texts, one process per core; leaving early ends them at once."""
     longest_first = sorted(runs, key=lambda run: BY_NAME[run[0]].where not in ("fwd", "load"))
     calls = [(*run, number) for run in longest_first]
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", scratch)  # killed processes do not clean up their files
-        patch.setenv(
-            "OPENBLAS_NUM_THREADS", "1"
-        )  # NumPy's BLAS too; otherwise the processes fight over the cores
+        patch.setenv("TMPDIR", scratch)  # of processes that are killed, and so do not clean up
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
         with begun(partial(judge, named_only=named_only), calls, processes=usable_cores()) as futures:
-            patch.undo()  # the processes have started with these settings
+            patch.undo()  # they have begun with it
             yield dict(zip(longest_first, futures, strict=True))
