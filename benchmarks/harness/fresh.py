@@ -76,9 +76,8 @@ class FreshTexts:
         self._tokenize, self._seen, self._random = tokenize, seen, random.Random(seed)  # noqa: S311
         words = fixture_words()
         alone = tokenize(words).lengths
-        costs = (
-            tokenize([f"{word} {word}" for word in words]).lengths - alone
-        )  # tokens of a word that follows another word
+        # The tokens of a word that follows another word.
+        costs = tokenize([f"{word} {word}" for word in words]).lengths - alone
         order = np.argsort(costs, kind="stable")
         order = order[costs[order] > 0]
         self._words = [words[row] for row in order]

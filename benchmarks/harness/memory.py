@@ -68,9 +68,7 @@ def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
     """Encode one text of so many tokens; return seconds, and bytes of the process and of the device."""
     text = " word" * 2 * tokens
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", embeddings.TruncationWarning
-        )  # the text is cut to the exact number on purpose
+        warnings.simplefilter("ignore", embeddings.TruncationWarning)  # the text is cut on purpose
         start = time.perf_counter()
         vector = model.encode([text])[0]
         seconds = time.perf_counter() - start
