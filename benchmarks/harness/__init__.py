@@ -1,1 +1,1 @@
-"""The measurements of one model, by rules that are audited: clock, texts, shapes, records, audits, tables."""
+"""The measurements of one model: clock, texts, shapes, records, audits, tables. Audits check the rules."""

@@ -1,7 +1,8 @@
 """The audits: what makes a run of measurements red. Each is a figure and a threshold, as in MLPerf's tests.
 
 Source: https://github.com/mlcommons/inference/tree/master/compliance (TEST01 compares vectors sampled in the
-timed run, TEST04 looks for cached results, TEST05 takes another seed). Pure arithmetic on what was recorded.
+timed run, TEST04 looks for cached results, TEST05 takes another seed). An audit only computes with what was
+recorded.
 """
 
 import math
@@ -19,15 +20,16 @@ CONFIDENCE = 0.98
 BITS = {"float32": 32, "bfloat16": 16, "float16": 16}
 
 
-Measured = tuple[float, str]  # the figure, and what stands beneath a red row
+Measured = tuple[float, str]  # the figure, and the evidence that is printed under a red row
 NOTHING: Measured = (math.nan, "no benchmark that it judges was run: add a throughput or the latency")
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return between which order statistics the true median lies, at 98 %: the sign test's interval.
+    """Return the interval of the true median at 98 %, by the sign test: two of the values.
 
-    It asks nothing of the distribution (Conover, "Practical nonparametric statistics", section 3.2), so a
-    spell in which the machine did something else moves it by a rank and no more. Seven values at least.
+    It makes no assumption about the distribution (Conover, "Practical nonparametric statistics", section
+    3.2). So a short time in which the machine did something else moves it by a rank at most. It needs at
+    least seven values; with fewer the interval is infinite.
     """
     ordered, rank = sorted(values), 0
     tail, total = 0, 2 ** len(ordered)
@@ -37,17 +39,20 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def repeated_texts(found: Findings) -> Measured:
-    """How many times as fast repeated texts surely are as new ones, or as slow: new ones were prepared."""
+    """By what factor repeated texts are surely faster than new ones, or surely slower.
+
+    Faster shows a cache. Slower shows that the new texts were prepared before.
+    """
     return _apart(_probe(found).new, _probe(found).repeated)
 
 
 def second_seed(found: Findings) -> Measured:
-    """By how much the texts of another seed surely differ in speed, either way."""
+    """By what factor texts of another seed are surely faster or slower."""
     return _apart(_probe(found).new, _probe(found).other_seed)
 
 
 def growing_work(found: Findings) -> Measured:
-    """How much longer four times the texts take, over what the difference takes at the best matmul rate."""
+    """The extra time of four times the texts, over the time of their extra FLOPs at the best matmul rate."""
     probe = _probe(found)
     longer = median(more - less for more, less in zip(probe.new, probe.quarter, strict=True))
     texts = probe.batch - probe.batch // 4
@@ -56,12 +61,12 @@ def growing_work(found: Findings) -> Measured:
 
 
 def untimed_vectors(found: Findings) -> Measured:
-    """How far vectors of timed rounds stray from those of an untimed run."""
+    """The largest difference between vectors of timed rounds and those of an untimed run."""
     return _worst((record.stray, record.kind) for record in _spied(found))
 
 
 def real_tokens(found: Findings) -> Measured:
-    """By how many tokens a count differs from what the model was handed: the sum of the masks."""
+    """The largest difference between counted tokens and the tokens that the model got (its masks' sum)."""
     pairs = [(record.tokens, record.seen or 0, record.kind) for record in _spied(found)]
     if found.uneven is not None:
         pairs.append((*found.uneven, "texts of many lengths"))
@@ -70,39 +75,39 @@ def real_tokens(found: Findings) -> Measured:
 
 
 def precision(found: Findings) -> Measured:
-    """How many bits the hidden states lack of the precision that is reported."""
+    """How many bits the hidden states have fewer than the reported precision."""
     return _worst((BITS[found.precision] - one.bits, f"{one.kind}: {one.bits} bits") for one in _spied(found))
 
 
 def warm_up(found: Findings) -> Measured:
-    """How many untimed calls each shape had before its first round, at least."""
+    """The smallest number of untimed calls that a shape had before its first round."""
     least, what = _worst((-(record.warm_ups or 0), f"{record.shape}") for record in _spied(found))
     return -least, what
 
 
 def first_round(found: Findings) -> Measured:
-    """The first round over the median, in the median benchmark: a warm-up that was counted shows in all."""
+    """The first round over the median round, in the median benchmark. A warm-up that was timed raises all."""
     ratios = [record.first_over_median for record in found.computed]
     return (median(ratios), "") if ratios else NOTHING
 
 
 def wall_time(found: Findings) -> Measured:
-    """By what share of a round the seconds that were told differ from those that passed, in the median."""
+    """The share by which the reported seconds of a round differ from those that passed, in the median."""
     return _worst((_untold(one), f"{one.kind} {one.shape}") for one in found.computed)
 
 
 def recomputed(found: Findings) -> Measured:
-    """How far a reported rate strays from tokens over the median round, as a share."""
+    """The share by which a reported rate differs from tokens over the seconds of the median round."""
     return _worst((abs(one.rate * median(one.seconds) / one.tokens - 1), one.what) for one in found.reported)
 
 
 def roofline(found: Findings) -> Measured:
-    """The largest share of the session's best matrix product."""
+    """The largest share of the session's best matrix product that a benchmark reaches."""
     return _worst((found.share(one, found.peak), f"{one.kind} {one.shape}") for one in found.computed)
 
 
 def device_peak(found: Findings) -> Measured:
-    """The largest share of what is published of the chip, the session's best matrix product among them."""
+    """The largest share of the chip's published peak that a benchmark or a matrix product reaches."""
     best = found.device.best if found.device else math.nan
     shares = [(found.share(one, best), f"{one.kind} {one.shape}") for one in found.computed]
     return _worst([*shares, (found.peak / best, "the matrix product")] if shares else [])
@@ -128,7 +133,7 @@ AUDITS: Mapping[str, Callable[[Findings], Measured]] = {
 
 
 def judge(model: str, found: Findings) -> Gate:
-    """Run each audit; an audit that cannot be worked out is red, and one that was left out is unread."""
+    """Return the lower end of the interval of the median ratio of paired times; and the interval in words."""
     gate = Gate(model, thresholds(found))
     for name in gate.thresholds:
         try:
@@ -136,7 +141,7 @@ def judge(model: str, found: Findings) -> Gate:
                 measured, evidence = AUDITS[name](found)
                 gate.require(measured, evidence=evidence)
         except (CheckFailed, ValueError, ZeroDivisionError):
-            continue  # the gate has it as a verdict
+            continue  # the gate has recorded it as a verdict
     return gate
 
 
@@ -148,7 +153,7 @@ STRAY = {"float32": (2e-6, 3.5e-7), "bfloat16": (0.02, 0.009), "float16": (0.002
 
 
 def thresholds(found: Findings) -> dict[str, Threshold]:
-    """Return the threshold of each audit that can judge this model on this device."""
+    """Return the threshold of each audit that can judge this model on this device: audit -> threshold."""
     stray, strayed = STRAY["float16" if found.tf32 and found.precision == "float32" else found.precision]
     made = [
         _threshold(
@@ -195,7 +200,7 @@ def _spied(found: Findings) -> list[Record]:
 
 
 def _untold(record: Record) -> float:
-    """Return the share of a round that its clock left out or added; of all rounds where one is missing."""
+    """Return the share of a round that its clock left out or added. It is 1 if a round is missing."""
     if len(record.seconds) != len(record.elapsed):
         return 1.0
     return abs(1 - median(told / passed for told, passed in zip(record.seconds, record.elapsed, strict=True)))
@@ -206,12 +211,12 @@ def _apart(one: Sequence[float], other: Sequence[float]) -> Measured:
 
 
 def _surely(slower: Sequence[float], faster: Sequence[float]) -> Measured:
-    """Return the least of the interval of the median ratio of paired times, and the whole of it in words."""
+    """Return the lower end of the interval of the median ratio of paired times; the interval in words."""
     ratios = [one / other for one, other in zip(slower, faster, strict=True)]
     low, high = median_interval(ratios)
     return low, f"median {median(ratios):.3f}, surely {low:.3f} to {high:.3f}"
 
 
 def _worst(found: Iterable[Measured]) -> Measured:
-    """Return the largest, a NaN before all; NaN where there is nothing at all."""
+    """Return the largest figure. A NaN counts as the largest. Without any figure the result is NaN."""
     return max(found, key=lambda pair: (math.isnan(pair[0]), pair[0]), default=NOTHING)

@@ -9,12 +9,17 @@ from typing import Any
 __all__ = ["Document", "compare", "why_malformed", "why_unreadable"]
 
 Document = Mapping[str, Any]
-SAME = ("device", "chip", "cores", "tf32")  # of machine_info: another one is another measurement
-TOLD = ("mlx", "blas")  # of machine_info: what may explain a change
+SAME = (
+    "device",
+    "chip",
+    "cores",
+    "tf32",
+)  # of machine_info: these must be equal, or two runs cannot be compared
+TOLD = ("mlx", "blas")  # of machine_info: these may explain a change, so they are printed
 
 
 def why_unreadable(path: Path) -> str:
-    """Say why a stored run cannot be used, "" where it can."""
+    """Say why the file of a stored run cannot be used. "" if it can."""
     try:
         return why_malformed(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
@@ -22,11 +27,11 @@ def why_unreadable(path: Path) -> str:
 
 
 def why_malformed(document: Any) -> str:
-    """Say what a stored run lacks, "" where nothing."""
+    """Say why a stored run cannot be used. "" if it can."""
     try:
         for bench in document["benchmarks"]:
             name, rates = bench["fullname"], (bench["stats"]["median"], bench["extra_info"]["matmul"])
-            if not all(0 < one < math.inf for one in rates):  # a NaN is red too
+            if not all(0 < one < math.inf for one in rates):  # refuses a NaN too
                 return f"{name}: a median or a matmul rate is not above 0, or not finite"
             str(bench["extra_info"]["precision"])
         missing = [name for name in (*SAME, *TOLD) if name not in document["machine_info"]]
@@ -36,10 +41,11 @@ def why_malformed(document: Any) -> str:
 
 
 def compare(baseline: Document, run: Document, where: str) -> tuple[list[str], list[str]]:
-    """Return a line for each benchmark that both have, and a line for each reason to fail.
+    """Return a line for each benchmark that both runs have, and a line for each reason to fail.
 
-    A ratio is median now over median then: above 1 is slower. Beside it the same with each median times the
-    best matrix product of its own session, for two machines of one kind are not equally fast.
+    The first ratio is the median now over the median then: above 1 is slower. For the second ratio each
+    median is multiplied by the best matmul rate of its own session, because two machines of one kind are not
+    equally fast.
     """
     if why := why_malformed(baseline):
         return [], [f"{where}: {why}; store a run again"]

@@ -1,4 +1,4 @@
-"""One model's measurements: opened once, measured by its meter, audited when the last of them is done."""
+"""The measurements of one model. It is opened once, its meter measures it, and audits follow at the end."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,15 +19,15 @@ from embeddings.cache import VectorCache
 
 __all__ = ["Bench", "Measure"]
 
-UNEVEN = 32  # tokens at which texts of many lengths are cut for the audit of the count
+UNEVEN = 32  # tokens: the limit at which texts of many lengths are cut, for the audit of real tokens
 
 
 @dataclass
 class Bench:
-    """What is measured of one model, and what was found.
+    """One model to measure, and what was found.
 
-    name: as it was asked for. config: what config.json says. limit: the longest text in tokens.
-    child: arguments of a new process.
+    name: as the user gave it. config: the content of config.json. limit: the longest text in tokens.
+    child: arguments of a new process that loads the model.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Bench:
     rates: dict[str, float] = field(default_factory=dict)  # best matmul of each precision, FLOP/s
 
     def look_at_peak(self) -> None:
-        """Measure the matrix product once more, and keep the best."""
+        """Measure the matrix product once more, and keep the best rate."""
         for precision, rate in matmul_rates(*self.plan.matmul).items():
             self.rates[precision] = max(rate, self.rates.get(precision, 0.0))
         self.findings.peak = max(self.rates.values())
@@ -54,7 +54,7 @@ class Bench:
         self.look_at_peak()
 
     def fit(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """Return a shape whose texts are no longer than the model reads."""
+        """Return the shape, with texts cut to the longest that the model reads."""
         return shape[0], min(shape[1], self.limit)
 
 
@@ -79,16 +79,17 @@ def open_bench(
 
 
 def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) -> Record:
-    """Time loading in new processes, which have imported all that they need; then let each encode a text.
+    """Time loading in new processes that have already imported everything. Then each encodes a text.
 
-    The clock stops when a first word has its vector: weights that are read when they are needed count too.
+    The clock stops when a first word has its vector. So weights that are read only when they are needed count
+    too.
     """
     record = Record("load", 1, tokens)
     worker = Worker("load", "benchmarks.harness.memory", [*arguments, str(tokens), "--serve"])
 
     def prepare() -> None:
         worker.start()
-        worker.versions()  # it has imported all
+        worker.versions()  # it has imported everything when it answers
 
     def work() -> None:
         worker.ask("load")
@@ -108,9 +109,9 @@ def load_rounds(timed: Timed, arguments: list[str], tokens: int, rounds: int) ->
 
 
 class Measure:
-    """What a benchmark may do: name a kind of measurement. Texts, clock and cache are not in its hands.
+    """What a benchmark may do: it only names a kind of measurement, and cannot change texts, clock or cache.
 
-    benchmark: pytest-benchmark's fixture, which times, and keeps the raw rounds.
+    benchmark: pytest-benchmark's fixture, which times the rounds and keeps their seconds.
     """
 
     def __init__(self, bench: Bench, benchmark: Any) -> None:
@@ -118,17 +119,17 @@ class Measure:
         self._benchmark = benchmark
 
     def throughput(self, batch: int, length: int) -> None:
-        """New texts of one length."""
+        """Measure new texts of one length."""
         batch, length = self.bench.fit((batch, length))
         self._keep(self.bench.meter.encoding(self._timed, "throughput", batch, length, self.plan.rounds))
 
     def latency(self, length: int) -> None:
-        """One new text at a time."""
+        """Measure one new text at a time."""
         batch, length = self.bench.fit((1, length))
         self._keep(self.bench.meter.encoding(self._timed, "latency", batch, length, self.plan.latency_rounds))
 
     def cached(self, where: str, folder: Path) -> None:
-        """Texts that a cache holds in "memory" or in "SQLite", beside the same texts without it, in turns."""
+        """Measure texts that a cache holds in "memory" or "SQLite", and in turn the same texts without it."""
         batch, length = self.bench.fit(self.plan.cache)
         kind, rounds = f"cache: {where}", self.plan.cache_rounds
         on_disk = where == "SQLite"
@@ -136,12 +137,12 @@ class Measure:
             self._keep(self.bench.meter.encoding(self._timed, kind, batch, length, rounds, cache=cache))
 
     def tokenization(self) -> None:
-        """Texts to token ids, and no further."""
+        """Measure only the way from texts to token ids."""
         batch, length = self.bench.fit(self.plan.cache)
         self._keep(self.bench.meter.tokenization(self._timed, batch, length, self.plan.rounds))
 
     def load(self) -> None:
-        """Seconds until a first word has its vector, and the most memory with one text, in new processes."""
+        """Measure, in new processes, the seconds to a first vector, and the most memory with one text."""
         _, length = self.bench.fit(max(self.plan.grid))
         self._keep(load_rounds(self._timed, self.bench.child, length, self.plan.loads))
 
@@ -154,7 +155,7 @@ class Measure:
         return [float(seconds) for seconds in self._benchmark.stats.stats.data[:rounds]]
 
     def _keep(self, record: Record) -> None:
-        """Put the record's figures into the JSON, and the record before the audits."""
+        """Put the record's figures into the JSON, and the record into the findings that are audited."""
         findings, info = self.bench.findings, self._benchmark.extra_info
         findings.records.append(record)
         info |= {"model": self.bench.name, "precision": findings.precision, **record.figures()}

@@ -1,4 +1,4 @@
-"""A loaded model as the measurements see it, and the spy on what reaches it."""
+"""A loaded model as the measurements use it, and a spy on what the model gets."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +10,7 @@ from benchmarks.harness.records import Spied
 from embeddings.embedder import Embedder
 from embeddings.tokens import TokenizedTexts
 
-if TYPE_CHECKING:  # other trees may have other modules; this is also run with theirs
+if TYPE_CHECKING:  # this file also runs with the library of other trees, which may lack these
     from embeddings.backend import mx
     from embeddings.models import Bert
 
@@ -33,27 +33,27 @@ class EmbedderEngine:
         return self.embedder.encode(texts, cache=cache)
 
     def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
-        """Return the ids that the model sees of each text."""
+        """Return the token ids of each text that the model gets."""
         return self.embedder.tokenize(texts)
 
     def count(self, texts: Sequence[str]) -> int:
-        """Count the real tokens that the model sees: special ones included, cut-off and padding never."""
+        """Count the tokens that the model gets, special ones too, without padding and what is cut off."""
         return int(self.embedder.count_tokens(texts).sum())
 
     def spied(self, texts: Sequence[str]) -> Spied:
-        """Encode, and tell what the model was handed and gave."""
+        """Encode; return the vectors, the tokens that the model got, and the bits of its hidden states."""
         one = self.embedder
         spy = _Spy(one.model)
         watched = Embedder(one.folder, cast("Bert", spy), one.tokenizer, one.recipe)
         return Spied(watched.encode(texts), spy.tokens, spy.bits)
 
     def with_max_tokens(self, max_tokens: int) -> "EmbedderEngine":
-        """Return the same model, reading texts to a lower limit."""
+        """Return the same model with a lower limit in tokens."""
         return EmbedderEngine(self.embedder.with_max_tokens(max_tokens))
 
 
 class _Spy:
-    """A model that adds up the lengths that it is called with, and notes the coarsest that it gives."""
+    """A model that adds up the lengths that it gets, and notes the smallest bits of its hidden states."""
 
     def __init__(self, model: Any) -> None:
         self._model, self.tokens, self.bits = model, 0, 64

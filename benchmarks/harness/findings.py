@@ -1,4 +1,4 @@
-"""What was recorded of one model: what the audits judge and the tables show."""
+"""All that was recorded of one model. The audits judge it, and the tables show it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ __all__ = ["Findings", "Reported"]
 
 
 class Reported(NamedTuple):
-    """A rate in tokens/s as it was reported, the tokens of a round, and the raw rounds in seconds."""
+    """A reported rate in tokens/s, the tokens of a round, and the seconds of each round."""
 
     what: str
     rate: float
@@ -24,10 +24,10 @@ class Reported(NamedTuple):
 class Findings:
     """All that was recorded of one model.
 
-    precision: what it computes in. tf32: whether float32 is multiplied at the ten bits of float16.
+    precision: of the computation. tf32: whether float32 products use only the ten bits of float16.
     flops: length of a text in tokens -> FLOPs of a token.
-    reported: each rate that stands in the table and the JSON, with the rounds that it must follow from.
-    probe: interleaved rounds. uneven: tokens of texts of many lengths, counted, and handed to the model.
+    reported: each rate of the table and the JSON, with the rounds from which it must follow.
+    probe: interleaved rounds. uneven: tokens of texts of many lengths, as counted and as the model got them.
     peak: the best matrix product of the session, FLOP/s. device: what is published of the chip.
     """
 
@@ -43,9 +43,9 @@ class Findings:
 
     @property
     def computed(self) -> list[Record]:
-        """The records whose every round the model computed."""
+        """The records in which the model computed every round, without a cache."""
         return [one for one in self.records if one.warm_ups is not None and not one.uncached]
 
     def share(self, record: Record, peak: float) -> float:
-        """Return the share of a peak, FLOP/s, that a record's rate is: MFU."""
+        """Return the MFU of a record: its rate as a share of a peak in FLOP/s."""
         return mfu(record.rate, self.flops(record.length), peak)

@@ -1,7 +1,7 @@
-"""Texts of an exact number of tokens that the process has not seen, and the register of those it has.
+"""New texts of an exact number of tokens, and the register of texts that the process has seen.
 
-A text is drawn word by word up to the very number, and counted by the model's own tokenizer before it is
-used: full to its length, not padded, nothing cut off.
+A text is drawn word by word until it has the right number of tokens. The model's own tokenizer counts it
+before it is used. So no text is padded, and nothing is cut off.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from embeddings.tokens import TokenizedTexts
 
 __all__ = ["FreshTexts", "Seen"]
 
-ATTEMPTS = 100  # times as many texts are drawn as are asked for, before it is said that there are none
+ATTEMPTS = 100  # how many times texts are drawn before the error says that there are none
 
 
 @cache
@@ -32,7 +32,7 @@ def fixture_words() -> tuple[str, ...]:
 
 
 class Seen:
-    """The texts that models of this process have been given."""
+    """The texts that models of this process have seen."""
 
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
@@ -41,7 +41,7 @@ class Seen:
         return _digest(text) in self._digests
 
     def claim(self, texts: Collection[str]) -> None:
-        """Note texts that are about to be shown for the first time.
+        """Note texts that a model will now see for the first time.
 
         Raises:
             InputError: one of them was shown before, or comes twice.
@@ -53,7 +53,7 @@ class Seen:
         self._digests |= digests
 
     def again(self, texts: Collection[str]) -> None:
-        """Say that texts are shown again on purpose: what the cache and the repeats are measured on.
+        """Check texts that are shown again on purpose, to measure the cache or repeated texts.
 
         Raises:
             InputError: one of them was never shown.
@@ -64,10 +64,10 @@ class Seen:
 
 
 class FreshTexts:
-    """Draws texts of an exact number of tokens, none of them seen before; the same for the same seed.
+    """Draws new texts of an exact number of tokens. The same seed gives the same texts.
 
-    tokenize: by the model's own tokenizer.
-    seed: another for each model of a process, or the second would draw what the first has shown.
+    tokenize: the model's own tokenizer.
+    seed: each model of a process needs its own. Otherwise the second would draw the first model's texts.
     """
 
     def __init__(
@@ -76,14 +76,15 @@ class FreshTexts:
         self._tokenize, self._seen, self._random = tokenize, seen, random.Random(seed)  # noqa: S311
         words = fixture_words()
         alone = tokenize(words).lengths
-        costs = tokenize([f"{word} {word}" for word in words]).lengths - alone  # of a word that follows one
+        # The tokens of a word that follows another word.
+        costs = tokenize([f"{word} {word}" for word in words]).lengths - alone
         order = np.argsort(costs, kind="stable")
         order = order[costs[order] > 0]
         self._words = [words[row] for row in order]
         self._alone, self._costs = alone[order].tolist(), costs[order].tolist()
 
     def __call__(self, count: int, tokens: int) -> list[str]:
-        """Return so many new texts, each of exactly so many tokens, special ones included.
+        """Return ``count`` new texts, each of exactly ``tokens`` tokens with special tokens.
 
         Raises:
             InputError: there are no such texts.
@@ -101,7 +102,7 @@ class FreshTexts:
         raise InputError("texts", f"no {count} new ones of exactly {tokens} tokens", hint="take longer ones")
 
     def _draw(self, tokens: int) -> str:
-        """Return a text that should have so many tokens; a shorter one where no word fits what is left."""
+        """Return a text that should have so many tokens. It is shorter if no word fits at the end."""
         first = self._random.randrange(len(self._words))
         chosen, left = [self._words[first]], tokens - self._alone[first]
         while left > 0 and (fitting := bisect_right(self._costs, left)):

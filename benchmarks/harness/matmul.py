@@ -1,4 +1,4 @@
-"""How fast this device multiplies matrices: what measurements of models are held against."""
+"""How fast this device multiplies matrices. The rates of models are compared with this."""
 
 import time
 from typing import Any
@@ -9,14 +9,14 @@ __all__ = ["matmul_rates", "streams"]
 
 
 def streams() -> list[Any]:
-    """Return the streams that keep a device busy: one of a GPU, one for each core of a CPU."""
+    """Return the streams that keep a device busy: one for a GPU, one for each core of a CPU."""
     if mx.default_device().type != mx.DeviceType.cpu:
         return [mx.default_stream(mx.default_device())]
     return [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
 
 
 def matmul_rates(size: int, times: int) -> dict[str, float]:
-    """Multiply square matrices, on a CPU one on each core; return FLOP/s by precision."""
+    """Multiply square matrices, on each core of a CPU at the same time; return FLOP/s by precision."""
     all_streams, rates = streams(), {}
     for dtype in (mx.bfloat16, mx.float32):
         left, right = (mx.random.normal((size, size)).astype(dtype) for _ in range(2))

@@ -1,7 +1,8 @@
-"""What loading and one text take: ``python -m benchmarks.harness.memory MODEL TOKENS``, a process of its own.
+"""Time and memory of loading and of one text: ``python -m benchmarks.harness.memory MODEL TOKENS``.
 
-Prints seconds to load, seconds of one text of so many tokens, and the most memory that the process ever had;
-with --json, the same as JSON. With --serve it is a worker: "load", "first", "encode".
+It runs in a process of its own. It prints the seconds to load, the seconds of one text of TOKENS tokens, and
+the most memory that the process had. With --json it prints the same as JSON. With --serve it is a worker
+that answers "load", "first" and "encode".
 """
 
 import argparse
@@ -36,9 +37,10 @@ def parse() -> argparse.Namespace:
 
 
 def start(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
-    """Return what answers "load" with seconds, "first", and "encode" with seconds, tokens and bytes.
+    """Return the function that answers the requests "load", "first" and "encode".
 
-    "first" encodes a word: what loading put off is done by then.
+    "load" answers with seconds, and "encode" with seconds, tokens and bytes. "first" encodes a word, so that
+    what loading has put off is done.
     """
     embeddings.use_device(options.device)
     loaded: list[embeddings.Embedder] = []
@@ -66,7 +68,7 @@ def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
     """Encode one text of so many tokens; return seconds, and bytes of the process and of the device."""
     text = " word" * 2 * tokens
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", embeddings.TruncationWarning)  # it is cut to the very number
+        warnings.simplefilter("ignore", embeddings.TruncationWarning)  # the text is cut on purpose
         start = time.perf_counter()
         vector = model.encode([text])[0]
         seconds = time.perf_counter() - start
@@ -80,7 +82,7 @@ def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process ever had. Linux's ru_maxrss would count its parent's, too."""
+    """Return the most bytes that this process had. Linux's ru_maxrss would count its parent's too."""
     if sys.platform == "linux":
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
@@ -88,7 +90,7 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
-    """Load, encode once, and print; exit code 1, and one line on stderr, where it cannot be done."""
+    """Load, encode once, and print. An error is exit code 1, and one line on stderr."""
     options = parse()
     if options.serve:
         serve(lambda: start(options))

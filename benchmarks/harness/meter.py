@@ -1,11 +1,11 @@
-"""The clock, and the rules that no benchmark can break: it says what and how often, never how.
+"""The clock, and the rules that no benchmark can break. A benchmark says what is measured, and never how.
 
-- Texts are new to the process, of an exact number of real tokens; ``Seen`` refuses a repeat.
-- The cache is off, unless it is what is measured.
-- The clock stops when float32 vectors are in host memory. Then they are looked at: shape, finite, length 1.
-- A text of each round is encoded again, off the clock and in another batch: all rounds do the same work.
-- A shape is warmed up before its first round, and the warm-up is not among the rounds.
-- Whoever times the rounds, what passes between their preparation and their end is noted by the meter's clock.
+- Texts are new to the process, and have an exact number of real tokens. ``Seen`` refuses a repeat.
+- The cache is off, unless the cache is measured.
+- The clock stops when float32 vectors are in host memory. Then they are checked: shape, finite, length 1.
+- A text of each round is encoded again, untimed and in another batch. So all rounds must do the same work.
+- A shape is warmed up before its first round, and the warm-up is not one of the rounds.
+- pytest-benchmark may time the rounds. The meter's own clock still notes the time from preparation to end.
 """
 
 import time
@@ -24,7 +24,7 @@ from embeddings.tokens import TokenizedTexts
 __all__ = ["Engine", "Meter", "by_clock", "check_vectors", "in_host_memory"]
 
 Vectors = NDArray[np.float32]
-# prepare, timed work, what is done after it, rounds -> seconds of the work in each round
+# prepare, timed work, untimed work after it, rounds -> seconds of the timed work in each round
 Timed = Callable[[Callable[[], None], Callable[[], None], Callable[[], None], int], list[float]]
 
 
@@ -36,28 +36,28 @@ class Engine(Protocol):
         """D, the length of a vector."""
 
     def encode(self, texts: Sequence[str], *, cache: Any = None) -> Any:
-        """Return vectors (N, D), float32, not necessarily evaluated."""
+        """Return vectors (N, D), float32. They may be unevaluated."""
 
     def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
-        """Return the ids that the model sees of each text."""
+        """Return the token ids of each text that the model gets."""
 
     def count(self, texts: Sequence[str]) -> int:
-        """Count the real tokens that the model sees of all texts together."""
+        """Count the real tokens of all texts together that the model gets."""
 
     def spied(self, texts: Sequence[str]) -> Spied:
-        """Encode, and tell what the model was handed and gave."""
+        """Encode; return the vectors, the tokens that the model got, and the bits of its hidden states."""
 
     def with_max_tokens(self, max_tokens: int) -> "Engine":
-        """Return the same model, reading texts to a lower limit."""
+        """Return the same model with a lower limit in tokens."""
 
 
 def in_host_memory(vectors: Any) -> Vectors:
-    """Return vectors as an array in host memory: whatever was put off is done by then."""
+    """Return vectors as an array in host memory. This computes what was not evaluated yet."""
     return np.array(vectors)
 
 
 def check_vectors(vectors: Any, shape: tuple[int, int]) -> None:
-    """Look at what a round returned.
+    """Check the vectors of a round.
 
     Raises:
         GateError: it is not a unit vector (D,) in float32 for each of N texts, shape (N, D).
@@ -66,12 +66,12 @@ def check_vectors(vectors: Any, shape: tuple[int, int]) -> None:
     if vectors.shape != shape or vectors.dtype != np.float32:
         raise GateError("encode", f"gave {vectors.dtype} {vectors.shape}", hint=f"float32 {shape}")
     lengths = np.linalg.norm(vectors, axis=1)
-    if not np.abs(lengths - 1).max() <= LENGTH:  # a NaN is red too
+    if not np.abs(lengths - 1).max() <= LENGTH:  # refuses a NaN too
         raise GateError("encode", f"a vector has length {lengths.min():g}", hint="run pytest -m quality")
 
 
 def by_clock(clock: Callable[[], float]) -> Timed:
-    """Return the plain way to time rounds, for what pytest-benchmark does not time."""
+    """Return a function that times rounds without pytest-benchmark."""
 
     def timed(
         prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
@@ -89,7 +89,7 @@ def by_clock(clock: Callable[[], float]) -> Timed:
 
 
 def watched(timed: Timed, clock: Callable[[], float], elapsed: list[float]) -> Timed:
-    """Time rounds in that way; append to ``elapsed`` what passed from each one's preparation to its end."""
+    """Time rounds; append to ``elapsed`` the seconds from the end of each preparation to the round's end."""
 
     def watch(
         prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
@@ -113,7 +113,7 @@ def watched(timed: Timed, clock: Callable[[], float], elapsed: list[float]) -> T
 class Meter:
     """Times one model.
 
-    seen: the process's register of texts. seed: what texts are drawn by, the model's name.
+    seen: the process's register of texts. seed: of the drawn texts: the model's name.
     warm_ups: untimed calls of a shape before its first round.
     """
 
@@ -132,14 +132,14 @@ class Meter:
         self._calls: Counter[tuple[int, int]] = Counter()
 
     def warm_up(self, batch: int, length: int) -> None:
-        """Encode texts of a shape, off the clock."""
+        """Encode texts of a shape, untimed."""
         for _ in range(self._warm_ups):
             self._encode_new(self.texts(batch, length), length)
 
     def encoding(
         self, timed: Timed, kind: str, batch: int, length: int, rounds: int, *, cache: Any = None
     ) -> Record:
-        """Time rounds of encoding new texts; with a cache, of texts it holds, beside the same without."""
+        """Time rounds of new texts. With a cache: of texts that it holds, and of the same without it."""
         self.warm_up(batch, length)
         record = Record(kind, batch, length, warm_ups=self._calls[batch, length])
         texts: list[str] = []
@@ -169,13 +169,13 @@ class Meter:
         self._calls[batch, length] += rounds
         record.tokens = self.engine.count(texts)
         untimed, record.seen, record.bits = self.engine.spied(texts)
-        again = self.engine.encode(list(sampled))  # in a batch of another size than the rounds'
+        again = self.engine.encode(list(sampled))  # in a batch of another size than in the rounds
         pairs = [(untimed, vectors), (again, list(sampled.values()))]
         record.stray = max(float(np.abs(np.array(one) - np.array(other)).max()) for one, other in pairs)
         return record
 
     def tokenization(self, timed: Timed, batch: int, length: int, rounds: int) -> Record:
-        """Time rounds of tokenizing new texts, and nothing else."""
+        """Time rounds that only tokenize new texts."""
         record = Record("tokenization", batch, length)
         texts: list[str] = []
 
@@ -192,7 +192,7 @@ class Meter:
         return record
 
     def probe(self, batch: int, length: int, rounds: int) -> Probe:
-        """Time new, repeated, otherwise seeded and fewer texts in turns, each turn in another order."""
+        """Time four kinds of texts in turns: new, repeated, of another seed, and a quarter as many."""
         repeated, other = (
             self.texts(batch, length),
             FreshTexts(self.engine.tokenize, self.seen, f"{self._seed}, the other"),
@@ -213,9 +213,9 @@ class Meter:
         return Probe(batch, length, **seconds)
 
     def uneven(self, longest: int) -> tuple[int, int]:
-        """Count the tokens of texts of many lengths, one beyond the limit, and what the model was handed.
+        """Return the counted tokens of texts of many lengths, and the tokens that the model got.
 
-        longest: the limit in tokens that the model is cut at for this.
+        longest: the limit in tokens for these texts. One text is longer, and is cut.
         """
         texts = [self.texts(1, length)[0] for length in (longest // 4, longest // 2, longest, 2 * longest)]
         self.seen.claim(texts)
@@ -223,7 +223,7 @@ class Meter:
         return cut.count(texts), cut.spied(texts).tokens
 
     def _once(self, texts: list[str], *, again: bool = False) -> list[float]:
-        """Time one round by hand, without the cache."""
+        """Time one round by the meter's own clock, without the cache."""
         (self.seen.again if again else self.seen.claim)(texts)
         vectors: Vectors = np.empty(0, np.float32)
 
@@ -242,7 +242,7 @@ class Meter:
         check_vectors(vectors, (batch, self.engine.dimension))
 
 
-LENGTH = 1e-3  # float32 strays by 5e-7 (the gate's norm); this is for every precision
+LENGTH = 1e-3  # float32 differs by 5e-7 (the gate's check norm); this bound is for every precision
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""What a run of the measurements is asked for, and what it refuses before it begins."""
+"""The options of a run of the measurements, and which of them it refuses before it starts."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ JUDGES = ("recorded", "topics", "sts", "retrieval", "thresholds", "projector", "
 
 
 def refuse_options(config: pytest.Config) -> None:
-    """Refuse what beside --benchmark-only would run nothing, or do nothing, without a word.
+    """Refuse options that would silently run nothing or do nothing beside --benchmark-only.
 
     Raises:
         pytest.UsageError: there is such an option.
@@ -24,7 +24,7 @@ def refuse_options(config: pytest.Config) -> None:
     clash += ["--benchmark-disable"] if config.getoption("benchmark_disable") else []
     clash += [f"--{name}" for name in JUDGES if config.getoption(name)]
     timed_otherwise = str(config.getoption("benchmark_timer")) != "time.perf_counter"
-    clash += ["--benchmark-timer"] if timed_otherwise else []  # CPU time leaves out what threads and GPUs do
+    clash += ["--benchmark-timer"] if timed_otherwise else []  # CPU time does not count threads and GPUs
     clash += ["--baseline"] if config.getoption("baseline") != DEFAULT_MODEL else []
     if clash:
         raise pytest.UsageError(f"--benchmark-only measures and does nothing else: leave out {clash[0]}")
@@ -34,7 +34,7 @@ def refuse_options(config: pytest.Config) -> None:
 
 
 def refuse_files(config: pytest.Config) -> None:
-    """Refuse files on which pytest-benchmark would stop with a traceback, the last of them after the run.
+    """Refuse files with which pytest-benchmark would stop with a traceback, some of them after the run.
 
     Raises:
         pytest.UsageError: there is such a file.
@@ -53,7 +53,7 @@ def refuse_files(config: pytest.Config) -> None:
 
 
 def stored_runs(config: pytest.Config) -> list[tuple[Path, baseline.Document]]:
-    """Read the stored runs that were asked for, before this run is stored and may be taken for the last.
+    """Read the stored runs of --benchmark-compare, before this run is stored and could be the last one.
 
     Raises:
         pytest.UsageError: there is none.

@@ -1,4 +1,4 @@
-"""Which shapes of which models are measured: on a GPU and small models in full, the rest in little."""
+"""Which shapes are measured of which model. Heavy models on a CPU get few shapes and rounds, others all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from embeddings.synthetic import PREFIX, config_of
 
 __all__ = ["Plan", "default_models", "plan_of"]
 
-HEAVY = 3e8  # FLOPs of a token from which a model is measured in little on a CPU
+HEAVY = 3e8  # FLOPs of a token above which a model gets few shapes and rounds on a CPU
 SHORT = 16  # tokens
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Shapes and rounds. A shape is (texts, tokens of each); a length above the model's limit becomes that.
+    """Shapes and rounds. A shape is (texts, tokens of each). Longer texts than the model reads are cut.
 
-    headline: the shape whose rate stands in the summary. matmul: size and times of the matrix products.
+    headline: the shape whose rate is in the summary. matmul: size and number of the matrix products.
     """
 
     grid: Sequence[tuple[int, int]]
@@ -83,7 +83,7 @@ ON_GPU = Plan(
 
 
 def default_models() -> list[str]:
-    """Name the models that are measured where none is asked for."""
+    """Name the models that are measured if the user names none."""
     shape = f"{PREFIX}qwen3-embedding-{{}}-4bit"
     if on_cpu():
         return [DEFAULT_MODEL, shape.format("0.6b")]
@@ -91,7 +91,7 @@ def default_models() -> list[str]:
 
 
 def plan_of(model: str) -> Plan:
-    """Return what is measured of a model on the default device, from its configuration alone.
+    """Return the plan of a model on the default device. Only its configuration is read.
 
     Raises:
         ModelError: there is no such model, or its config.json cannot be read.
@@ -104,7 +104,7 @@ def plan_of(model: str) -> Plan:
 
 
 def configuration(model: str) -> Mapping[str, Any]:
-    """Return what config.json says of a model, by a name that ``embeddings.load`` takes."""
+    """Return the content of config.json of a model, by a name that ``embeddings.load`` takes."""
     if model.startswith(PREFIX):
         return config_of(model)
     return find_folder(model).mapping("config.json")

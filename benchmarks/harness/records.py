@@ -1,4 +1,4 @@
-"""What was measured, as data: the rounds of a benchmark, and the runs that only the audits need."""
+"""What was measured, as data: the rounds of a benchmark, and rounds that only the audits need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 __all__ = ["PERCENTILES", "Probe", "Record", "Spied"]
 
-# Percentile -> rounds from which the second largest bounds it at 99 % confidence: the least n for which
-# p^n + n (1 - p) p^(n - 1) <= 0.01, as in MLPerf Inference's early stopping
+# Percentile -> rounds that it needs, so that the second largest round bounds it with 99 % confidence: the
+# least n for which p^n + n (1 - p) p^(n - 1) <= 0.01, as in MLPerf Inference's early stopping
 # (https://github.com/mlcommons/inference_policies/blob/master/inference_rules.adoc).
 PERCENTILES = {90: 64, 95: 130, 99: 662}
 
 
 class Spied(NamedTuple):
-    """An untimed run: vectors (N, D), unmasked tokens that the model got, bits of its hidden states."""
+    """An untimed run: vectors (N, D), unmasked tokens that the model got, and bits of its hidden states."""
 
     vectors: Any
     tokens: int
@@ -30,14 +30,13 @@ class Record:
     tokens: real tokens of a round, as the tokenizer counts them.
     warm_ups: untimed calls of this shape before the first round.
     seconds: of each round, until vectors (batch, D) were in host memory.
-    elapsed: of each round, by the meter's own clock, from when its texts were ready until it was over.
-    uncached: seconds of the same texts without the cache, where it is the cache that is measured.
-    seen: tokens that the model was handed for the last round's texts in an untimed run; None: not looked at.
-    bits: of a number of the hidden states that the model gave then.
-    stray: largest difference of that run's vectors from those of the round, and of a text of every round from
-        that in a batch of such texts.
-    peak_bytes: the most memory that the process ever had, where that is measured; device_peak_bytes: of
-        MLX's arrays.
+    elapsed: seconds of each round by the meter's own clock, from when its texts were ready to its end.
+    uncached: seconds of the same texts without the cache, if the cache is measured.
+    seen: tokens that the model got in an untimed run of the last round's texts; None without such a run.
+    bits: of each number of the hidden states in that untimed run.
+    stray: the largest difference of two pairs: vectors of the last round and of that untimed run; one vector
+        of each round and its vector in a batch of such texts.
+    peak_bytes: the most memory that the process had, if it is measured. device_peak_bytes: of MLX's arrays.
     """
 
     kind: str
@@ -66,22 +65,22 @@ class Record:
 
     @property
     def first_over_median(self) -> float:
-        """The first round over the median of all: well above 1 where a warm-up was counted."""
+        """The first round over the median of all. It is far above 1 if a warm-up was counted."""
         return self.seconds[0] / median(self.seconds)
 
     @property
     def speedup(self) -> float | None:
-        """Median uncached over median cached time of the same texts; None where no cache was measured."""
+        """Median uncached over median cached time of the same texts; None if no cache was measured."""
         return median(self.uncached) / median(self.seconds) if self.uncached else None
 
     @property
     def percentiles(self) -> dict[int, float]:
-        """Seconds below which so many per cent of the rounds lie, of those that there are rounds for."""
+        """Percentile -> seconds, for the percentiles for which there are enough rounds."""
         enough = [percent for percent, least in PERCENTILES.items() if len(self.seconds) >= least]
         return {percent: quantiles(self.seconds, n=100)[percent - 1] for percent in enough}
 
     def figures(self) -> dict[str, float | int | str]:
-        """Return what belongs into the JSON beside the rounds."""
+        """Return the figures that the JSON holds beside the rounds."""
         found: dict[str, float | int | str] = {"kind": self.kind, "batch": self.batch, "length": self.length}
         found |= {"first_over_median": self.first_over_median}
         if self.tokens:
@@ -95,11 +94,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Probe:
-    """Interleaved rounds that only the audits need: element i of each was timed in the same turn.
+    """Interleaved rounds that only the audits need. Element i of each list was timed in turn i.
 
     new, repeated, other_seed: seconds of new texts, of the same texts again, of new texts of another seed.
     quarter: seconds of a quarter as many new texts.
-    batch, length: texts of a round (but of quarter), and tokens of each.
+    batch, length: texts of a round (of quarter: a quarter of them), and tokens of each.
     """
 
     batch: int

@@ -1,4 +1,4 @@
-"""What was measured, as the report's plain data; embedding_gate/report/schema says what each key holds."""
+"""What was measured, as plain data for the report. embedding_gate/report/schema explains each key."""
 
 from collections.abc import Iterable, Mapping
 from statistics import median
@@ -60,6 +60,6 @@ def _speed(bench: Bench, record: Record, red: Mapping[str, bool]) -> dict[str, A
         "peak_bytes": record.peak_bytes or None,
         "device_peak_bytes": record.device_peak_bytes or None,
         "headline": record is headline(bench),
-        "audits_red": red.get(bench.name, True),  # one that was never audited proves nothing
+        "audits_red": red.get(bench.name, True),  # a measurement that was never audited proves nothing
         "samples": record.seconds,
     }

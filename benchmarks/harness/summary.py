@@ -1,4 +1,4 @@
-"""The tables of a run: the reference results' summary, then every shape."""
+"""The tables of a run: a summary in the form of the published one, then every shape."""
 
 import textwrap
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ WIDTH = 120  # columns of a line
 
 
 def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
-    """Return the reference's table, with what it published of a model in brackets beside the measurement."""
+    """Return the summary. Published figures of a model stand in brackets beside the measured ones."""
     benches = list(benches)
     rows = [SUMMARY, *(_summary(bench, published) for bench in benches)]
     lines = aligned(rows, right=range(1, len(rows[0]) - 1))
@@ -40,19 +40,19 @@ def summary_table(benches: Iterable[Bench], published: Published) -> list[str]:
 
 
 def size_of(bench: Bench) -> str:
-    """Name a model as the published figures do."""
+    """Return the name that the published figures have for a model."""
     return bench.name.removeprefix(PREFIX).removesuffix("-4bit")
 
 
 def headline(bench: Bench) -> Record | None:
-    """Return the record whose rate stands in the summary, None where it was not measured."""
+    """Return the record whose rate is in the summary; None if it was not measured."""
     batch, length = bench.fit(bench.plan.headline)
     found = (one for one in bench.findings.records if one.kind == "throughput")
     return next((one for one in found if (one.batch, one.length) == (batch, length)), None)
 
 
 def steps(benches: Iterable[Bench]) -> list[Step]:
-    """Return how rates fall from size to size, beside FLOPs, where models were measured at one shape."""
+    """Return how rates and FLOPs change from size to size. Empty if the models have no shape in common."""
     found = [(bench, one) for bench in benches if (one := headline(bench))]
     if len(found) < 2 or len({one.shape for _, one in found}) > 1:
         return []
@@ -81,7 +81,7 @@ def _summary(bench: Bench, published: Published) -> tuple[str, ...]:
 
 
 def grid_table(bench: Bench) -> list[str]:
-    """Return a row for each measurement of one model: by kind, then length, then texts."""
+    """Return a row for each measurement of one model, sorted by kind, length and number of texts."""
     computed, records = bench.findings.computed, bench.findings.records
     kinds = list(dict.fromkeys(one.kind for one in records))
     rows = [GRID]

@@ -1,9 +1,12 @@
 """What the gate cannot see: ``python -m tests.faults.blind_spots`` (``make blind-spots``).
 
-For each family of perturbations of the embedded model's vectors: the largest loss of nDCG@10 on the retrieval
-fixture that no check of the gate sees. In four columns: the embedded model with all that is known of it;
-the same vectors as a model of your own, without goldens and thresholds, beside the embedded model as
-baseline; the same beside a worse baseline; and recorded, where the gate sees the vectors of the topics alone.
+The vectors of the embedded model are perturbed in many ways. For each family of perturbations the table shows
+the largest loss of nDCG@10 on the retrieval fixture that no check of the gate sees. It has four columns:
+
+1. the embedded model, with all that is known of it
+2. the same vectors as a model of your own: no goldens, no thresholds, the embedded model as baseline
+3. the same as 2, with a worse baseline
+4. the same vectors, recorded: the gate sees only the vectors of the topics
 """
 
 import argparse
@@ -24,7 +27,7 @@ TITLE = "loss of nDCG@10 that no check sees"
 
 
 def table(found: Sequence[Found]) -> list[str]:
-    """Return the lines of the table: families down, the worst for the embedded model and yours first."""
+    """Return the lines of the table, one for each family. The largest losses come first."""
     of = {(one.family, one.column): one.loss for one in found}
     names = list(dict.fromkeys(one.family for one in found))
     names.sort(key=lambda name: [-round(of[name, column], 4) for column in bench.COLUMNS])
@@ -45,8 +48,8 @@ def _largest(rows: Mapping[str, list[float]], names: Iterable[str]) -> list[floa
 
 
 def run(names: Sequence[str]) -> list[Found]:
-    """Search families, one process per core."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or the processes fight over the cores
+    """Search families of perturbations, with one process per core."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # otherwise the processes fight over the cores
     with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"), initializer=_quiet) as pool:
         return [one for found in pool.map(search, names) for one in found]
 

@@ -1,7 +1,7 @@
-"""All faults and benign variants, and how one is put in and taken out again.
+"""All faults and benign variants, and how one is injected and removed.
 
-Most have really shipped, and name a public report; the others were thought of, each for a check. A fault
-changes one function of the library through pytest's MonkeyPatch, in memory; the source stays untouched.
+Most faults were really shipped, and they name a public report. The others were thought of for a check. A
+fault changes one function of the library in memory, through pytest's MonkeyPatch. The source stays as it is.
 """
 
 import importlib
@@ -29,7 +29,7 @@ BY_NAME = {fault.name: fault for fault in (*FAULTS, *BENIGN)}
 
 @contextmanager
 def injected(name: str, seed: int = 0) -> Iterator[pytest.MonkeyPatch]:
-    """Inject the fault or benign variant of that name for a while; "" injects nothing.
+    """Inject the fault or benign variant of that name until the block ends. "" injects nothing.
 
     seed: the number of the run, for faults that draw random numbers.
     """

@@ -1,11 +1,15 @@
-"""What the right library gives, computed once in a process: many faults leave most of it as it is.
+"""Keeps results of the right library, because most faults leave most results as they are.
 
-Kept for all runs are the loaded model and its hidden states, for faults that change neither; hidden states
-are found by the very ids and lengths that the model is handed, so a fault that hands it others misses them.
-And what the judge's seeded resampling said of vectors, by the vectors. Kept for one run are the hidden states
-of a broken model, where it gives the same ones for the same ids and lengths whatever it was given before.
-While memory is measured nothing is used again; what the right model needed is kept for faults that leave the
-forward pass alone. And one other process stays, which is handed fault after fault as this one is.
+For all runs of a process these are kept:
+
+- the loaded model, for faults that do not change it
+- its hidden states, by the ids and lengths that the model gets. A fault that changes these finds no result.
+- what the judge's seeded resampling says of vectors, by the vectors
+- the memory that the right model needs, for faults that do not change the forward pass
+- one other process, for the check of that name. It gets one fault after the other, as this process does.
+
+For one run the hidden states of a broken model are kept, if they depend only on ids and lengths and not on
+earlier calls. While memory is measured, no result is used again.
 """
 
 import atexit
@@ -29,7 +33,7 @@ from tests.faults.registry import Fault, Patch
 
 __all__ = ["remember", "reuse", "reuse_within"]
 
-# Functions of arrays and of labelled sets alone, whose random numbers are seeded.
+# Functions that depend only on arrays and labelled sets. Their random numbers are seeded.
 RESAMPLING = (
     "chance_of_pairs",
     "chance_of_texts",
@@ -40,22 +44,24 @@ RESAMPLING = (
     "draw_spearman",
 )
 
-BY_CALL = ("kernels", "state")  # causes of faults that depend on the calls before, or on what lies beside
+BY_CALL = ("kernels", "state")  # causes of faults that may depend on more than ids and lengths
 
 Model = Bert | Decoder
-Hidden = dict[tuple[int, bytes], tuple[Model, mx.array]]  # the model too, so that no other gets its id
+Hidden = dict[
+    tuple[int, bytes], tuple[Model, mx.array]
+]  # it holds the model too, so that no other model gets its id
 
 _elsewhere: list[Worker] = []
 _models: dict[tuple[str, str], Embedder] = {}
-_others: dict[int, Embedder] = {}  # by the id of the model that they differ from in a weight
+_others: dict[int, Embedder] = {}  # by the id of the model from which each differs in a weight
 _hidden: Hidden = {}
 _resampled: dict[bytes, Any] = {}
 _peaks: dict[tuple[int, str], int] = {}  # by the model and the texts
-_measuring: list[bool] = []  # memory, if there is anything in it
+_measuring: list[bool] = []  # not empty while memory is measured
 
 
 def reuse(patch: Patch, fault: Fault) -> None:
-    """Let the library and the judge use what was kept, as far as the fault leaves it right."""
+    """Let the library and the judge use kept results that the fault does not change."""
     remember(patch)
     patch.setattr(adapter, "encode_elsewhere", _encode_elsewhere)
     forward_is_right = fault.where in ("tok", "out")
@@ -63,12 +69,12 @@ def reuse(patch: Patch, fault: Fault) -> None:
     if forward_is_right:
         patch.setattr(embeddings, "load", _load(embeddings.load))
         patch.setattr(adapter, "changed", _changed(adapter.changed))
-        # Other ids than the right ones come once: not worth the memory.
+        # Ids that are not the right ones come only once. They are not worth the memory.
         _reuse_hidden(patch, _hidden, _is_kept, keep=fault.where == "out")
 
 
 def reuse_within(patch: Patch, fault: Fault) -> None:
-    """Let a run of an injected fault use its own hidden states again."""
+    """Let a run of a fault use its own hidden states again."""
     by_call = fault.cause in BY_CALL or (fault.random and fault.where == "fwd")
     if fault.where in ("tok", "fwd", "load") and not by_call:
         _reuse_hidden(patch, {}, lambda _: True, keep=True)
@@ -102,13 +108,13 @@ def _encode_elsewhere(asked: dict[str, Any]) -> NDArray[np.float32]:
         atexit.register(process.stop)
     try:
         return unpack(_elsewhere[0].ask(asked))
-    except WorkerError:  # it has come to an end: the next fault gets a new one
+    except WorkerError:  # the process has ended: the next fault gets a new one
         _elsewhere.pop().stop()
         raise
 
 
 def remember(patch: Patch) -> None:
-    """Let the judge draw once what it draws of the same vectors."""
+    """Let the judge draw samples of the same vectors only once."""
     for name in RESAMPLING:
         patch.setattr(resampling, name, _remembered(getattr(resampling, name)))
 

@@ -1,4 +1,4 @@
-"""The pytest adapter of the proof: every selected fault is judged, side by side with others."""
+"""Connects the proof to pytest: every selected fault is judged, several at the same time."""
 
 import json
 from collections.abc import Generator
@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask for a run of each fault, and for as many of those that draw random numbers as there are seeds."""
+    """Ask for one run of each fault. A fault that draws random numbers gets one run for each seed."""
     for argument, faults in (("fault", FAULTS), ("variant", BENIGN)):
         if argument in metafunc.fixturenames:
             seeds = metafunc.config.getoption("seeds")
@@ -34,9 +34,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the faults come last, their processes work while other tests run; then what is said of all.
+    """Put the tests of faults last, and after them the tests of all faults together.
 
-    ``-k`` also knows a fault by its cause, and by where it bites: ``-k at_time`` for the measurements.
+    The processes that judge faults work while other tests run. ``-k`` also selects faults by their cause, and
+    by what they change: ``-k at_time`` selects the faults of the measurements.
     """
     for item in items:
         if fault := fault_of(item):
@@ -45,26 +46,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def wants_all(item: pytest.Item) -> bool:
-    """Whether a test looks at all faults together."""
+    """Tell whether a test needs the outcomes of all faults."""
     return "proof" in getattr(item, "fixturenames", ())
 
 
 def fault_of(item: pytest.Item) -> Fault | None:
-    """Return the fault or benign variant that a test looks at."""
+    """Return the fault or benign variant of a test, or None."""
     asked = item.callspec.params if hasattr(item, "callspec") else {}
     fault = asked.get("fault") or asked.get("variant")
     return fault if isinstance(fault, Fault) else None
 
 
 def run_of(item: pytest.Item) -> Run | None:
-    """Return the run that a test looks at: a fault's name, and a seed."""
+    """Return the run of a test: the name of a fault, and a seed."""
     fault = fault_of(item)
     return (fault.name, item.callspec.params["seed"]) if fault else None  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Judge every fault whose test was selected, from the run's first test on; stop with its last."""
+    """Judge every fault whose test was selected. It begins before the first test and ends with the last."""
     config = session.config
     runs = [run for item in session.items if (run := run_of(item))]
     idle = config.option.collectonly or (
@@ -77,13 +78,13 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 
 def checks_taken_out(config: pytest.Config) -> set[str]:
-    """Name the checks that the user would do without."""
+    """Name the checks that the user leaves out."""
     taken = set(config.getoption("without"))
     return taken | GOLDENS if "goldens" in taken else taken
 
 
 def outcome_of(config: pytest.Config, run: Run) -> Outcome:
-    """Wait for a run, and leave out of it the checks that are taken out."""
+    """Wait for the outcome of a run, and remove the checks that the user leaves out."""
     outcomes = config.stash[OUTCOMES]
     if run not in outcomes:
         outcomes[run] = without(config.stash[FUTURES][run].result(), checks_taken_out(config))
@@ -92,7 +93,7 @@ def outcome_of(config: pytest.Config, run: Run) -> Outcome:
 
 @pytest.fixture
 def taken_out(pytestconfig: pytest.Config) -> set[str]:
-    """The checks that the user would do without."""
+    """The checks that the user leaves out."""
     return checks_taken_out(pytestconfig)
 
 
@@ -116,7 +117,7 @@ def proof(pytestconfig: pytest.Config) -> list[Row]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the matrix."""
+    """Write the kill matrix to the file of --kill-matrix."""
     config = session.config
     if (file := config.getoption("kill_matrix")) and (outcomes := config.stash[OUTCOMES]):
         try:
@@ -128,7 +129,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
-    """Give the report the kill matrix, without the verdicts of each run, which --kill-matrix writes."""
+    """Give the report the kill matrix. Only --kill-matrix writes the verdicts of each run."""
     if config.getoption("named_only") or not (rows := rows_of(config.stash[OUTCOMES].values())):
         return {}
     found = as_data(rows)
@@ -137,7 +138,7 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the kill matrix, what each check is good for, and how many faults a red run names."""
+    """Print the kill matrix, what each check kills, and how many faults the diagnosis names."""
     config = terminalreporter.config
     outcomes = list(config.stash[OUTCOMES].values())
     if not (rows := rows_of(outcomes)):

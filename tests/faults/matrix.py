@@ -45,10 +45,11 @@ _LITTLE = Effort(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was said of the library under a fault or benign variant of that name, in the run of that number.
+    """What the gate said of the library with a fault or benign variant injected, in one run.
 
-    thresholds: check -> what the verdicts come from.
-    usual: the verdicts of a gate of the usual kind; none where such a gate measures and does not judge.
+    name: of the fault or variant. seed: number of the run.
+    thresholds: check -> the threshold of its verdict.
+    usual: the verdicts of a gate of the usual kind; none where such a gate does not judge.
     """
 
     name: str
@@ -125,7 +126,7 @@ def _bare(opened: Subject, model: str, options: own_files.Options) -> Subject:
 
 
 def _effort(fault: Fault) -> Effort:
-    """Return how much the checks do: all rows only for faults that need them."""
+    """Return how much the checks do. Only faults that need many rows get them."""
     if fault.cause == "kernels" and fault.model == TINY_DECODER:
         return replace(_LITTLE, padded_rows=_LITTLE.padded_rows_quantized)
     return _LITTLE

@@ -1,4 +1,4 @@
-"""The options of the proof; pytest must know them before it looks into this folder."""
+"""The options of the proof. pytest must know them before it collects this folder."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what the proof could not do, before anything is collected."""
+    """Refuse options that the proof cannot follow, before any test is collected."""
     if config.getoption("seeds") < 1:
         raise pytest.UsageError("--seeds: must be at least 1")
     if config.getoption("named_only") and (config.getoption("kill_matrix") or config.getoption("without")):

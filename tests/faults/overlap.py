@@ -1,20 +1,20 @@
-"""A schedule for faults that are races, so that they bite on every machine."""
+"""A schedule for faults that are races, so that they happen on every machine."""
 
 import itertools
 import threading
 
 __all__ = ["Overlap"]
 
-HANGS = 60.0  # seconds after which a call no longer waits for the other one: a bound for a hang, no schedule
+HANGS = 60.0  # seconds that a call waits for another at most; it bounds a hang and is no part of the schedule
 
 
 class Overlap:
-    """Makes a race certain: the second call from another thread falls into the middle of the first.
+    """Makes a race certain: the second call starts while the first is in its middle.
 
-    Every call says where it is: ``enter`` at its start, ``interfered`` when it has done what may harm another
-    call, ``middle`` where another call can harm it. The second call enters when the first has reached its
-    middle. The first goes on when the second has interfered. All other calls wait for that. Nothing depends
-    on the scheduler. Calls of the main thread are alone, and wait for nobody.
+    Every call reports three places: ``enter`` at its start, ``interfered`` after it did what may harm another
+    call, and ``middle`` where another call can harm it. The second call enters when the first has reached its
+    middle. The first goes on when the second has interfered. All other calls wait until then. Nothing depends
+    on the scheduler. Calls of the main thread do not take part: no other call runs beside them.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Overlap:
         self._in_the_middle, self._interfered = threading.Event(), threading.Event()
 
     def enter(self) -> None:
-        """Begin a call."""
+        """Report that a call begins, and wait for its turn."""
         main = threading.current_thread() is threading.main_thread()
         self._turn.number = turn = 0 if main else next(self._turns)
         if turn == 2:
@@ -32,12 +32,12 @@ class Overlap:
             self._interfered.wait(HANGS)
 
     def interfered(self) -> None:
-        """Say that this call has done what may harm another."""
+        """Report that this call has done what may harm another call."""
         if self._turn.number == 2:
             self._interfered.set()
 
     def middle(self) -> None:
-        """Stand where another call can do harm."""
+        """Report that another call can now harm this one, and wait for it."""
         if self._turn.number == 1:
             self._in_the_middle.set()
             self._interfered.wait(HANGS)

@@ -1,4 +1,4 @@
-"""What the outcomes prove: which checks kill a fault, how surely, and what each is needed for."""
+"""What the outcomes prove: which checks kill a fault, how surely, and which faults need which check."""
 
 import math
 from collections import defaultdict
@@ -30,7 +30,7 @@ __all__ = [
     "without",
 ]
 
-# Checks that need what an independent implementation gave for the model's own texts.
+# Checks that need goldens: vectors that an independent implementation gave for the model.
 GOLDENS = frozenset(
     {
         "anisotropy",
@@ -57,33 +57,36 @@ GOLDENS = frozenset(
 
 @dataclass(frozen=True)
 class Row:
-    """A fault or benign variant, and what was said of it in each of its runs."""
+    """A fault or benign variant, and the outcome of each of its runs."""
 
     fault: Fault
     outcomes: tuple[Outcome, ...]
 
     def red(self, without: Collection[str] = ()) -> bool:
-        """Whether a check is red in every run, some checks left out; of a benign variant, in any run."""
+        """Tell whether any check is red in every run, or in any run of a benign variant.
+
+        without: checks that do not count.
+        """
         found = (outcome.checks - set(without) for outcome in self.outcomes)
         return any(found) if self.fault.benign else all(found)
 
     def outcome(self) -> str:
-        """Return what became of it: killed or survived, and of a benign variant passed or false alarm."""
+        """Return "killed" or "survived"; for a benign variant "passed" or "false alarm"."""
         red, green = ("false alarm", "passed") if self.fault.benign else ("killed", "survived")
         return red if self.red() else green
 
     def by(self, check: str) -> bool:
-        """Whether that check is red in every run; of a benign variant, in any."""
+        """Tell whether that check is red in every run, or in any run of a benign variant."""
         found = (check in outcome.checks for outcome in self.outcomes)
         return any(found) if self.fault.benign else all(found)
 
     def usual(self) -> bool:
-        """Whether a gate of the usual kind is red in every run; of a benign variant, in any."""
+        """Tell whether a gate of the usual kind is red in every run, or in any run of a benign variant."""
         found = (any(verdict.red for verdict in outcome.usual) for outcome in self.outcomes)
         return any(found) if self.fault.benign else all(found)
 
     def mark(self, check: str) -> str:
-        """Return "x" for red, "o" for red in some runs, "." for green, " " where it judges no such model."""
+        """Return "x" for red, "o" for red in some runs, "." for green, " " for not judged."""
         red = [check in outcome.checks for outcome in self.outcomes]
         if any(red):
             return "x" if all(red) else "o"
@@ -129,11 +132,11 @@ def checks_of(rows: Iterable[Row]) -> list[str]:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate, by what it kills and flags.
+    """A gate, or a single check as a gate: how many faults it kills and how many benign variants it flags.
 
-    alone: of one check, the faults that would survive without it; none of a gate of several.
-    alone_without_goldens: those that would do so where a model has no goldens, and the checks that need them
-        say nothing.
+    alone: of a single check, the faults that survive without it. Empty for a gate of several checks.
+    alone_without_goldens: of a single check, the faults that survive without it if the model has no goldens
+        either, so that the checks that need goldens judge nothing.
     """
 
     name: str
@@ -172,7 +175,7 @@ def _gate(name: str, rows: Sequence[Row], red: Callable[[Row], bool]) -> Gate:
 
 
 def missed_without(taken: Collection[str], rows: Iterable[Row], before: Collection[str] = ()) -> list[str]:
-    """Name the faults that survive once those checks are taken out, others having been ``before``."""
+    """Name the faults that survive if the checks ``taken`` go. The checks ``before`` have gone already."""
     bad = (row for row in rows if not row.fault.benign)
     return [row.fault.name for row in bad if row.red(before) and not row.red({*before, *taken})]
 
@@ -181,7 +184,7 @@ def missed_without(taken: Collection[str], rows: Iterable[Row], before: Collecti
 
 
 def as_data(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return all of it as JSON holds it: numbers that are not finite as null."""
+    """Return the kill matrix as data for JSON. Numbers that are not finite become None."""
     checks = checks_of(rows)
     return {
         "checks": checks,
@@ -226,11 +229,11 @@ def _verdicts(outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 
 def finite(number: float) -> float | None:
-    """Return the number, or None where JSON has none for it."""
+    """Return the number, or None if it is not finite, because JSON has no such numbers."""
     return number if math.isfinite(number) else None
 
 
 def without(outcome: Outcome, checks: Collection[str]) -> Outcome:
-    """Return an outcome as it would be if those checks were not there."""
+    """Return an outcome without the verdicts of those checks."""
     kept = tuple(verdict for verdict in outcome.verdicts if check_of(verdict) not in checks)
     return replace(outcome, verdicts=kept)

@@ -1,4 +1,4 @@
-"""What a fault is, and the list that each joins where it is written: in ``injections/``, a file a cause."""
+"""What a fault is, and the list of all faults. Each file of ``injections/`` adds those of one cause."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,14 +21,15 @@ Inject = Callable[[Patch], None]
 class Fault:
     """One change of the library, and what the gate must say of it.
 
-    cause: what it is a fault of, the name of its file; "harmless" for a benign variant.
-    where: tok (tokens), fwd (forward pass), out (vectors), load, time (measurements, judged by their audits
-        and not by the gate). Only what changes the forward pass or what is loaded needs hidden states anew.
-    killers: checks that must be red; none for a benign variant, on which every check must stay green.
-    source: a public thread where it was found, or "" where it was thought of.
-    model: what it is injected into; a decoder where an encoder does not have it.
-    precision: what is computed in, and whose thresholds bind; None for the default.
-    random: whether it draws random numbers, or races: it must die on every seed.
+    cause: what is wrong, which is the name of its file; "harmless" for a benign variant.
+    where: what it changes: tok (tokens), fwd (forward pass), out (vectors), load (what is loaded), time (the
+        measurements). Audits judge faults of time, and the gate judges all others. Hidden states are computed
+        again only for fwd and load.
+    killers: checks that must be red. A benign variant has none: every check must stay green.
+    source: a public thread that reports it, or "" if it was thought of.
+    model: the model into which it is injected: a decoder if encoders cannot have the fault.
+    precision: the precision of the computation, whose thresholds bind; None for the default.
+    random: whether it draws random numbers or is a race. It must be killed on every seed.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Fault:
 
     @property
     def benign(self) -> bool:
-        """Whether it is harmless, so that no check may be red."""
+        """Whether it is a harmless change, on which no check may be red."""
         return self.cause == HARMLESS
 
 
@@ -53,7 +54,7 @@ declared: list[Fault] = []
 
 
 def faults_of(cause: str) -> Callable[..., Callable[[Inject], Inject]]:
-    """Return the decorator that declares the faults of one cause. Its arguments are those of ``Fault``."""
+    """Return a decorator that declares faults of one cause. Its arguments are those of ``Fault``."""
 
     def fault(
         name: str,
@@ -79,5 +80,5 @@ def faults_of(cause: str) -> Callable[..., Callable[[Inject], Inject]]:
 def harmless(
     name: str, where: str, what: str, *, model: str = DEFAULT_MODEL, precision: str | None = None
 ) -> Callable[[Inject], Inject]:
-    """Return the decorator that declares a benign variant."""
+    """Return a decorator that declares a benign variant."""
     return faults_of(HARMLESS)(name, where, what, kills=(), model=model, precision=precision)

@@ -1,4 +1,4 @@
-"""Where faults go in: the functions of the library that an injection replaces, each by one helper."""
+"""Helpers of the injections: each replaces one function of the library."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ Batch = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 class Scratch:
-    """What an injection may use for the time that it is in: an empty folder, and the number of the run."""
+    """What an injection may use while it is injected: an empty folder, and the number of the run."""
 
     folder = Path()
     seed = 0
@@ -57,7 +57,7 @@ def pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> N
 
 
 def replace_encode(patch: Patch, encode: Callable[..., Any]) -> None:
-    """Wrap encode: the replacement gets the right one as its first argument."""
+    """Wrap encode. The replacement gets the right encode as its first argument."""
     right = embedder.Embedder.encode
     patch.setattr(
         embedder.Embedder, "encode", lambda self, texts, **options: encode(right, self, texts, **options)
@@ -65,7 +65,7 @@ def replace_encode(patch: Patch, encode: Callable[..., Any]) -> None:
 
 
 def time_encode(patch: Patch, encode: Callable[..., Any]) -> None:
-    """Wrap encode as the measurements call it, and not as they look at what the model is handed."""
+    """Wrap the encode that the measurements time. The spy on the model's input stays as it is."""
     right = EmbedderEngine.encode
     patch.setattr(
         EmbedderEngine, "encode", lambda self, texts, **options: encode(right, self, texts, **options)
@@ -73,7 +73,7 @@ def time_encode(patch: Patch, encode: Callable[..., Any]) -> None:
 
 
 class _Unevaluated:
-    """Vectors (N, D), worked out whenever somebody looks at them."""
+    """Vectors (N, D) that are computed each time somebody reads them."""
 
     dtype = np.dtype(np.float32)
 
@@ -85,7 +85,7 @@ class _Unevaluated:
 
 
 def leave_unevaluated(patch: Patch) -> None:
-    """Let encode return vectors that are not worked out yet, as MLX would without an evaluation."""
+    """Let encode return vectors that are not computed yet, as MLX does without an evaluation."""
 
     def encode(right: Any, self: EmbedderEngine, texts: Sequence[str], **options: Any) -> Any:
         return _Unevaluated((len(texts), self.dimension), partial(right, self, texts, **options))
@@ -103,7 +103,7 @@ def change_vectors(patch: Patch, change: Callable[[Vectors], NDArray[Any]]) -> N
 
 
 def change_tokens(patch: Patch, change: Callable[[tokens.TokenizedTexts], tokens.TokenizedTexts]) -> None:
-    """Change what the tokenizer gives of some texts."""
+    """Change the result of the tokenizer."""
     right = tokens.TextTokenizer.__call__
 
     def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
@@ -113,7 +113,7 @@ def change_tokens(patch: Patch, change: Callable[[tokens.TokenizedTexts], tokens
 
 
 def change_texts(patch: Patch, change: Callable[[str], str]) -> None:
-    """Change each text before the tokenizer reads it; what is no text stays."""
+    """Change each text before the tokenizer reads it. What is not a string stays as it is."""
     right = tokens.TextTokenizer.__call__
 
     def call(self: tokens.TextTokenizer, texts: Sequence[str]) -> tokens.TokenizedTexts:
@@ -128,7 +128,7 @@ def _changed(text: Any, change: Callable[[str], str]) -> Any:
 
 
 def change_tokenizer(patch: Patch, change: Callable[[Any, int], None]) -> None:
-    """Change the tokenizers library's object after it was set up for a limit in tokens."""
+    """Change the object of the tokenizers library after its limit in tokens was set."""
     right = tokens.TextTokenizer.__init__
 
     def init(self: Any, path: Path, *, max_tokens: int, end_token: str | None = None) -> None:
@@ -139,7 +139,7 @@ def change_tokenizer(patch: Patch, change: Callable[[Any, int], None]) -> None:
 
 
 def change_batches(patch: Patch, change: Callable[[list[Batch]], Iterable[Batch]]) -> None:
-    """Change the batches of a call after they were computed: numbers of texts (B,), and what came of each."""
+    """Change the computed batches of a call: the numbers of their texts (B,), and their results."""
     right = batch_runner.run_batches
 
     def run_batches(*arguments: Any, **options: Any) -> Iterator[Batch]:
@@ -169,7 +169,7 @@ def choose_prompt(patch: Patch, choose: Callable[[Recipe, str | None], str | Non
 
 
 def change_trunk(patch: Patch, change: Callable[[Any], None]) -> None:
-    """Change the layers of a decoder, after it was built: mlx-lm's modules."""
+    """Change the layers of a decoder, which are modules of mlx-lm, after it was built."""
     right = decoder.Decoder.__init__
 
     def init(self: Any, config: Any, weights: Any, *, causal: bool = True) -> None:
@@ -180,7 +180,7 @@ def change_trunk(patch: Patch, change: Callable[[Any], None]) -> None:
 
 
 def change_loaded_weights(patch: Patch, change: Callable[[Weights], Weights]) -> None:
-    """Change weights after they were read: name -> array in, those that are other out."""
+    """Change weights after they were read. ``change`` gets name -> array, and returns only changed ones."""
     right = weights.read_weights
 
     def read(files: Any, shapes: Any, unused: Any, **options: Any) -> Weights:
@@ -193,7 +193,7 @@ def change_loaded_weights(patch: Patch, change: Callable[[Weights], Weights]) ->
 
 
 def load_from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
-    """Load from a changed copy of the model's folder (its weights by symbolic link), unchecked."""
+    """Load from a changed copy of the model's folder, without a check. Its weights are a symbolic link."""
     right = folder.find_folder
 
     def find(name_or_folder: str | Path) -> folder.ModelFolder:

@@ -1,8 +1,9 @@
 """Signatures of the catalogue's faults, and how many faults they name rightly.
 
-``make signatures`` judges every fault on two slices of the texts. What was said on the one slice are the
-signatures, which the gate reads. What was said on the other is the recorded proof, on which statistics of the
-catalogue are tested: a live run has a few verdicts at the very threshold, and these depend on the processor.
+``make signatures`` judges every fault on two slices of the texts. The verdicts on one slice become the
+signatures, which the gate reads. The verdicts on the other become the recorded proof. Tests of the
+catalogue's statistics use the recorded proof, because a live run has some verdicts so close to a threshold
+that they depend on the processor.
 """
 
 import math
@@ -25,7 +26,10 @@ SEEDS = {own_files.SIGNATURES: 1000, PROOF: 0}  # of faults that draw random num
 
 @dataclass(frozen=True)
 class Named:
-    """How many of the judged faults were among the first three named, on every seed; else, who was."""
+    """How many faults were among the first three that were named, on every seed.
+
+    missed: fault -> what was named instead.
+    """
 
     asked: str
     faults: int
@@ -49,17 +53,19 @@ def signature_of(outcome: Outcome) -> Signature:
 
 
 def as_outcome(recorded: Signature) -> Outcome:
-    """Return a recorded run as an outcome: which checks were red and which green, without their figures."""
+    """Return a recorded run as an outcome. It has red and green checks, and no figures."""
     red = [Verdict(check, math.nan, "", 0.0, "FAIL") for check in recorded.pattern.red]
     green = [Verdict(check, math.nan, "", math.inf, "pass") for check in recorded.pattern.green]
     return Outcome(recorded.name, 0, (*red, *green), {})
 
 
 def named(runs: Iterable[Signature], signatures: Sequence[Signature], *, left_out: bool) -> Named:
-    """Look for each fault among the first three named; or for its cause, its own signature left out.
+    """Tell for each fault whether it is among the first three that are named.
 
-    Faults of the measurements are judged on a simulated machine, on which they were recorded too: that they
-    are named would prove nothing, so that they are looked for only by their causes.
+    Faults of the measurements were recorded on the simulated machine that judges them. It would prove nothing
+    that they are named, so only their causes are looked for.
+
+    left_out: leave out the fault's own signature, and look for its cause.
     """
     faults, missed = set(), {}
     for run in runs:
@@ -78,7 +84,7 @@ def named(runs: Iterable[Signature], signatures: Sequence[Signature], *, left_ou
 
 
 def out_of_date(signatures: Iterable[Signature]) -> list[str]:
-    """Say what the signatures lack of the catalogue, and what they have that is gone from it."""
+    """Say which faults have no signature, and which signatures have no fault any more."""
     known = {(one.name, one.cause) for one in signatures}
     there = {(fault.name, fault.cause) for fault in FAULTS}
     return [f"lacks {name} ({cause})" for name, cause in sorted(there - known)] + [
@@ -93,7 +99,7 @@ def shares() -> list[str]:
 
 
 def main() -> None:
-    """Judge every fault on both slices, write what the gate said, and say how many faults it names."""
+    """Judge every fault on both slices, write the signatures and the proof, and print how many are named."""
     for file, number in SLICES.items():
         runs = [(fault.name, SEEDS[file] if fault.random else 0) for fault in FAULTS]
         with judged(runs, number) as futures:

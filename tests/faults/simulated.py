@@ -1,7 +1,8 @@
-"""All measurements of the tiny decoder on a machine that is simulated: the same figures at every run.
+"""All measurements of the tiny decoder on a simulated machine: the same figures in every run.
 
-Bench, meter, engine, library and model are the real ones. What is simulated is time: it passes in the forward
-pass, in the tokenizer and in matrix products, and nowhere else. So no audit depends on what else runs here.
+Bench, meter, engine, library and model are the real ones. Only time is simulated. It passes in the forward
+pass, in the tokenizer, in matrix products and in each round, and nowhere else. So no audit depends on what
+else runs on the machine.
 """
 
 import math
@@ -51,11 +52,12 @@ PLAN = Plan(
 
 
 class Machine:
-    """What takes time, and the clock that tells it. Rates are of an H100's proportions, and far lower.
+    """What takes time, and the clock. The rates have the proportions of an H100's rates, and are far lower.
 
-    peak: FLOP/s of a matrix product. share: of it, that the layers reach. published: FLOP/s of the chip.
-    tokenizing: seconds a token, a quarter of all. call: seconds of a round that does nothing.
-    cold: times as long as usual that the first batch of a shape takes, as where kernels are compiled for it.
+    peak: FLOP/s of a matrix product. share: the part of it that the layers reach.
+    published: FLOP/s of the chip. call: seconds of a round that does nothing.
+    tokenizing: seconds of each token, a quarter of its whole time.
+    cold: how many times as long as usual the first batch of a shape takes: kernels are compiled for it.
     """
 
     peak, published, share = 2e9, 2.6e9, 0.5
@@ -67,16 +69,16 @@ class Machine:
         self._random = random.Random(0)  # noqa: S311
 
     def clock(self) -> float:
-        """Tell the seconds that passed; to be asked takes one microsecond, so nothing takes none."""
+        """Return the seconds that passed. Each call takes one microsecond, so that nothing takes no time."""
         self.now += 1e-6
         return self.now
 
     def noise(self) -> float:
-        """Return how many times as long as it should a forward pass takes."""
+        """Return by what factor a forward pass takes longer than it should."""
         return self._random.uniform(1, 1.01)
 
     def forward(self, decoder: Decoder, lengths: list[int], shape: tuple[int, ...]) -> None:
-        """Pass the time of texts of so many real tokens each; half of it in half precision."""
+        """Let the time of a forward pass go by. Half precision takes half the time."""
         layers, precision = len(decoder.trunk.layers), decoder.trunk.norm.weight.dtype.size / 4
         config = {**configuration(TINY_DECODER), "num_hidden_layers": layers}
         flops = sum(length * flops_per_token(config, length) for length in lengths)
@@ -85,13 +87,13 @@ class Machine:
         self.now += flops * precision / (self.peak * self.share) * cold * self.noise()
 
     def matmul_rates(self, size: int, times: int) -> dict[str, float]:
-        """Multiply square matrices; return FLOP/s by precision, as the real function does."""
+        """Let the time of matrix products go by; return FLOP/s by precision, as the real function does."""
         start, flops = self.clock(), 2 * size**3 * times
         self.now += flops / self.peak
         return {"float32": flops / (self.clock() - start)}
 
 
-machine = Machine()  # another for each run
+machine = Machine()  # each run has its own
 
 
 @cache
@@ -101,7 +103,7 @@ def model() -> Embedder:
 
 
 class Rounds:
-    """Stands in for pytest-benchmark's fixture: times rounds, and keeps them."""
+    """Takes the place of pytest-benchmark's fixture: times rounds, and keeps them."""
 
     def __init__(self) -> None:
         self.extra_info: dict[str, Any] = {}
@@ -135,7 +137,7 @@ class Rounds:
 
 
 def simulate(patch: Patch) -> None:
-    """Let time pass on a new machine, and nowhere else. Faults are injected after it."""
+    """Put a new machine in the place of the real clock. Faults are injected after this."""
     run, call, tokenize = Machine(), Decoder.__call__, TextTokenizer.__call__
     patch.setattr(f"{__name__}.machine", run)
 
@@ -155,7 +157,7 @@ def simulate(patch: Patch) -> None:
 
 
 def audited() -> Gate:
-    """Measure as ``pytest --benchmark-only`` does, and return what the audits say, and the meter's rules."""
+    """Measure as ``pytest --benchmark-only`` does; return the verdicts of audits and meter's rules."""
     engine = EmbedderEngine(model())
     device = Device("simulated", "simulated", ("simulated",), "2020-01", {"float32": Machine.published}, "")
     opened = open_bench(
@@ -176,7 +178,7 @@ def audited() -> Gate:
 
 
 def _broken(opened: Bench) -> list[Verdict]:
-    """Run each benchmark; return a verdict for each that a rule stopped."""
+    """Run each benchmark; return one verdict for each benchmark that a rule stopped."""
     found = []
     benchmarks: tuple[Callable[[], None], ...] = (
         lambda: Measure(opened, Rounds()).latency(SHAPE[1]),

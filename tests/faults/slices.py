@@ -1,4 +1,4 @@
-"""Slices of the gate's texts: the same verdicts as on all of them, in a fraction of the time."""
+"""Slices of the gate's texts: they give the same verdicts as all texts, in a fraction of the time."""
 
 from dataclasses import replace
 from functools import cache
@@ -15,10 +15,11 @@ __all__ = ["golden_of", "slice_of"]
 
 
 def slice_of(subject: Subject, number: int = 0) -> Subject:
-    """The same subject on a fixed slice of the texts: the same verdicts in a fraction of the time.
+    """Return the same subject on a fixed slice of the texts.
 
-    number: 0, or 1 for a slice of other texts. Both have the topics, whose thresholds bind those very texts,
-    and the pairs of texts that differ in their last word, and the hostile texts.
+    number: 0, or 1 for a slice of other texts. Both slices have all topics, because the thresholds of topics
+    are for exactly these texts. Both also have the texts that differ only in their last word, and the hostile
+    texts.
     """
     golden, sets = golden_of(subject.name, number), own_files.slice_of_sets(number)
     baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)
@@ -30,7 +31,7 @@ _LENGTHS = (("length-64", "length-256", "length-257"), ("length-129", "length-25
 
 @cache
 def _rows(number: int) -> list[int]:
-    """A slice: pairs, hostile texts, both sides of the limit, every ninth of the rest but the longest."""
+    """Return the rows of a slice: prefix and hostile texts, lengths around the limit, a ninth of the rest."""
     texts = own_files.texts()
     return [
         row

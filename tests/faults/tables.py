@@ -1,4 +1,4 @@
-"""The kill matrix in the terminal: faults down, checks across; then what each check is good for."""
+"""The kill matrix in the terminal, with a column for each check. Then a table of what each check kills."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from tests.faults.sureness import surest
 
 __all__ = ["STANDS", "gates_table", "matrix_table"]
 
-GROUP = 5  # columns between two blanks
+GROUP = 5  # columns between two spaces
 ACROSS = 4  # columns of the legend
 
-# Why a check stays that kills nothing alone, with goldens or without.
+# Why a check stays although other checks kill all that it kills, with goldens or without.
 STANDS: Mapping[str, str] = {
     "bidirectional": "names the wrong mask, where parity only says that something is wrong",
     "causal": "names the wrong mask, and needs no goldens",
@@ -59,7 +59,7 @@ STANDS: Mapping[str, str] = {
 
 
 def matrix_table(rows: Sequence[Row]) -> list[str]:
-    """Return the lines of the matrix: faults of the library by checks, those of measurements by audits."""
+    """Return the lines of two matrices: faults of the library by checks, and of measurements by audits."""
     lines = list[str]()
     for of_measurements in (False, True):
         part = [row for row in rows if (row.fault.where == "time") is of_measurements]
@@ -90,7 +90,7 @@ def _legend(checks: Sequence[str]) -> list[str]:
 
 
 def _numbers(count: int, width: int) -> list[str]:
-    """Write the columns' numbers from top to bottom."""
+    """Write the number of each column, with the tens above the units."""
     tens = _grouped([str(number // 10) if number >= 10 else " " for number in range(1, count + 1)])
     units = _grouped([str(number % 10) for number in range(1, count + 1)])
     return [
@@ -113,9 +113,10 @@ def _verdict(row: Row) -> str:
 
 
 def gates_table(rows: Sequence[Row]) -> list[str]:
-    """Return what this gate kills, what one of the usual kind does, and what each check does by itself.
+    """Return what this gate kills, what a gate of the usual kind kills, and what each check kills.
 
-    In brackets: the faults that nothing else kills where a model has no goldens.
+    The column "alone" counts the faults that no other check kills. In brackets is the same count for a model
+    without goldens.
     """
     head = ("", "kills", "false alarms", "alone", "")
     whole = [(*_counts(gate), "", "") for gate in gates(rows)]
@@ -132,7 +133,7 @@ def _alone(gate: Gate) -> str:
 
 
 def _needed(gate: Gate) -> str:
-    """Name what nothing else kills, or say why the check stays all the same."""
+    """Name the faults that no other check kills. If there are none, say why the check stays."""
     return _named(gate.alone or gate.alone_without_goldens) or STANDS.get(gate.name, "")
 
 

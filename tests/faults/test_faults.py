@@ -1,4 +1,4 @@
-"""The gate's power: each fault is killed by the checks named for it, no benign variant is flagged."""
+"""The gate's power: the named checks kill each fault, and no check flags a benign variant."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.faults.power import Row
 from tests.faults.sureness import surest
 
 pytestmark = pytest.mark.faults
-SURE = 1.0  # as far beyond the threshold as the threshold is from the figure that it was set from
+SURE = 1.0  # the least excess: see excess in sureness.py
 
 
 def test_fault_is_killed(fault: Fault, outcome: Outcome, taken_out: set[str]) -> None:

@@ -1,9 +1,9 @@
-"""A gate of the usual kind, to stand beside this one: lengths near 1, texts of a topic similar enough.
+"""A gate of the usual kind, for comparison: vectors have length 1, texts of a topic are similar.
 
-As generous as it can be made: its thresholds belong to the very model and texts. A category's similarity and
-the cohesion must reach the lower end of the middle 95 % that the goldens' vectors give when the texts are
-drawn anew, where harnesses of this kind take one number for all models. The lengths' threshold is the
-published one.
+It is made as strong as it can be, because its thresholds are set for the model and the texts that it judges.
+Usual harnesses take one number for all models. Here the texts are resampled, and the goldens' vectors give a
+distribution of each category's similarity and of the cohesion. A model must reach the lower end of its middle
+95 %. The threshold of the lengths is the published one.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ NORM = 0.002
 
 
 def judge(subject: Subject) -> tuple[Verdict, ...]:
-    """Return the verdicts of such a gate on the library as it is; none of a model without goldens."""
+    """Return the verdicts of such a gate on the subject. A model without goldens gets none."""
     topics = subject.sets.topics
     if subject.golden is None:
         return ()
@@ -42,7 +42,7 @@ def judge(subject: Subject) -> tuple[Verdict, ...]:
 
 @cache
 def thresholds_of(model: str) -> dict[str, Threshold]:
-    """Return its thresholds for a model that has goldens: check -> threshold."""
+    """Return the thresholds of such a gate for a model that has goldens: check -> threshold."""
     golden, topics = own_files.golden(model), own_files.sets().topics
     assert golden is not None
     thresholds = {"norm": Threshold("norm", model, NORM, "published", at_most=NORM)}

@@ -1,4 +1,4 @@
-"""Processes that work side by side. They end at once: with the block, on Ctrl-C, and with their parent."""
+"""Processes that work side by side. They end when the block ends, on Ctrl-C, and with their parent."""
 
 import multiprocessing
 import os
@@ -22,9 +22,9 @@ _CTRL_C = {signal.SIGINT}
 def begun(
     work: Callable[..., T], calls: Iterable[Sequence[Any]], *, processes: int
 ) -> Iterator[list[Future[T]]]:
-    """Begin to work on all calls. Leaving the block ends the processes, whatever they are at.
+    """Start to work on all calls. The end of the block kills the processes, even if they still work.
 
-    The processes never see Ctrl-C: they are born with SIGINT blocked. This process ends them instead.
+    The processes start with SIGINT blocked, so Ctrl-C does not reach them. This process kills them instead.
     """
     others = multiprocessing.active_children()
     spawn = multiprocessing.get_context("spawn")
@@ -45,8 +45,8 @@ def begun(
 def _ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
     """Kill processes when the block ends.
 
-    The signal handler kills them too, before anything else hears of Ctrl-C. So there is no moment at which a
-    second one saves them, and Python's exit, which waits for the pool, waits for nothing.
+    On Ctrl-C the signal handler kills them first. So a second Ctrl-C cannot keep them alive. When Python
+    exits it waits for the pool, and that wait is short because the processes are dead.
     """
     right = signal.getsignal(signal.SIGINT)
 
@@ -55,7 +55,7 @@ def _ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
         assert callable(right)
         right(number, frame)
 
-    if hears := callable(right):  # a shell's background job is deaf to Ctrl-C, and stays so
+    if hears := callable(right):  # a shell's background job ignores Ctrl-C, and that stays
         signal.signal(signal.SIGINT, interrupted)
     try:
         yield
@@ -71,13 +71,13 @@ def _kill(processes: Iterable[BaseProcess]) -> None:
 
 
 def _prepare() -> None:
-    """Make this process one that may be killed: it leaves nothing that others would have to clean up."""
+    """Prepare this process to be killed: it must leave nothing that others have to clean up."""
     _end_with_parent()
-    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system
+    tqdm.set_lock(threading.RLock())  # tqdm's own lock is a semaphore of the system, which would be left
 
 
 def _end_with_parent() -> None:
-    """End this process with its parent, which may be killed: else it would wait for work for ever."""
+    """End this process when its parent ends or is killed. Otherwise it would wait for work forever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
