@@ -45,21 +45,6 @@ from embedding_gate.verdicts.threshold_file import read_own_thresholds
 from embedding_gate.verdicts.thresholds import Threshold
 
 # The functions of the register are offered here too, for whoever runs the checks.
-__all__ = [
-    "check_required",
-    "diagnosis",
-    "endpoint_tests",
-    "export",
-    "gate_tests",
-    "live_tests",
-    "open_gate",
-    "open_recorded",
-    "open_recorded_gate",
-    "published_of",
-    "run_endpoint_gate",
-    "run_gate",
-    "unbound",
-]
 
 
 def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:

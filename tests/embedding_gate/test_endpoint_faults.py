@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from embedding_gate.own_files import ROOT
-from embedding_gate.session import endpoint_tests
+from embedding_gate.register import endpoint_tests
 from embedding_gate.verdicts.gate import check_name
 from tests.faults.endpoints import BENIGN, FAULTS, EndpointFault
 from tests.support.endpoints import judge, right_service

@@ -3,7 +3,7 @@
 import pytest
 
 import embeddings
-from embedding_gate.session import endpoint_tests
+from embedding_gate.register import endpoint_tests
 from embedding_gate.verdicts.gate import check_name
 from tests.support.endpoints import FORMS, judge
 from tests.support.server import Service, serve

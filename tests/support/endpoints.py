@@ -10,7 +10,8 @@ import numpy as np
 from embedding_gate.endpoint import Client, Endpoint, open_client
 from embedding_gate.endpoint.endpoint import TokenIds, distinct_texts
 from embedding_gate.own_files import OWN, hashes, sets, texts, thresholds_of
-from embedding_gate.session import endpoint_tests, run_endpoint_gate
+from embedding_gate.register import endpoint_tests
+from embedding_gate.session import run_endpoint_gate
 from embedding_gate.verdicts.gate import Gate, check_name
 from embedding_gate.verdicts.thresholds import Threshold
 from tests.support.fake_embedder import FakeEmbedder
