@@ -19,7 +19,7 @@ VALUES = {
     "--subject": "judge python:MODULE:NAME or a server, which claims to be MODEL",
     "--python": "run the subject under this Python",
     "--served-as": "the server's name of the model",
-    "--timeout": "seconds of one call of the subject",
+    "--subject-timeout": "seconds of one call of the subject",
     "--require": "checks, or what a subject offers, that must be judged",
     "--recipe": "the way from texts to vectors",
     "--precision": "compute in float32, float16 or bfloat16",

@@ -53,9 +53,7 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--python", metavar="INTERPRETER", help="run the subject under this Python")
     group.addoption("--served-as", metavar="NAME", help="the server's name of the model (default: --model)")
-    group.addoption(
-        "--timeout", type=float, metavar="SECONDS", help="of one call of the subject (default: 60)"
-    )
+    group.addoption("--subject-timeout", type=float, metavar="SECONDS", help="of one call (default: 60)")
     group.addoption(
         "--require",
         metavar="CHECKS",
@@ -99,9 +97,9 @@ def read_options(config: pytest.Config) -> Options:
     """
     if not (baseline := config.getoption("baseline")):
         raise pytest.UsageError("--baseline: must be a name, a folder, or none")
-    timeout = config.getoption("timeout")
+    timeout = config.getoption("subject_timeout")
     if timeout is not None and not timeout > 0:
-        raise pytest.UsageError("--timeout: must be more than 0 seconds")
+        raise pytest.UsageError("--subject-timeout: must be more than 0 seconds")
     required = [*(config.getoption("require") or "").split(","), *config.getini("embedding_gate_require")]
     given = {name: config.getoption(option) for option, name in OWN_FILES.items() if config.getoption(option)}
     return Options(

@@ -25,7 +25,7 @@ __all__ = ["Process", "texts_in_words"]
 
 SERVED = Path(__file__).with_name("served.py")
 BY_HAND = "call it by hand with these texts"
-SLOW = "give it more time (--timeout)"
+SLOW = "give it more time (--subject-timeout)"
 LINGERS = 5.0  # seconds that what left the process' group may hold its pipes open
 Answer = dict[str, Any]
 

@@ -18,6 +18,9 @@ __all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]
 # From how many rows unpacking is faster, by backend, as make crossover prints them (benchmarks/README.md).
 # None is never: Metal was not measured, and MLX's own choice stays.
 CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 2048, "metal": None}
+# On CUDA, MLX 0.32.4's quantized_matmul gives garbage for two rows or more of 64 numbers. It is right for 128
+# numbers (measured on an H200). So narrower layers are always unpacked there.
+LEAST_WIDTH = {"cuda": 128}
 
 
 def backend() -> str:
@@ -98,5 +101,7 @@ def for_many_rows(trunk: nn.layers.base.Module) -> None:
     crossover = CROSSOVER[backend()]
     for _, module in trunk.named_modules():
         if type(module) is nn.layers.quantized.QuantizedLinear and crossover is not None:
+            width = module.scales.shape[1] * module.group_size
+            narrow = width < LEAST_WIDTH.get(backend(), 0)
             module.__class__ = ManyRowsLinear
-            module.least_size = crossover * module.scales.shape[1] * module.group_size
+            module.least_size = 0 if narrow else crossover * width

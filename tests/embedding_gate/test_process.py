@@ -146,7 +146,9 @@ def test_a_subject_that_ends_is_lost(name: str, came: str) -> None:
 def test_a_subject_that_hangs_is_ended() -> None:
     found = process("hangs")
     found.timeout = 0.5
-    with pytest.raises(SubjectLost, match=r"gave no answer in 0.5 s; .* give it more time \(--timeout\)"):
+    with pytest.raises(
+        SubjectLost, match=r"gave no answer in 0.5 s; .* give it more time \(--subject-timeout\)"
+    ):
         found.encode(SIX)
     found.timeout = HANG
     with pytest.raises(SubjectLost, match=r"ended \(signal SIGKILL\)"):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import embeddings
-from embeddings.backend import mx
-from embeddings.models.quantized import unpacked
+from embeddings.backend import mx, nn
+from embeddings.models import Decoder
+from embeddings.models.quantized import ManyRowsLinear, for_many_rows, unpacked
 from tests.support.tiny_decoders import FOUR_BITS, TEXTS
 
 
@@ -38,6 +39,21 @@ def test_the_number_of_rows_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AttributeError):
         model(mx.zeros((4, 2), dtype=mx.int32), mx.full((4,), 2))
     assert asked
+
+
+def test_narrow_layers_are_always_unpacked_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLX's own product is wrong there for rows of 64 numbers: the width of this model's states."""
+    for backend, expected in (("cuda", {0, 2048 * 128}), ("cpu", {16 * 64, 16 * 128})):
+        model = embeddings.load(FOUR_BITS).model
+        assert isinstance(model, Decoder)
+        monkeypatch.setattr("embeddings.models.quantized.backend", lambda name=backend: name)
+        for _, module in model.trunk.named_modules():
+            if isinstance(module, ManyRowsLinear):
+                module.__class__ = nn.layers.quantized.QuantizedLinear
+        for_many_rows(model.trunk)
+        sizes = {m.least_size for _, m in model.trunk.named_modules() if isinstance(m, ManyRowsLinear)}
+        assert sizes == expected
+        monkeypatch.undo()
 
 
 def drawn(*shape: int) -> mx.array:

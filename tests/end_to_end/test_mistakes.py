@@ -34,7 +34,7 @@ MISTAKES = [
     ("--subject=a --recipe=reference-2025 --model=m", "--recipe is for the gate's own library: leave it out"),
     ("--subject=a --recorded=b", "--recorded brings its own texts and vectors: leave out --subject"),
     ("--python=python3", "--python: is for --subject=python:MODULE:NAME; name one, or leave it out"),
-    ("--timeout=0", "--timeout: must be more than 0 seconds"),
+    ("--subject-timeout=0", "--subject-timeout: must be more than 0 seconds"),
     ("--require=partiy", "--require=partiy: is neither a check nor an offer; did you mean parity"),
     ("--projector=README.md", "README.md: cannot be written"),
     ("--report=README.md", "--report: README.md: cannot be written"),

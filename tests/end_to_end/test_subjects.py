@@ -60,7 +60,11 @@ def test_an_object_with_embed_documents() -> None:
     ("name", "words", "came"),
     [
         ("dies", (), "ended (exit code 3): it said nothing; call it by hand with these texts"),
-        ("hangs", ("--timeout=10",), "gave no answer in 10 s; call it by hand with these texts, or give it"),
+        (
+            "hangs",
+            ("--subject-timeout=10",),
+            "gave no answer in 10 s; call it by hand with these texts, or give it",
+        ),
     ],
 )
 def test_a_lost_subject_ends_the_run(name: str, words: tuple[str, ...], came: str) -> None:
