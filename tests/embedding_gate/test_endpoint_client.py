@@ -121,7 +121,7 @@ def answering(status: int, content: str) -> Service:
     ("status", "content", "told"),
     [
         (401, '{"error": "no"}', r"gave 401 .*; set EMBEDDING_GATE_API_KEY"),
-        (404, "Not\n\x1b[31mFound", r"gave 404 Not \[31mFound; check the path, and that .* 'model'"),
+        (404, "Not\n\x1b[31mFound", r"gave 404 Not \[31mFound; check the path; if .* pass --served-as=NAME"),
         (500, "x" * 9999, r"gave 500 x{80}; read"),
         (200, "<html>", "not JSON: 200 <html>"),
         (200, '{"data": [{"index": 0, "embedding": [NaN, 1]}]}', "not JSON"),

@@ -49,7 +49,7 @@ def test_narrow_layers_are_always_unpacked_on_cuda(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("embeddings.models.quantized.backend", lambda name=backend: name)
         for _, module in model.trunk.named_modules():
             if isinstance(module, ManyRowsLinear):
-                module.__class__ = nn.layers.quantized.QuantizedLinear
+                module.__class__ = nn.layers.quantized.QuantizedLinear  # type: ignore[assignment]
         for_many_rows(model.trunk)
         sizes = {m.least_size for _, m in model.trunk.named_modules() if isinstance(m, ManyRowsLinear)}
         assert sizes == expected

@@ -5,6 +5,7 @@ gate does not need. Where one is missing, one line says so.
 """
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -32,7 +33,13 @@ def is_a_setting(name: str) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Take all settings out of the environment, speak English, and give git an empty home."""
+    """Take all settings out of the environment, speak English, and give git an empty home.
+
+    A shell that starts a command in the background lets it ignore Ctrl-C, and all that the command starts.
+    The tests send Ctrl-C to what they start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tmp_path_factory.mktemp("home")
     (home / ".gitconfig").write_text(_GITCONFIG, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
