@@ -47,6 +47,7 @@ def serve(start: Callable[[], Callable[[Any], Any]]) -> None:
     say({"versions": versions})
     for line in sys.stdin:
         say(answer(json.loads(line)))
+    _end_group()  # this thread may see first that nobody is left to ask
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
@@ -96,6 +97,11 @@ def _end_with_stdin() -> None:
     asker = select.poll()
     asker.register(0, 0)  # that it hung up is told of always
     asker.poll()
+    _end_group()
+    os._exit(0)
+
+
+def _end_group() -> None:
+    """End what this process has started, and itself, if it leads a group of its own."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
-    os._exit(0)
