@@ -3,6 +3,7 @@
 It runs under other interpreters too, so it needs nothing but the standard library and NumPy.
 """
 
+import atexit
 import base64
 import json
 import os
@@ -31,6 +32,7 @@ def serve(start: Callable[[], Callable[[Any], Any]]) -> None:
     the process: who asks reads what it printed last.
     """
     threading.Thread(target=_end_with_stdin, daemon=True).start()
+    atexit.register(_end_group)  # this thread may see first that nobody is left to ask
     out = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what libraries print is no answer
 
@@ -47,7 +49,6 @@ def serve(start: Callable[[], Callable[[Any], Any]]) -> None:
     say({"versions": versions})
     for line in sys.stdin:
         say(answer(json.loads(line)))
-    _end_group()  # this thread may see first that nobody is left to ask
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
