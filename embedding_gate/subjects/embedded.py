@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from embedding_gate.data.goldens import Golden
 from embedding_gate.data.labelled import Labelled, Part
+from embedding_gate.data.sets import Sets
 from embedding_gate.subjects.protocols import Encoder, Tokenized, Tokenizer
 
-__all__ = ["Baseline", "Embedded", "embed", "embed_part"]
+__all__ = ["Baseline", "Embedded", "embed", "embed_part", "embed_sets"]
 
 _CHUNK = 512  # texts in memory at a time
 _PROMPTS = {
@@ -40,6 +41,11 @@ def embed(
     tokenizer: tells which texts these are. None: the encoder tells it.
     """
     return [embed_part(encoder, part, note, tokenizer) for part in labelled.parts]
+
+
+def embed_sets(encoder: Any, sets: Sets) -> list[Vectors]:
+    """Encode the texts of all sets, each part with the prompt of its role: (n, D) of each part."""
+    return [embed_part(encoder, part) for part in sets.parts]
 
 
 def embed_part(
