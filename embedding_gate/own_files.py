@@ -30,6 +30,7 @@ class Options:
     retrieval: Path = FIXTURES / "retrieval"
     thresholds: Path | None = None
     baseline: str | None = DEFAULT_MODEL
+    origin: str | None = None
     recipe: str = DECLARED
     device: str | None = None
     precision: str | None = None

@@ -100,10 +100,14 @@ class Baseline:
         return self.golden.sets if self.golden else {}
 
     @property
+    def trust(self) -> str:
+        """What its vectors rest on."""
+        return "held against its goldens" if self.golden else "has no goldens: taken on trust"
+
+    @property
     def note(self) -> str:
         """A line about it for the reader of the table."""
-        trust = "held against its goldens" if self.golden else "has no goldens: taken on trust"
-        return f"  baseline: {self.source}, {trust}"
+        return f"  baseline: {self.source}, {self.trust}"
 
     def embed(self, labelled: Labelled) -> list[Vectors]:
         """Return the vectors of each part of a set: (n, D) each."""

@@ -59,6 +59,7 @@ class Subject:
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
     precision: what it computes in, as "float32".
     random: whether its weights are random numbers. Then its vectors have no meaning to judge.
+    origin: the model that it was made from (see origin.py), if one was named.
     claimant: what claims to be the model, as the user named it; "" if it is the model itself.
     notes: more lines for the reader of the table.
     effort: how much the checks do.
@@ -88,6 +89,7 @@ class Subject:
     recipe: str = "declared"
     precision: str = "float32"
     random: bool = False
+    origin: Any = None
     claimant: str = ""
     notes: list[str] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)

@@ -27,7 +27,9 @@ from tests.support.library_subjects import embed
 MODEL = "all-MiniLM-L6-v2"
 LITTLE = Effort(1, 384, 384, 3, shrink=False, edited=6, thread_calls=1, thread_texts=2, megabyte=100_000)
 BARE = {"encode", "threads", "new process"}  # a function: python:MODULE:NAME
-TESTS = {name: test for name, test in session.gate_tests() if session.judges(test) != "endpoint"}
+TESTS = {
+    name: test for name, test in session.gate_tests() if session.judges(test) not in ("endpoint", "origin")
+}
 
 
 def bare() -> Subject:
