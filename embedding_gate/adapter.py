@@ -68,9 +68,9 @@ def catalogued() -> dict[str, Mapping[str, str]]:
 def at_hand(model: str) -> Path | None:
     """Return the folder of a model of the catalog if this machine has it. The network is never used."""
     entry = CATALOG.get(model)
-    if entry is None or (entry.repository and missing(entry.repository, entry.revision)):
-        return None
     try:
+        if entry is None or (entry.repository and missing(entry.repository, entry.revision)):
+            return None
         return find(model)
     except embeddings.EmbeddingsError:
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_gate.data.sets import Sets
-from embedding_gate.metrics.paired import RESOLUTION, Moved, Vectors, beside, quality_metrics
+from embedding_gate.metrics.paired import RESOLUTION, Moved, Vectors, beside, quality_metrics, too_few
 from embedding_gate.metrics.ranking import cosines_by_query
 from embedding_gate.metrics.vector_change import cosines_between, number
 
@@ -31,6 +31,7 @@ class Drift:
     most: name -> cosine of the texts that moved most.
     kept: the share of the passages nearest to a query that are so in both models; NaN of vectors that are not
         finite.
+    too_few: metrics that are not among them, because their texts are too few to tell anything.
     """
 
     texts: int
@@ -40,6 +41,7 @@ class Drift:
     most: Mapping[str, float]
     kept: float
     metrics: tuple[Moved, ...]
+    too_few: tuple[str, ...] = ()
 
     @property
     def worst(self) -> Moved:
@@ -72,7 +74,8 @@ class Drift:
                 f"moved most: {most}",
             ]
         told.append(f"of the {NEAREST} passages nearest to a query, {self.kept:.1%} are the same")
-        return [*told, *map(_line, self.metrics)]
+        untold = [f"{name}: the texts are too few to tell" for name in self.too_few]
+        return [*told, *map(_line, self.metrics), *untold]
 
 
 def _line(one: Moved) -> str:
@@ -97,17 +100,23 @@ def drift(
     before, after: (n, D) of each part of the sets, by the origin and by the model.
     ids, of_texts: N more texts by name, and their vectors (N, D) by the origin and by the model.
     """
-    metrics = tuple(beside(name, metric, before, after) for name, metric in quality_metrics(sets).items())
+    few = tuple(sorted(too_few(sets)))
+    metrics = tuple(
+        beside(name, metric, before, after)
+        for name, metric in quality_metrics(sets).items()
+        if name not in few
+    )
     kept = neighbours_kept(before[3:5], after[3:5])
     one, other = ([texts, *parts] for texts, parts in zip(of_texts, (before, after), strict=True))
     count = sum(map(len, one))
     if one[0].shape[1] != other[0].shape[1]:
-        return Drift(count, math.nan, math.nan, math.nan, {}, kept, metrics)
+        return Drift(count, math.nan, math.nan, math.nan, {}, kept, metrics, few)
     cosines = cosines_between(np.concatenate(one), np.concatenate(other))
     names, order = [*ids, *sets.names()], np.argsort(np.where(np.isnan(cosines), -np.inf, cosines))
     median, low = np.quantile(cosines, [0.5, 0.01])
     most = {names[row]: float(cosines[row]) for row in order[:SHOWN]}
-    return Drift(count, float(median), float(low), float(cosines[order[0]]), most, kept, metrics)
+    least = float(cosines[order[0]])
+    return Drift(count, float(median), float(low), least, most, kept, metrics, few)
 
 
 def neighbours_kept(before: Vectors, after: Vectors) -> float:

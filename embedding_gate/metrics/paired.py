@@ -23,7 +23,16 @@ from embedding_gate.metrics.similarity import (
     unit,
 )
 
-__all__ = ["RESOLUTION", "Metric", "Moved", "Vectors", "beside", "cosine_metrics", "quality_metrics"]
+__all__ = [
+    "RESOLUTION",
+    "Metric",
+    "Moved",
+    "Vectors",
+    "beside",
+    "cosine_metrics",
+    "quality_metrics",
+    "too_few",
+]
 
 RESOLUTION = 1e-6  # of a metric, as of a cosine
 Floats = NDArray[np.float64]
@@ -87,6 +96,17 @@ def quality_metrics(sets: Sets) -> Mapping[str, Metric]:
         ),
         "retrieval (nDCG@10)": averaged(lambda v: ndcg(rank(v[3], v[4], retrieval), retrieval)),
     }
+
+
+def too_few(sets: Sets) -> set[str]:
+    """Name the quality metrics of sets so small that no vectors would be surely better than chance."""
+    least = {
+        "topic auc": resampling.least_p_of_topics(sets.topics.categories),
+        "nearest neighbour": resampling.least_p_of_topics(sets.topics.categories),
+        "pairs (Spearman)": resampling.least_p(sets.pairs.grades.tolist()),
+        "retrieval (nDCG@10)": resampling.least_p_of_retrieval(sets.retrieval),
+    }
+    return {name for name, p in least.items() if p > resampling.SURE}
 
 
 def cosine_metrics(sets: Sets) -> Mapping[str, Metric]:

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embedding_gate import own_files
+from embedding_gate.data.labelled import Topics
 from embedding_gate.data.sets import Sets
 from embedding_gate.metrics.drift import Drift, drift, neighbours_kept
 from embedding_gate.metrics.resampling import bootstrap
@@ -128,6 +129,16 @@ def test_vectors_that_are_not_finite(vectors: Vectors, sets: Sets) -> None:
     assert math.isnan(found.kept)
     assert found.as_data()["least"] is None
     assert found.lines()[-1].endswith(": cannot be told")
+
+
+def test_texts_that_are_too_few_to_tell(vectors: Vectors, sets: Sets) -> None:
+    """Two pairs and two topics of one text: their metrics are left out, and that is said."""
+    topics = Topics(("a", "b"), ("x", "y"), ("one", "two"), "0")
+    few = replace(sets, topics=topics, pairs=sets.pairs.first(2))
+    found = drifted(cut := [*(of[:2] for of in vectors[:3]), *vectors[3:]], cut, few)
+    assert [one.metric for one in found.metrics] == ["retrieval (nDCG@10)"]
+    assert found.too_few == ("nearest neighbour", "pairs (Spearman)", "topic auc")
+    assert "topic auc: the texts are too few to tell" in found.lines()
 
 
 def test_neighbours_kept_by_hand() -> None:

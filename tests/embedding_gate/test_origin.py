@@ -1,24 +1,19 @@
 """A model beside the one that it was fine-tuned or quantized from."""
 
-import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from embedding_gate import session
-from embedding_gate.adapter import find, open_subject
+from embedding_gate.adapter import open_subject
 from embedding_gate.checks.test_origin import test_not_worse as not_worse
-from embedding_gate.data.declared_changes import declared_changes
 from embedding_gate.errors import InputError
 from embedding_gate.metrics.resampling import bootstrap
-from embedding_gate.origin import guess, open_origin, same_files
+from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import OWN, Options, slice_of_sets
 from embedding_gate.subjects.live import Subject
@@ -27,38 +22,15 @@ from embedding_gate.verdicts.gate import CheckFailed, Gate
 from tests.faults.slices import golden_of, slice_of
 from tests.support import tiny
 from tests.support.library_subjects import embed, first_token
+from tests.support.tuned import MODEL, copied, halved, noisy
 
-MODEL = "all-MiniLM-L6-v2"
 BESIDE = replace(OWN, origin=MODEL)
-Weights = dict[str, NDArray[np.generic]]
 
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw 199 samples of the texts in place of 1,999: enough for signs and rough widths."""
     monkeypatch.setattr(bootstrap, "DRAWS", 199)
-
-
-def copied(folder: Path, change: Callable[[Weights], Weights] | None = None) -> Path:
-    """Copy the embedded model's folder, with other weights."""
-    shutil.copytree(find(MODEL), folder)
-    if change is not None:
-        save_file(change(load_file(folder / "model.safetensors")), folder / "model.safetensors")
-    return folder
-
-
-def noisy(weights: Weights) -> Weights:
-    """Add noise of a standard deviation of 1e-3 to each weight."""
-    draw = np.random.default_rng(0)
-    return {
-        name: of + draw.normal(0, 1e-3, of.shape).astype(of.dtype) if of.dtype == np.float32 else of
-        for name, of in weights.items()
-    }
-
-
-def halved(weights: Weights) -> Weights:
-    """Store each weight in 16 bits."""
-    return {name: of.astype(np.float16) if of.dtype == np.float32 else of for name, of in weights.items()}
 
 
 def opened(folder: Path, options: Options = BESIDE) -> tuple[Subject, Origin]:
@@ -175,64 +147,13 @@ def test_a_tokenizer_that_was_written_again_is_the_same(tmp_path: Path) -> None:
     assert origin.declared == ()
 
 
-def test_a_plain_origin_is_guessed_and_only_told(tmp_path: Path) -> None:
-    folder = copied(tmp_path / "tuned")
-    with (folder / "model.safetensors").open("r+b") as weights:
-        weights.seek(-1, 2)
-        weights.write(b"\x3c")
-    assert guess(folder, "tuned") == MODEL
-    tiny.edit_json(folder / "config.json", transformers_version="9")
-    assert guess(folder, "tuned") == MODEL  # by its shapes
-    subject = open_outside(str(folder), OWN, embed)
-    assert open_origin(subject, OWN) is None
-    assert f"  origin: tokenizer and shapes are those of {MODEL}; compare with it by --origin={MODEL}" in (
-        subject.notes
-    )
-    tiny.edit_json(folder / "config.json", num_hidden_layers=5)
-    assert guess(folder, "tuned") is None
-
-
-def test_no_origin_is_guessed() -> None:
-    """Of the model itself, and of random weights."""
-    assert guess(find(MODEL), MODEL) is None
-    assert guess(find("fixtures/tiny-qwen3"), "tiny-qwen3") is None
-    assert not [note for note in open_subject(MODEL).notes if "origin" in note]
-
-
-def test_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
-    one, other = (tiny.build(tmp_path / name) for name in ("one", "other"))
-    assert same_files(one, other)
-    (other / "README.md").write_text("About it.")
-    assert same_files(one, other)
-    tiny.edit_json(other / "1_Pooling" / "config.json", pooling_mode_max_tokens=False)
-    assert not same_files(one, other)
-    third = tiny.build(tmp_path / "third")
-    data = bytearray((third / "model.safetensors").read_bytes())
-    data[-1] ^= 1
-    (third / "model.safetensors").write_bytes(data)
-    assert not same_files(one, third)
-
-
-def test_what_folders_declare_differently(tmp_path: Path) -> None:
-    one, other = (tiny.build(tmp_path / name) for name in ("one", "other"))
-    assert declared_changes(one, other) == []
-    kinds = ("Transformer", "Pooling", "Normalize")
-    modules = [{"path": "1_Pooling" if kind == "Pooling" else "", "type": f"a.{kind}"} for kind in kinds]
-    tiny.write_json(other / "modules.json", modules)
-    prompts = {"prompts": {"query": "Query: "}, "default_prompt_name": "query"}
-    tiny.write_json(other / "config_sentence_transformers.json", prompts)
-    tiny.edit_json(other / "sentence_bert_config.json", max_seq_length=12)
-    tiny.edit_json(other / "config.json", num_hidden_layers=1, quantization={"bits": 4})
-    assert declared_changes(one, other) == [
-        "normalisation: no -> yes",
-        "limit: 20 tokens -> 12 tokens",
-        "num_hidden_layers: 2 -> 1",
-        "prompt 'query': not declared -> 'Query: '",
-        "default prompt: not declared -> 'query'",
-        f"quantization: not declared -> {json.dumps({'bits': 4})}",
-    ]
-    (other / "modules.json").unlink()
-    assert declared_changes(one, other)[0] == "pooling: mean of the tokens -> not declared"
+def test_texts_too_few_to_judge_are_red_where_it_is_required(tmp_path: Path) -> None:
+    subject, origin = opened(copied(tmp_path / "tuned", noisy))
+    subject = replace(subject, sets=replace(subject.sets, pairs=subject.sets.pairs.first(2)))
+    gate = judged(subject, origin, NOT_WORSE)
+    assert [one.outcome for one in gate.red] == ["ERROR"]
+    assert "too few texts" in gate.red[0].evidence
+    assert "(pairs (Spearman))" in gate.red[0].evidence
 
 
 def test_an_origin_without_goldens_is_encoded(tmp_path: Path) -> None:

@@ -2,28 +2,17 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 
-from embedding_gate.adapter import find
 from tests.support.commands import pytest_run
-
-MODEL = "all-MiniLM-L6-v2"
+from tests.support.tuned import MODEL, copied, noisy
 
 
 def test_a_tuned_model_beside_its_origin(tmp_path: Path) -> None:
     """Noise of 1e-3 on each weight: the table and the report say what moved, and the verdict is asked for."""
-    folder, report = tmp_path / "tuned", tmp_path / "report"
-    shutil.copytree(find(MODEL), folder)
-    weights, draw = load_file(folder / "model.safetensors"), np.random.default_rng(0)
-    for name, of in weights.items():
-        if of.dtype == np.float32:
-            weights[name] = of + draw.normal(0, 1e-3, of.shape).astype(of.dtype)
-    save_file(weights, folder / "model.safetensors")
+    folder, report = copied(tmp_path / "tuned", noisy), tmp_path / "report"
     words = (f"--origin={MODEL}", "--require=not worse", f"--report={report}")
     done = pytest_run("-m", "quality", "-k", "not_worse or norm", f"--model={folder}", *words)
     assert done.returncode == 0, done.stdout + done.stderr
