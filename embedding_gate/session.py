@@ -34,6 +34,7 @@ from embedding_gate.own_files import (
 from embedding_gate.subjects.embedded import Baseline, Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import OFFERS, unoffered
+from embedding_gate.subjects.origin import NOT_WORSE
 from embedding_gate.subjects.protocols import Tokenized
 from embedding_gate.subjects.recorded import Recorded, read_recorded
 from embedding_gate.verdicts.diagnosis import looks_like, read_signatures
@@ -140,10 +141,14 @@ def _thresholds(
 def diagnosis(gate: Gate) -> list[str]:
     """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same.
 
-    A subject that gave no vectors looks like none.
+    A subject that gave no vectors looks like none. To be worse than one's origin is no fault of the code.
     """
     told = tuple(error.__name__ for error in SubjectError.__subclasses__())
-    verdicts = [one for one in gate.verdicts if not (one.red and one.evidence.startswith(told))]
+    verdicts = [
+        one
+        for one in gate.verdicts
+        if one.check != NOT_WORSE and not (one.red and one.evidence.startswith(told))
+    ]
     try:
         return looks_like(verdicts, read_signatures(SIGNATURES)) if gate.red else []
     except FixtureError as error:

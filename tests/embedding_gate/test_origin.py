@@ -96,6 +96,7 @@ def test_another_pooling_is_named_and_judged_where_it_is_required(tmp_path: Path
     assert [one.outcome for one in red.red] == ["FAIL"]
     assert red.red[0].measured > 0.02
     assert f", beside {MODEL}" in red.red[0].evidence
+    assert session.diagnosis(red) == []  # it is no fault of the code
     told = judged(subject, origin)
     assert [one.outcome for one in told.verdicts] == ["not applicable"]
     assert "--require='not worse' judges it" in told.verdicts[0].evidence
