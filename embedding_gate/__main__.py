@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 VALUES = {
     **FILES,
     "--baseline": "the model that the judged one must not be worse than, or none",
+    "--origin": "compare with this model, which the judged one was fine-tuned or quantized from",
     "--subject": "judge python:MODULE:NAME or a server, which claims to be MODEL",
     "--python": "run the subject under this Python",
     "--served-as": "the server's name of the model",

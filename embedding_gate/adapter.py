@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from embeddings.backend import mx
 from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
 from embeddings.folder import find_folder
+from embeddings.hub import missing
 from embeddings.models import Bert, Decoder
 from embeddings.synthetic import PREFIX
 
@@ -59,8 +60,24 @@ def is_synthetic(model: str) -> bool:
     return model.startswith(PREFIX)
 
 
-def open_baseline(model: str | None) -> Baseline | None:
-    """Open the baseline: the model that others must not be worse than.
+def catalogued() -> dict[str, Mapping[str, str]]:
+    """Return the files of the models that the library knows by name: model -> file -> SHA-256."""
+    return {name: entry.sha256 for name, entry in CATALOG.items()}
+
+
+def at_hand(model: str) -> Path | None:
+    """Return the folder of a model of the catalog if this machine has it. The network is never used."""
+    entry = CATALOG.get(model)
+    try:
+        if entry is None or (entry.repository and missing(entry.repository, entry.revision)):
+            return None
+        return find(model)
+    except embeddings.EmbeddingsError:
+        return None
+
+
+def open_baseline(model: str | None, *, option: str = "--baseline") -> Baseline | None:
+    """Open the baseline: the model that others must not be worse than. option: what named it.
 
     The library may itself be broken. So the baseline is first compared with its goldens.
     """
@@ -80,9 +97,9 @@ def open_baseline(model: str | None) -> Baseline | None:
             threshold = thresholds_of(name, hashes(sets()), OWN, precision_of(model))["parity"]
             if threshold.judge(stray).red:
                 raise FixtureError(
-                    f"--baseline {model}",
+                    f"{option} {model}",
                     f"differs from its goldens by {stray:.2g} (limit {threshold.at_most:g})",
-                    hint="fix the library first: run pytest -m quality on the baseline",
+                    hint=f"fix the library first: run pytest -m quality --model={model}",
                 )
         return encoder
 

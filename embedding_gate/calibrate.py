@@ -23,11 +23,12 @@ from embedding_gate.checks.test_pairs import cosines
 from embedding_gate.checks.test_retrieval import ndcg_of
 from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.data.sets import Sets
 from embedding_gate.errors import FixtureError
 from embedding_gate.metrics import resampling
 from embedding_gate.metrics import similarity as sim
 from embedding_gate.metrics.ranking import spearman
-from embedding_gate.subjects.live import Sets, Subject
+from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate, check_name
 
 Floats = NDArray[np.float64]

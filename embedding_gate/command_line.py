@@ -7,6 +7,7 @@ import pytest
 
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import Options
+from embedding_gate.subjects.origin import NOT_WORSE
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.recipe import DECLARED, RECIPES
 
@@ -45,6 +46,11 @@ def add_options(parser: pytest.Parser) -> None:
     )
     for option, text in FILES.items():
         group.addoption(option, type=Path, metavar="PATH", help=f"{text}; as {option}=PATH")
+    group.addoption(
+        "--origin",
+        metavar="NAME|PATH",
+        help="compare with this model, which the judged one was fine-tuned or quantized from",
+    )
     group.addoption(
         "--subject",
         metavar="SUBJECT",
@@ -92,19 +98,27 @@ def read_options(config: pytest.Config) -> Options:
     """Return what the user asked for.
 
     Raises:
-        UsageError: an option is empty, or is no time.
+        UsageError: an option is empty, or is no time, or lacks another.
 
     """
     if not (baseline := config.getoption("baseline")):
         raise pytest.UsageError("--baseline: must be a name, a folder, or none")
+    if config.getoption("origin") == "":
+        raise pytest.UsageError("--origin: must be a name or a folder")
     timeout = config.getoption("subject_timeout")
     if timeout is not None and not timeout > 0:
         raise pytest.UsageError("--subject-timeout: must be more than 0 seconds")
     required = [*(config.getoption("require") or "").split(","), *config.getini("embedding_gate_require")]
+    required = [name.strip() for name in required if name.strip()]
+    if NOT_WORSE in required and config.getoption("origin") is None:
+        raise pytest.UsageError(
+            f"--require={NOT_WORSE}: compares with the model's origin; add --origin=NAME or FOLDER"
+        )
     given = {name: config.getoption(option) for option, name in OWN_FILES.items() if config.getoption(option)}
     return Options(
         **given,
         baseline=None if baseline == "none" else baseline,
+        origin=config.getoption("origin"),
         recipe=config.getoption("recipe"),
         device=config.getoption("device"),
         precision=config.getoption("precision"),
@@ -112,7 +126,7 @@ def read_options(config: pytest.Config) -> Options:
         python=config.getoption("python"),
         served_as=config.getoption("served_as"),
         timeout=timeout or Options.timeout,
-        require=frozenset(filter(None, map(str.strip, required))),
+        require=frozenset(required),
     )
 
 
@@ -128,7 +142,7 @@ def check_together(config: pytest.Config) -> None:
         UsageError: they do.
 
     """
-    refuse_beside(config, "recorded", LIVE, "brings its own texts and vectors")
+    refuse_beside(config, "recorded", (*LIVE, "origin"), "brings its own texts and vectors")
     refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
     if subject_of(config):
         if clash := [name for name in OF_THE_LIBRARY if config.getoption(name)]:

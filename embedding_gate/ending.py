@@ -70,7 +70,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         made = run.checks_made(gate)
         part = f", BROKEN OFF after {made}" if broken_off else f", A PART: {made}" if run.partial else ""
         terminalreporter.section(f"embedding gate{part}")
-        for line in gate_table(gate, run.asked_for(name), [*diagnosis(gate), *run.judged[name].notes]):
+        judged = run.judged[name]
+        origin = judged.origin.lines() if isinstance(judged, Subject) and judged.origin else []
+        for line in gate_table(gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin]):
             terminalreporter.line(line)
     missing = [] if broken_off else run.missing()
     for line in (*run.written, *(f"FAIL: {one}" for one in missing)):

@@ -7,7 +7,7 @@ from pathlib import Path
 from embedding_gate.data.goldens import Golden, Texts, read_golden, read_texts
 from embedding_gate.data.labelled import read_pairs, read_topics
 from embedding_gate.data.retrieval import read_retrieval
-from embedding_gate.subjects.live import Sets
+from embedding_gate.data.sets import Sets
 from embedding_gate.verdicts.threshold_file import Fixtures, read_thresholds
 from embedding_gate.verdicts.thresholds import Threshold
 
@@ -30,6 +30,7 @@ class Options:
     retrieval: Path = FIXTURES / "retrieval"
     thresholds: Path | None = None
     baseline: str | None = DEFAULT_MODEL
+    origin: str | None = None
     recipe: str = DECLARED
     device: str | None = None
     precision: str | None = None

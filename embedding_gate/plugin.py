@@ -31,6 +31,7 @@ from embedding_gate.state import RUN, Judged, Run, run_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import unoffered
+from embedding_gate.subjects.origin import Origin
 from embedding_gate.subjects.recorded import recorded_names
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 
@@ -135,6 +136,14 @@ def endpoint(judged: Judged) -> Endpoint:
     assert isinstance(judged, Subject)
     assert isinstance(judged.endpoint, Endpoint)  # or the contract's checks are none of this run
     return judged.endpoint
+
+
+@pytest.fixture
+def origin(judged: Judged) -> Origin:
+    """The model that the judged one was made from."""
+    assert isinstance(judged, Subject)
+    assert isinstance(judged.origin, Origin)  # or the comparison is none of this run
+    return judged.origin
 
 
 @pytest.fixture

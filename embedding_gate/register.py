@@ -21,22 +21,23 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
 
 
 def judges(test: GateTest) -> str:
-    """Tell what a test judges: a live "subject", an "endpoint", "topics", or "published" figures."""
+    """Tell what a test judges: a "subject", an "endpoint", "topics", "published" figures, an "origin"."""
     return next(iter(inspect.signature(test).parameters))
 
 
-def live_tests(recipe: str = DECLARED, *, server: bool = False) -> dict[str, GateTest]:
+def live_tests(recipe: str = DECLARED, *, server: bool = False, origin: bool = False) -> dict[str, GateTest]:
     """Return the tests that judge a live model, by name.
 
-    Figures were published of one recipe alone. Only a server has the contract of an endpoint.
+    Figures were published of one recipe alone. Only a server has the contract of an endpoint. A model is
+    compared with its origin only if one is named.
     """
-    left_out = ("" if recipe == REFERENCE else "published", "" if server else "endpoint")
-    return {name: test for name, test in gate_tests() if judges(test) not in left_out}
+    made = {"published": recipe == REFERENCE, "endpoint": server, "origin": origin}
+    return {name: test for name, test in gate_tests() if made.get(judges(test), True)}
 
 
 def recorded_tests() -> dict[str, GateTest]:
     """Return the tests that judge recorded vectors, by name."""
-    return {name: test for name, test in gate_tests() if judges(test) not in ("subject", "endpoint")}
+    return {name: test for name, test in gate_tests() if judges(test) in ("topics", "published")}
 
 
 def endpoint_tests() -> dict[str, GateTest]:

@@ -37,6 +37,7 @@ from embedding_gate.register import (
 from embedding_gate.subjects.embedded import Baseline, Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import OFFERS, unoffered
+from embedding_gate.subjects.origin import NOT_WORSE
 from embedding_gate.subjects.protocols import Tokenized
 from embedding_gate.subjects.recorded import Recorded, read_recorded
 from embedding_gate.verdicts.diagnosis import looks_like, read_signatures
@@ -115,7 +116,8 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that bind a model on its texts."""
-    tests_run = live_tests(options.recipe, server="endpoint" in subject.offers)
+    server, origin = "endpoint" in subject.offers, subject.origin is not None
+    tests_run = live_tests(options.recipe, server=server, origin=origin)
     thresholds = _thresholds(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
     return Gate(subject.name, thresholds, options.require)
 
@@ -141,10 +143,14 @@ def _thresholds(
 def diagnosis(gate: Gate) -> list[str]:
     """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same.
 
-    A subject that gave no vectors looks like none.
+    A subject that gave no vectors looks like none. To be worse than one's origin is no fault of the code.
     """
     told = tuple(error.__name__ for error in SubjectError.__subclasses__())
-    verdicts = [one for one in gate.verdicts if not (one.red and one.evidence.startswith(told))]
+    verdicts = [
+        one
+        for one in gate.verdicts
+        if one.check != NOT_WORSE and not (one.red and one.evidence.startswith(told))
+    ]
     try:
         return looks_like(verdicts, read_signatures(SIGNATURES)) if gate.red else []
     except FixtureError as error:

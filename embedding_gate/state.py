@@ -7,6 +7,7 @@ import pytest
 
 from embedding_gate.adapter import open_subject
 from embedding_gate.endpoint import is_address
+from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
 from embedding_gate.register import live_tests, recorded_tests
@@ -46,16 +47,22 @@ class Run:
         self.tests = (
             recorded_tests()
             if recorded
-            else live_tests(self.options.recipe, server=is_address(self.options.subject or ""))
+            else live_tests(
+                self.options.recipe,
+                server=is_address(self.options.subject or ""),
+                origin=self.options.origin is not None,
+            )
         )
 
     def opened(self, name: str, embedder: object = None) -> Judged:
         """Return what is judged under a name. embedder: an object that embeds, of this process, or None."""
         if name not in self.judged or embedder is not None:
             if embedder is not None or self.options.subject:
-                self.judged[name] = open_outside(name, self.options, embedder)
+                subject = open_outside(name, self.options, embedder)
             else:
-                self.judged[name] = open_subject(name, self.options)
+                subject = open_subject(name, self.options)
+            subject.origin = open_origin(subject, self.options)
+            self.judged[name] = subject
         return self.judged[name]
 
     def asked_for(self, name: str) -> str:

@@ -19,10 +19,11 @@ from benchmarks.against.paired import Ratio, paired
 from benchmarks.against.rounds import BENCHMARKS, GENERATIONS, ROUNDS, measure
 from benchmarks.against.thresholds import binding_thresholds
 from benchmarks.against.trees import Tree, checked_out
-from benchmarks.against.vectors import VectorChange, change, vectors_of
+from embedding_gate.data.sets import Sets
 from embedding_gate.git import commit_of
+from embedding_gate.metrics.vector_change import VectorChange, change
 from embedding_gate.own_files import ROOT
-from embedding_gate.subjects.live import Sets
+from embedding_gate.subjects.embedded import embed_sets
 from embedding_gate.text_table import aligned
 
 __all__ = ["Comparison", "Row", "compare", "rows_of", "settled"]
@@ -162,7 +163,7 @@ def compare(
 
         rows = settled(judge([one.name for one in benchmarks]), judge)
         with open_arms(trees[:2], [model, *options]) as arms:
-            before, after = (vectors_of(arm, sets) for arm in arms)
+            before, after = (embed_sets(arm, sets) for arm in arms)
     vectors = change(before, after, sets)
     return Comparison(revision, commit, model, generations * ROUNDS, tuple(rows), vectors, tuple(notes))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Declared", "read_declared"]
+__all__ = ["Declared", "read_declared", "read_json"]
 
 # A Qwen3 that pools its last token is a Qwen3-Embedding. No file of such a folder says the following.
 QWEN3_END, QWEN3_LEAST = "<|endoftext|>", 32
@@ -40,13 +40,13 @@ def read_declared(folder: Path) -> Declared:
         FixtureError: config.json is missing, or a file is malformed.
 
     """
-    config = _read(folder / "config.json", optional=False)
+    config = read_json(folder / "config.json", optional=False)
     limits = (
-        _read(folder / "sentence_bert_config.json").get("max_seq_length"),
-        _read(folder / "tokenizer_config.json").get("model_max_length"),
+        read_json(folder / "sentence_bert_config.json").get("max_seq_length"),
+        read_json(folder / "tokenizer_config.json").get("model_max_length"),
     )
-    prompts = _read(folder / "config_sentence_transformers.json").get("prompts") or {}
-    pooling = _read(folder / "1_Pooling" / "config.json")
+    prompts = read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    pooling = read_json(folder / "1_Pooling" / "config.json")
     qwen3 = config.get("model_type") == "qwen3" and bool(pooling.get("pooling_mode_lasttoken"))
     try:
         positions = int(config["max_position_embeddings"])
@@ -61,7 +61,13 @@ def read_declared(folder: Path) -> Declared:
     return Declared(min(declared, positions), texts, end, least)
 
 
-def _read(path: Path, *, optional: bool = True) -> dict[str, Any]:
+def read_json(path: Path, *, optional: bool = True) -> dict[str, Any]:
+    """Return the object of a JSON file; of an optional file that is not there, an empty one.
+
+    Raises:
+        FixtureError: the file cannot be read, or holds no object.
+
+    """
     if optional and not path.exists():
         return {}
     try:

@@ -19,6 +19,7 @@ __all__ = [
     "Golden",
     "Prompted",
     "Texts",
+    "files_of_goldens",
     "identify",
     "read_golden",
     "read_texts",
@@ -211,14 +212,26 @@ def identify(folder: Path, goldens: Path) -> str:
         FixtureError: goldens are malformed.
 
     """
+    for model, files in files_of_goldens(goldens).items():
+        if all(sha256_of(folder / name) == expected for name, expected in files.items()):
+            return model
+    return folder.resolve().name
+
+
+def files_of_goldens(goldens: Path) -> dict[str, dict[str, str]]:
+    """Return the files that goldens were made from: model -> file -> SHA-256.
+
+    Raises:
+        FixtureError: goldens are malformed.
+
+    """
+    found = {}
     for origin_path in sorted(goldens.glob("*.json")):
         try:
-            files = dict(json.loads(_read(origin_path))["files"])
+            found[origin_path.stem] = dict(json.loads(_read(origin_path))["files"])
         except (ValueError, KeyError, TypeError) as error:
             raise FixtureError(origin_path, f"malformed ({error!r})", hint="restore the file") from error
-        if all(sha256_of(folder / name) == expected for name, expected in files.items()):
-            return origin_path.stem
-    return folder.resolve().name
+    return found
 
 
 def sha256_of(path: Path) -> str:

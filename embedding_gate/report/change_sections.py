@@ -1,10 +1,11 @@
-"""The sections on what a change moved: the gate itself, and speed and vectors beside another revision."""
+"""The sections on what a change moved: the gate, speed and vectors beside a revision, or beside an origin."""
 
-from embedding_gate.report.blocks import Block, Columns, Items, Section, Table, Text, number, table
+from embedding_gate.report.blocks import Block, Columns, Items, Section, Table, Text, number, percent, table
+from embedding_gate.report.schema.models import Drift, Metric, Origin
 from embedding_gate.report.schema.record import Record
 from embedding_gate.report.schema.speed import Moved, Ratio, Vectors
 
-__all__ = ["judge", "performance"]
+__all__ = ["judge", "origin", "performance"]
 
 HEADER = ("benchmark", "measured", "ratio", "90 % interval", "at most", "verdict", "what that says")
 
@@ -72,9 +73,49 @@ def _vectors(found: Vectors) -> list[Block]:
     return [told, table("Metrics that moved", columns, found.moved)]
 
 
+def origin(record: Record) -> Section | None:
+    """How far each model lies from the one that it was fine-tuned or quantized from."""
+    blocks: list[Block] = []
+    for model in record.models:
+        if found := model.origin:
+            blocks += [Text(f"{model.name} beside {found.source}."), *_origin(found)]
+    return Section("Beside its origin", blocks) if blocks else None
+
+
+def _origin(found: Origin) -> list[Block]:
+    if found.same:
+        return [Text("It is the same model, bit for bit.")]
+    declared = found.declared or ["nothing differs"]
+    return [
+        *(_drift(found.drift) if found.drift else []),
+        Text("What the two folders declare differently:"),
+        Items(declared),
+    ]
+
+
+def _drift(found: Drift) -> list[Block]:
+    median, low, least = (number(one, 7) for one in (found.median, found.low, found.least))
+    most = ", ".join(f"{name} ({number(cosine, 7)})" for name, cosine in found.most.items()) or "-"
+    columns: Columns[Metric] = {
+        "metric": lambda one: one.metric,
+        "origin": lambda one: number(one.before, 4),
+        "this model": lambda one: number(one.after, 4),
+        "interval of the change": _interval,
+        "surely worse by": lambda one: number(one.surely_worse, 4),
+    }
+    return [
+        Text(
+            f"The cosines between the two vectors of {found.texts:,} texts have the median {median}, the 1 % "
+            f"quantile {low} and the least value {least}. These texts moved most: {most}. Of the 10 passages "
+            f"nearest to a query, {percent(found.kept)} are the same."
+        ),
+        table("Metrics beside the origin's", columns, found.metrics),
+    ]
+
+
 def _ratio(one: Ratio) -> str:
     return "-" if one.ratio is None else f"{number(one.ratio)}x"
 
 
-def _interval(one: Ratio | Moved) -> str:
+def _interval(one: Ratio | Moved | Metric) -> str:
     return "-" if one.low is None else f"{number(one.low)} to {number(one.high)}"

@@ -30,7 +30,8 @@ def model(
 ) -> dict[str, Any]:
     """Return what the report has of a judged model. Nothing is encoded for it that no check asked for."""
     topics = vars(judged).get("topics")
-    return model_as_data(
+    origin = judged.origin if isinstance(judged, Subject) else None
+    found = model_as_data(
         gate,
         measured_of(topics.vectors[0], topics.labelled)
         if isinstance(topics, Embedded) and "vectors" in vars(topics)
@@ -45,6 +46,7 @@ def model(
         ),
         part=part,
     )
+    return {**found, "origin": origin.as_data() if origin else None}
 
 
 def threshold_lines(

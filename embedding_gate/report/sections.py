@@ -25,6 +25,7 @@ ORDER: Sequence[Part] = (
     Part(verdicts.verdict),
     Part(change_sections.judge),
     Part(change_sections.performance),
+    Part(change_sections.origin),
     Part(speed_sections.summary, "speed", BENCHMARKS),
     Part(quality_sections.metrics, "quality of the vectors", GATE),
     Part(quality_sections.coherence, "coherence", GATE),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from embedding_gate.data.goldens import Golden
 from embedding_gate.data.labelled import Labelled, Part
+from embedding_gate.data.sets import Sets
 from embedding_gate.subjects.protocols import Encoder, Tokenized, Tokenizer
 
-__all__ = ["Baseline", "Embedded", "embed", "embed_part"]
+__all__ = ["Baseline", "Embedded", "embed", "embed_part", "embed_sets"]
 
 _CHUNK = 512  # texts in memory at a time
 _PROMPTS = {
@@ -40,6 +41,11 @@ def embed(
     tokenizer: tells which texts these are. None: the encoder tells it.
     """
     return [embed_part(encoder, part, note, tokenizer) for part in labelled.parts]
+
+
+def embed_sets(encoder: Any, sets: Sets) -> list[Vectors]:
+    """Encode the texts of all sets, each part with the prompt of its role: (n, D) of each part."""
+    return [embed_part(encoder, part) for part in sets.parts]
 
 
 def embed_part(
@@ -94,10 +100,14 @@ class Baseline:
         return self.golden.sets if self.golden else {}
 
     @property
+    def trust(self) -> str:
+        """What its vectors rest on."""
+        return "held against its goldens" if self.golden else "has no goldens: taken on trust"
+
+    @property
     def note(self) -> str:
         """A line about it for the reader of the table."""
-        trust = "held against its goldens" if self.golden else "has no goldens: taken on trust"
-        return f"  baseline: {self.source}, {trust}"
+        return f"  baseline: {self.source}, {self.trust}"
 
     def embed(self, labelled: Labelled) -> list[Vectors]:
         """Return the vectors of each part of a set: (n, D) each."""

@@ -14,27 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 from embedding_gate.data.goldens import Golden, Texts
 from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
+from embedding_gate.data.sets import Sets
 from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
 from embedding_gate.subjects.offers import LIBRARY
 from embedding_gate.subjects.protocols import Encoder, Tokenizer
 
-__all__ = ["LONGEST", "Sets", "Subject"]
+__all__ = ["LONGEST", "Subject"]
 
 LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
 ENCODERS = frozenset({"bert"})  # model types with bidirectional attention
 BOTH_WAYS = frozenset({"reference-2025"})  # recipes that give a decoder bidirectional attention
 HINTS = {"batch_tokens": "batch", "show_progress_bar": "progress bar"}  # options that change no vector
-
-
-@dataclass(frozen=True)
-class Sets:
-    """The labelled texts of a run: the gate's own or the user's."""
-
-    topics: Topics
-    pairs: Pairs
-    retrieval: Retrieval
 
 
 def _none(*_: object) -> Any:
@@ -67,6 +59,7 @@ class Subject:
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
     precision: what it computes in, as "float32".
     random: whether its weights are random numbers. Then its vectors have no meaning to judge.
+    origin: the model that it was made from (see origin.py), if one was named.
     claimant: what claims to be the model, as the user named it; "" if it is the model itself.
     notes: more lines for the reader of the table.
     effort: how much the checks do.
@@ -96,6 +89,7 @@ class Subject:
     recipe: str = "declared"
     precision: str = "float32"
     random: bool = False
+    origin: Any = None
     claimant: str = ""
     notes: list[str] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)

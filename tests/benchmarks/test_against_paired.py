@@ -16,9 +16,9 @@ from benchmarks.against.generation import Benchmark, Measured
 from benchmarks.against.paired import paired
 from benchmarks.against.rounds import BENCHMARKS
 from benchmarks.against.thresholds import FILE, binding_thresholds, read_thresholds
-from benchmarks.against.vectors import VectorChange
 from embedding_gate import own_files
 from embedding_gate.errors import FixtureError
+from embedding_gate.metrics.vector_change import VectorChange
 
 SHORT = Benchmark("short", 4, 8)
 SAME = VectorChange(identical=True, texts=9, least_cosine=1.0, worst="", moved=(), neighbours_changed=0)

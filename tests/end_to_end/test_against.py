@@ -123,7 +123,7 @@ def pytest_configure():
     from benchmarks.against import plugin
     from benchmarks.against.comparison import Comparison, Row
     from benchmarks.against.paired import Ratio
-    from benchmarks.against.vectors import VectorChange
+    from embedding_gate.metrics.vector_change import VectorChange
     from embedding_gate.errors import GateError
 
     def compare(revision, model, options, sets):

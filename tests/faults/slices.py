@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from embedding_gate import own_files
 from embedding_gate.data.goldens import Golden, Texts
+from embedding_gate.data.sets import Sets
 from embedding_gate.subjects.embedded import Baseline
-from embedding_gate.subjects.live import Sets, Subject
+from embedding_gate.subjects.live import Subject
 
 __all__ = ["golden_of", "slice_of"]
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from benchmarks.against.comparison import Comparison, Row
 from benchmarks.against.paired import Ratio
-from benchmarks.against.vectors import Moved, VectorChange
 from embedding_gate.data.labelled import OUTLIER, Topics
+from embedding_gate.metrics.paired import Moved
+from embedding_gate.metrics.vector_change import VectorChange
 from embedding_gate.report import collect
 from embedding_gate.report.record import as_json, make_record, model_as_data, plain, red_reasons
 from embedding_gate.report.schema.record import Record, json_schema

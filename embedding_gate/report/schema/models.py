@@ -4,7 +4,18 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Category", "Data", "Measurement", "Model", "Quality", "Text", "Verdict"]
+__all__ = [
+    "Category",
+    "Data",
+    "Drift",
+    "Measurement",
+    "Metric",
+    "Model",
+    "Origin",
+    "Quality",
+    "Text",
+    "Verdict",
+]
 
 Measurement = float | None  # null where nothing was measured, or it was not finite
 
@@ -64,6 +75,49 @@ class Quality(Data):
     ndcg: Measurement
 
 
+class Metric(Data):
+    """A metric of the origin's vectors (before) and of the judged ones (after).
+
+    low, high: the middle 95 % of the paired bootstrap's changes. surely_worse: by how much it fell at least.
+    """
+
+    metric: str
+    before: Measurement
+    after: Measurement
+    low: Measurement
+    high: Measurement
+    surely_worse: Measurement
+
+
+class Drift(Data):
+    """How far the vectors of texts lie from the origin's.
+
+    median, low, least: of the cosines of each text's two vectors; low is their 1 % quantile. most: the texts
+    that moved most, with their cosines. kept: the share of a query's ten nearest passages that are the same.
+    """
+
+    texts: int
+    median: Measurement
+    low: Measurement
+    least: Measurement
+    kept: Measurement
+    most: dict[str, Measurement]
+    metrics: list[Metric]
+
+
+class Origin(Data):
+    """The model that the judged one was made from.
+
+    same: whether it is the same model, bit for bit. declared: what its folder declares differently. drift:
+    null where the two were not compared.
+    """
+
+    source: str
+    same: bool
+    declared: list[str]
+    drift: Drift | None
+
+
 class Model(Data):
     """A judged model.
 
@@ -71,6 +125,7 @@ class Model(Data):
     where some were left out. texts: category by category; cosines: of each two of them, three decimals;
     map: the first three principal components of each. looks_like: known faults that a red run looks like.
     threshold_lines: check -> file and line of its threshold. quality: null where no check asked for it.
+    origin: null where none was named.
     """
 
     name: str
@@ -88,6 +143,7 @@ class Model(Data):
     threshold_lines: dict[str, str]
     quality: Quality | None
     categories: list[Category]
+    origin: Origin | None = None
 
     @property
     def red(self) -> list[Verdict]:

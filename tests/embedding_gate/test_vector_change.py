@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.against.vectors import VectorChange, change, vectors_of
 from embedding_gate import own_files
-from embedding_gate.metrics import resampling
-from embedding_gate.subjects.live import Sets
+from embedding_gate.data.sets import Sets
+from embedding_gate.metrics.resampling import bootstrap
+from embedding_gate.metrics.vector_change import VectorChange, change
+from embedding_gate.subjects.embedded import embed_sets
 
 Vectors = list[NDArray[np.float32]]
 
@@ -21,7 +22,7 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     These tests ask for the sign and the rough width of a change. Each end of its interval is then the fifth
     of 199 sorted draws, which is enough for both.
     """
-    monkeypatch.setattr(resampling, "DRAWS", 199)
+    monkeypatch.setattr(bootstrap, "DRAWS", 199)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_each_part_is_encoded_with_its_prompt(sets: Sets) -> None:
 
         dropped = np.zeros(1)
 
-    found = vectors_of(Encoder(), sets)
+    found = embed_sets(Encoder(), sets)
     assert [len(of) for of in found] == [
         len(sets.topics.texts),
         *2 * [len(sets.pairs.grades)],
