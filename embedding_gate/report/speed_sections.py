@@ -53,7 +53,7 @@ def _summary(name: str, own: list[Speed]) -> tuple[list[str], str]:
     ]
     shapes = {"throughput": rate, "latency": latency, "cache": cached}
     told = ", ".join(f"{what} of {one.batch} x {one.length}" for what, one in shapes.items() if one)
-    peak = f"best matrix product {own[0].matmul / 1e12:.3g} TFLOP/s"
+    peak = f"best matrix product {own[0].matmul / 1e12:.3g} TFLOP/s" if own[0].matmul else "another subject"
     return row, f"{name}: {told} tokens; {own[0].precision}, {peak}."
 
 

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.harness.audits import AUDITS, judge, median_interval, thresholds
+from benchmarks.harness.audits import AUDITS, judge, thresholds
+from benchmarks.harness.clock import by_clock
 from benchmarks.harness.findings import Findings, Reported
 from benchmarks.harness.fresh import FreshTexts, Seen
-from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.intervals import median_interval
+from benchmarks.harness.meter import Meter
 from benchmarks.harness.records import PERCENTILES, Probe, Record, Spied
 from embedding_gate.errors import GateError, InputError
 from embedding_gate.roofline import Device
