@@ -55,12 +55,12 @@ def growing_work(found: Findings) -> Measured:
 
 def untimed_vectors(found: Findings) -> Measured:
     """How far vectors of timed rounds stray from those of an untimed run."""
-    return _worst((one.stray, f"{one.kind} {one.shape}") for one in found.records if one.stray is not None)
+    return _worst((record.stray or 0.0, f"{record.kind} {record.shape}") for record in _compared(found))
 
 
 def real_tokens(found: Findings) -> Measured:
     """By how many tokens a count differs from what the model was handed: the sum of the masks."""
-    pairs = [(record.tokens, record.seen or 0, record.kind) for record in _spied(found)]
+    pairs = [(record.tokens, record.seen or 0, record.kind) for record in _compared(found)]
     if found.uneven is not None:
         pairs.append((*found.uneven, "texts of many lengths"))
     counted = ((abs(n - seen), f"{what}: counted {n}, the model had {seen}") for n, seen, what in pairs)
@@ -69,12 +69,14 @@ def real_tokens(found: Findings) -> Measured:
 
 def precision(found: Findings) -> Measured:
     """How many bits the hidden states lack of the precision that is reported."""
-    return _worst((BITS[found.precision] - one.bits, f"{one.kind}: {one.bits} bits") for one in _spied(found))
+    return _worst(
+        (BITS[found.precision] - one.bits, f"{one.kind}: {one.bits} bits") for one in _compared(found)
+    )
 
 
 def warm_up(found: Findings) -> Measured:
     """How many untimed calls each shape had before its first round, at least."""
-    least, what = _worst((-(record.warm_ups or 0), f"{record.shape}") for record in _spied(found))
+    least, what = _worst((-(record.warm_ups or 0), f"{record.shape}") for record in _compared(found))
     return -least, what
 
 
@@ -151,7 +153,7 @@ def judge(model: str, found: Findings) -> Gate:
     return gate
 
 
-MEASURED = 3.0, "the embedded model behind the server of the tests"  # PLACEHOLDER
+GROWING = 6.0, "the embedded model behind the tests' server, three turns on two busy cores: 6.0 to 7.7"
 AA = "nine runs of all-MiniLM-L6-v2 on two shared cores"
 
 # Largest difference between two runs, by precision: the gate's thresholds of "alone or mixed" in
@@ -167,7 +169,7 @@ def thresholds(found: Findings) -> dict[str, Threshold]:
     )
     if "weights" not in found.offers:
         stray = max(stray, SAME)  # its precision is what the user says of it
-        growing = _threshold("growing work", *MEASURED, at_least=1.2)
+        growing = _threshold("growing work", *GROWING, at_least=1.1)
     made = [
         _threshold(
             "repeated texts",
@@ -209,8 +211,8 @@ def _probe(found: Findings) -> Probe:
     return found.probe
 
 
-def _spied(found: Findings) -> list[Record]:
-    return [record for record in found.records if record.seen is not None]
+def _compared(found: Findings) -> list[Record]:
+    return [record for record in found.records if record.stray is not None]
 
 
 def _untold(record: Record) -> float:
