@@ -131,6 +131,7 @@ INSIDE: Mapping[str, Sequence[str]] = {  # what an audit must see of the model
     "real tokens": ("hidden states",),
     "precision": ("hidden states",),
     "roofline": ("weights",),
+    "device peak": ("weights",),
 }
 
 
@@ -190,7 +191,7 @@ def thresholds(found: Findings) -> dict[str, Threshold]:
         _threshold("recomputed", 0, "arithmetic", at_most=1e-9),
         _threshold("roofline", 0.42, f"{AA}; above 1 is impossible", at_most=1),
     ]
-    if found.device:
+    if found.device or "weights" not in found.offers:
         made.append(
             _threshold(
                 "device peak", 0.78, "an H100's matrix product (benchmarks/README.md): 768 of 989", at_most=1

@@ -27,10 +27,10 @@ def refuse_options(config: pytest.Config) -> None:
     timed_otherwise = str(config.getoption("benchmark_timer")) != "time.perf_counter"
     clash += ["--benchmark-timer"] if timed_otherwise else []  # CPU time leaves out what threads and GPUs do
     clash += ["--baseline"] if config.getoption("baseline") != DEFAULT_MODEL else []
-    if subject_of(config) and config.getoption("benchmark_compare"):
-        raise pytest.UsageError(
-            "--benchmark-compare is for the gate's own library: leave it out beside --subject"
-        )
+    for name in ("against", "benchmark_compare") if subject_of(config) else ():
+        if config.getoption(name):
+            option = f"--{name.replace('_', '-')}"
+            raise pytest.UsageError(f"{option} is for the gate's own library: leave it out beside --subject")
     if clash:
         raise pytest.UsageError(f"--benchmark-only measures and does nothing else: leave out {clash[0]}")
     names = config.getoption("model")
