@@ -121,11 +121,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def bench(request: pytest.FixtureRequest) -> Any:
-    """One model, opened once; when its last benchmark is done, the audits run."""
+    """One model, opened once; when its last benchmark is done, the audits run, unless a subject is lost."""
     config, name = request.config, request.param
     config.stash[BENCHES][name] = opened = _open(config, name)
     yield opened
-    if request.session.exitstatus == pytest.ExitCode.INTERRUPTED:
+    lost = OUTSIDE in config.stash and request.session.shouldfail
+    if lost or request.session.exitstatus == pytest.ExitCode.INTERRUPTED:
         return
     try:
         opened.audit()
@@ -135,10 +136,9 @@ def bench(request: pytest.FixtureRequest) -> Any:
 
 def _open(config: pytest.Config, name: str) -> Bench:
     plan, seen = config.stash[PLANS][name], config.stash[SEEN]
-    precision = config.getoption("precision")
+    options = {key: config.getoption(key) for key in ("recipe", "precision")}
     if OUTSIDE in config.stash:
-        return open_outside_bench(config.stash[OUTSIDE], plan, seen, precision=precision or "float32")
-    options = {"recipe": config.getoption("recipe"), "precision": precision}
+        return open_outside_bench(config.stash[OUTSIDE], plan, seen, precision=options["precision"])
     try:
         return open_library_bench(name, plan, seen, options, config.getoption("device"))
     except ERRORS as error:
@@ -227,8 +227,7 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
         return {}
     benches, audited = config.stash[BENCHES], config.stash[AUDITED]
     reasons = [line for model, gate in audited.items() for line in red_reasons(gate, model)]
-    published = read_published(own_files.FIXTURES / "published.toml")
-    found = measurements(benches.values(), audited, published)
+    found = measurements(benches.values(), audited, read_published(own_files.FIXTURES / "published.toml"))
     return {**found, "reasons": reasons + config.stash[FAILURES]}
 
 
@@ -244,7 +243,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     benches = config.stash[BENCHES]
     lines = tables(benches.values(), read_published(own_files.FIXTURES / "published.toml"))
     for model, gate in config.stash[AUDITED].items():
-        lines += ["", *gate_table(gate, model, session.diagnosis(gate))]
+        notes = [] if OUTSIDE in config.stash else session.diagnosis(gate)  # which knows the library's faults
+        lines += ["", *gate_table(gate, model, notes)]
     terminalreporter.section("measurements")
     for line in [*lines, *config.stash[CHANGES], *(f"FAIL: {why}" for why in config.stash[FAILURES])]:
         terminalreporter.line(line)

@@ -45,12 +45,12 @@ def open_library_bench(
 
 
 def open_outside_bench(
-    engine: OutsideEngine, plan: Plan, seen: Seen, *, precision: str, **clock: Any
+    engine: OutsideEngine, plan: Plan, seen: Seen, *, precision: str | None, **clock: Any
 ) -> Bench:
     """Make the bench of another subject. What its device could do is not known, and is not asked.
 
-    precision: in which the subject computes, as the user says. clock: of the meter, if not the usual one.
+    precision: in which the subject computes, as the user says; float32 if nobody does. clock: of the meter, if not the usual one.
     """
     meter = Meter(engine, seen, seed=engine.model, warm_ups=plan.warm_ups, **clock)
-    findings = Findings(precision, lambda _: math.nan, offers=engine.offers)
+    findings = Findings(precision or "float32", lambda _: math.nan, offers=engine.offers)
     return Bench(engine.model, engine, meter, plan, findings, {}, engine.limit, [])

@@ -52,6 +52,19 @@ def test_a_function(tmp_path: Path) -> None:
     assert "python:tests.support.subjects:hashed, which claims to be my-model: vectors of 8" in done.stdout
 
 
+def test_a_subject_that_dies(tmp_path: Path) -> None:
+    """One line says what was asked and what came. Nothing more is asked of it, and the run is red."""
+    folder = tiny.build(tmp_path / "my-model", max_tokens=140)
+    named = ["--subject=python:tests.support.subjects:dies", f"--model={folder}"]
+    done = pytest_run(ONLY, *named, "-k", "8x64 or 32x64")
+    assert done.returncode == 1
+    said = [line for line in done.stdout.splitlines() if "was asked for 8 texts" in line]
+    assert len(said) == 1
+    assert "and ended (exit code 3): it said nothing; call it by hand with these texts" in said[0]
+    assert "was asked for 16 texts" not in done.stdout
+    assert "FAIL: my-model: no audit ran" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
