@@ -6,22 +6,23 @@ from typing import Any
 
 import pytest
 
-import embeddings
 from benchmarks.harness import baseline
 from benchmarks.harness.audits import judge
-from benchmarks.harness.bench import Bench, Measure, open_bench
-from benchmarks.harness.engine import EmbedderEngine
+from benchmarks.harness.bench import Bench, Measure
 from benchmarks.harness.fresh import Seen
+from benchmarks.harness.opening import open_library_bench, open_outside_bench
 from benchmarks.harness.options import refuse_files, refuse_options, stored_runs
-from benchmarks.harness.plan import Plan, configuration, default_models, plan_of
+from benchmarks.harness.outside import OutsideEngine, open_outside_engine
+from benchmarks.harness.plan import Plan, default_models, outside_plan, plan_of
 from benchmarks.harness.serialize import measurements
-from benchmarks.harness.summary import grid_table, summary_table
+from benchmarks.harness.tables import tables
 from embedding_gate import adapter, own_files, session
 from embedding_gate.adapter import ERRORS
 from embedding_gate.claims.published import read_published
-from embedding_gate.machine import chip, machine
+from embedding_gate.command_line import read_options, subject_of
+from embedding_gate.machine import machine
 from embedding_gate.report.record import red_reasons
-from embedding_gate.roofline import find_device, read_devices
+from embedding_gate.subjects.offers import unoffered
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.table import gate_table
 
@@ -33,6 +34,8 @@ SEEN = pytest.StashKey[Seen]()
 BASELINES = pytest.StashKey[list[tuple[Path, baseline.Document]]]()
 CHANGES = pytest.StashKey[list[str]]()  # since the baselines
 FAILURES = pytest.StashKey[list[str]]()  # beside what the audits say
+OUTSIDE = pytest.StashKey[OutsideEngine]()  # only where --subject names one
+MODULES = ("test_speed.py", "test_outside_speed.py")  # of the library, and of another subject
 
 
 def measures(config: pytest.Config) -> bool:
@@ -57,7 +60,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not measures(config):
         return
     try:
-        config.stash[PLANS] = {name: plan_of(name) for name in _names(config)}
+        if subject_of(config):
+            config.stash[OUTSIDE] = engine = open_outside_engine(_names(config)[0], read_options(config))
+            config.stash[PLANS] = {engine.model: outside_plan(engine.seconds_of_a_call())}
+        else:
+            config.stash[PLANS] = {name: plan_of(name) for name in _names(config)}
     except ERRORS as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[BASELINES] = stored_runs(config)
@@ -75,14 +82,17 @@ def _in_benchmarks(argument: str) -> bool:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Collect benchmarks in a run that measures, and nothing else there; elsewhere leave them alone."""
     ours = HERE in (collection_path, *collection_path.parents)
+    other = collection_path == HERE / MODULES[not subject_of(config)]
     above = collection_path in HERE.parents
-    return True if not above and ours != measures(config) else None
+    return True if other or (not above and ours != measures(config)) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "measure" not in metafunc.fixturenames:
         return
     plans = metafunc.config.stash[PLANS]
+    if "clients" in metafunc.fixturenames:
+        metafunc.parametrize("clients", [count for plan in plans.values() for count in plan.clients])
     if "shape" not in metafunc.fixturenames:
         metafunc.parametrize("bench", list(plans), indirect=True, scope="session")
         return
@@ -101,6 +111,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(
                 f"{item.nodeid}: no measurement by the rules; leave it out, or let it ask for measure alone"
             )
+    if OUTSIDE in config.stash:
+        offers = config.stash[OUTSIDE].offers
+        items[:] = [item for item in items if not unoffered(item.function, offers)]  # type: ignore[attr-defined]
     plans = config.stash[PLANS]
     names = list(plans)  # one model after the other, so that each is opened once
     items.sort(key=lambda item: names.index(item.callspec.params["bench"]))  # type: ignore[attr-defined]
@@ -108,11 +121,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def bench(request: pytest.FixtureRequest) -> Any:
-    """One model, opened once; when its last benchmark is done, the audits run."""
+    """One model, opened once; when its last benchmark is done, the audits run, unless a subject is lost."""
     config, name = request.config, request.param
     config.stash[BENCHES][name] = opened = _open(config, name)
     yield opened
-    if request.session.exitstatus == pytest.ExitCode.INTERRUPTED:
+    lost = OUTSIDE in config.stash and request.session.shouldfail
+    if lost or request.session.exitstatus == pytest.ExitCode.INTERRUPTED:
         return
     try:
         opened.audit()
@@ -121,24 +135,14 @@ def bench(request: pytest.FixtureRequest) -> Any:
 
 
 def _open(config: pytest.Config, name: str) -> Bench:
+    plan, seen = config.stash[PLANS][name], config.stash[SEEN]
     options = {key: config.getoption(key) for key in ("recipe", "precision")}
+    if OUTSIDE in config.stash:
+        return open_outside_bench(config.stash[OUTSIDE], plan, seen, precision=options["precision"])
     try:
-        embedder = embeddings.load(name, **options)
+        return open_library_bench(name, plan, seen, options, config.getoption("device"))
     except ERRORS as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-    given = {**options, "device": config.getoption("device")}
-    child = [str(name), *(f"--{key}={value}" for key, value in given.items() if value)]
-    return open_bench(
-        name,
-        EmbedderEngine(embedder),
-        config.stash[PLANS][name],
-        config.stash[SEEN],
-        configuration(name),
-        limit=embedder.max_tokens,
-        precision=_precision(config, name),
-        device=find_device(read_devices(own_files.FIXTURES / "devices.toml"), chip()),
-        child=child,
-    )
 
 
 def _precision(config: pytest.Config, name: str) -> str:
@@ -155,6 +159,7 @@ def measure(bench: Bench, benchmark: Any) -> Measure:
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     if measures(config):
         machine_info |= machine([_precision(config, name) for name in _names(config)])
+        machine_info |= {"subject": config.stash[OUTSIDE].name} if OUTSIDE in config.stash else {}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -222,9 +227,13 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
         return {}
     benches, audited = config.stash[BENCHES], config.stash[AUDITED]
     reasons = [line for model, gate in audited.items() for line in red_reasons(gate, model)]
-    published = read_published(own_files.FIXTURES / "published.toml")
-    found = measurements(benches.values(), audited, published)
+    found = measurements(benches.values(), audited, read_published(own_files.FIXTURES / "published.toml"))
     return {**found, "reasons": reasons + config.stash[FAILURES]}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if OUTSIDE in config.stash:
+        config.stash[OUTSIDE].client.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -232,12 +241,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if CHANGES not in config.stash:
         return
     benches = config.stash[BENCHES]
-    published = read_published(own_files.FIXTURES / "published.toml")
-    lines = summary_table(benches.values(), published)
-    for bench in benches.values():
-        lines += ["", *grid_table(bench)]
+    lines = tables(benches.values(), read_published(own_files.FIXTURES / "published.toml"))
     for model, gate in config.stash[AUDITED].items():
-        lines += ["", *gate_table(gate, model, session.diagnosis(gate))]
+        notes = [] if OUTSIDE in config.stash else session.diagnosis(gate)  # which knows the library's faults
+        lines += ["", *gate_table(gate, model, notes)]
     terminalreporter.section("measurements")
     for line in [*lines, *config.stash[CHANGES], *(f"FAIL: {why}" for why in config.stash[FAILURES])]:
         terminalreporter.line(line)

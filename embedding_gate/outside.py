@@ -20,7 +20,7 @@ from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.subjects.server import Server
 from embedding_gate.tokenizer import OwnTokenizer
 
-__all__ = ["open_outside"]
+__all__ = ["connect", "open_outside"]
 
 PYTHON = "python:"
 FORMS = "python:MODULE:NAME, http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT"
@@ -40,7 +40,7 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
     tokenizer = OwnTokenizer(folder, declared)
 
     def client() -> Client:
-        return _open(options, name, folder) if embedder is None else Here(embedder)
+        return connect(options, name, folder) if embedder is None else Here(embedder)
 
     asked = client()
     box = BlackBox(asked, declared.prompts, declared.min_dimensions)
@@ -73,8 +73,13 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
     return subject
 
 
-def _open(options: Options, model: str, folder: Path) -> Client:
-    """Open the client of a subject."""
+def connect(options: Options, model: str, folder: Path) -> Client:
+    """Open the client of the subject that ``options.subject`` names.
+
+    Raises:
+        GateError: there is none, or it cannot be opened.
+
+    """
     spec = options.subject or ""
     if is_address(spec):
         client = open_client(spec, options.served_as or model, timeout=options.timeout)

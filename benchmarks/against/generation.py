@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness.audits import STRAY, median_interval
+from benchmarks.harness.audits import STRAY
 from benchmarks.harness.fresh import FreshTexts, Seen
+from benchmarks.harness.intervals import median_interval
 from benchmarks.harness.meter import check_vectors
 from embedding_gate.adapter import ERRORS
 from embedding_gate.errors import GateError

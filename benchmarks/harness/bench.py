@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.clock import Timed
 from benchmarks.harness.findings import Findings, Reported
 from benchmarks.harness.fresh import Seen
 from benchmarks.harness.matmul import matmul_rates
-from benchmarks.harness.meter import Engine, Meter, Timed
-from benchmarks.harness.plan import Plan
+from benchmarks.harness.meter import Engine, Meter
+from benchmarks.harness.plan import SHORT, Plan
 from benchmarks.harness.records import Record
+from benchmarks.harness.server import clients_at_once, json_alone, request_of_no_text
 from embedding_gate.machine import in_tf32
 from embedding_gate.roofline import Device, flops_per_token
 from embedding_gate.workers import Worker
@@ -49,6 +51,10 @@ class Bench:
     def audit(self) -> None:
         """Run what only the audits need."""
         batch, length = self.fit(self.plan.probe)
+        if "weights" not in self.findings.offers:
+            shorter = (batch, max(length // 4, 4))
+            self.findings.probe = self.meter.probe(batch, length, self.plan.probe_rounds, quarter=shorter)
+            return
         self.findings.probe = self.meter.probe(batch, length, self.plan.probe_rounds)
         self.findings.uneven = self.meter.uneven(min(UNEVEN, self.limit // 2))
         self.look_at_peak()
@@ -141,6 +147,22 @@ class Measure:
         batch, length = self.bench.fit(self.plan.cache)
         self._keep(self.bench.meter.tokenization(self._timed, batch, length, self.plan.rounds))
 
+    def clients(self, count: int) -> None:
+        """So many clients of a server at once, each with one new short text after another."""
+        _, length = self.bench.fit((1, SHORT))
+        rounds = self.plan.client_rounds(count)
+        texts = count * self.plan.each
+        self._keep(clients_at_once(self.bench.meter, self._timed, count, (texts, length), rounds))
+
+    def no_text(self) -> None:
+        """A request of a server for no text: HTTP and no model."""
+        self._keep(request_of_no_text(self.bench.engine, self._timed, self.plan.latency_rounds))
+
+    def json(self) -> None:
+        """Write the request of the headline's texts, and read the answer; nothing is sent meanwhile."""
+        batch, length = self.bench.fit(self.plan.headline)
+        self._keep(json_alone(self.bench.meter, self._timed, batch, length, self.plan.rounds))
+
     def load(self) -> None:
         """Measure, in new processes, the seconds to a first vector, and the most memory with one text."""
         _, length = self.bench.fit(max(self.plan.grid))
@@ -159,8 +181,9 @@ class Measure:
         findings, info = self.bench.findings, self._benchmark.extra_info
         findings.records.append(record)
         info |= {"model": self.bench.name, "precision": findings.precision, **record.figures()}
-        info |= {"matmul": findings.peak}
-        if record in findings.computed:
+        if "weights" in findings.offers:
+            info |= {"matmul": findings.peak}
+        if "weights" in findings.offers and record in findings.computed:
             info["mfu"] = findings.share(record, findings.peak)
         if record.tokens:
             raw, rate = self._benchmark.stats.stats.data, info["tokens_per_second"]

@@ -11,21 +11,22 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.clock import Timed, by_clock, watched
 from benchmarks.harness.fresh import FreshTexts, Seen
 from benchmarks.harness.records import Probe, Record, Spied
 from embedding_gate.errors import GateError
 from embeddings.tokens import TokenizedTexts
 
-__all__ = ["Engine", "Meter", "by_clock", "check_vectors", "in_host_memory"]
+__all__ = ["Engine", "Meter", "check_vectors", "in_host_memory"]
 
 Vectors = NDArray[np.float32]
-# prepare, timed work, untimed work after it, rounds -> seconds of the timed work in each round
-Timed = Callable[[Callable[[], None], Callable[[], None], Callable[[], None], int], list[float]]
+Encode = Callable[[Sequence[str]], Any]  # texts to vectors (N, D)
 
 
 class Engine(Protocol):
@@ -70,46 +71,6 @@ def check_vectors(vectors: Any, shape: tuple[int, int]) -> None:
         raise GateError("encode", f"a vector has length {lengths.min():g}", hint="run pytest -m quality")
 
 
-def by_clock(clock: Callable[[], float]) -> Timed:
-    """Return a function that times rounds without pytest-benchmark."""
-
-    def timed(
-        prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
-    ) -> list[float]:
-        seconds = []
-        for _ in range(rounds):
-            prepare()
-            start = clock()
-            work()
-            seconds.append(clock() - start)
-            after()
-        return seconds
-
-    return timed
-
-
-def watched(timed: Timed, clock: Callable[[], float], elapsed: list[float]) -> Timed:
-    """Time rounds; append to ``elapsed`` the seconds from the end of each preparation to the round's end."""
-
-    def watch(
-        prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
-    ) -> list[float]:
-        ready = 0.0
-
-        def prepared() -> None:
-            nonlocal ready
-            prepare()
-            ready = clock()
-
-        def over() -> None:
-            elapsed.append(clock() - ready)
-            after()
-
-        return timed(prepared, work, over, rounds)
-
-    return watch
-
-
 class Meter:
     """Times one model.
 
@@ -128,19 +89,31 @@ class Meter:
     ) -> None:
         self.engine, self.seen, self._seed = engine, seen, seed
         self.texts = FreshTexts(engine.tokenize, seen, seed)
-        self._warm_ups, self._clock = warm_ups, clock
+        self._warm_ups, self.clock = warm_ups, clock
         self._calls: Counter[tuple[int, int]] = Counter()
 
-    def warm_up(self, batch: int, length: int) -> None:
-        """Encode texts of a shape, untimed."""
+    def warm_up(self, batch: int, length: int, encode: Encode | None = None) -> None:
+        """Encode texts of a shape, off the clock."""
         for _ in range(self._warm_ups):
-            self._encode_new(self.texts(batch, length), length)
+            self._encode_new(self.texts(batch, length), length, encode)
 
     def encoding(
-        self, timed: Timed, kind: str, batch: int, length: int, rounds: int, *, cache: Any = None
+        self,
+        timed: Timed,
+        kind: str,
+        batch: int,
+        length: int,
+        rounds: int,
+        *,
+        cache: Any = None,
+        encode: Encode | None = None,
     ) -> Record:
-        """Time rounds of new texts. With a cache: of texts that it holds, and of the same without it."""
-        self.warm_up(batch, length)
+        """Time rounds of encoding new texts; with a cache, of texts it holds, beside the same without.
+
+        encode: how rounds encode, where it is not one call of the engine for each.
+        """
+        encode = encode or partial(self.engine.encode, cache=cache)
+        self.warm_up(batch, length, encode)
         record = Record(kind, batch, length, warm_ups=self._calls[batch, length])
         texts: list[str] = []
         vectors: Vectors = np.empty(0, np.float32)
@@ -158,14 +131,14 @@ class Meter:
 
         def work() -> None:
             nonlocal vectors
-            vectors = in_host_memory(self.engine.encode(texts, cache=cache))
+            vectors = in_host_memory(encode(texts))
 
         def after() -> None:
             self._check(vectors, batch)
             row = len(sampled) % batch
             sampled[texts[row]] = np.array(vectors)[row]
 
-        record.seconds = watched(timed, self._clock, record.elapsed)(prepare, work, after, rounds)
+        record.seconds = watched(timed, self.clock, record.elapsed)(prepare, work, after, rounds)
         self._calls[batch, length] += rounds
         record.tokens = self.engine.count(texts)
         untimed, record.seen, record.bits = self.engine.spied(texts)
@@ -187,30 +160,34 @@ class Meter:
         def work() -> None:
             self.engine.tokenize(texts)
 
-        record.seconds = watched(timed, self._clock, record.elapsed)(prepare, work, _nothing, rounds)
+        record.seconds = watched(timed, self.clock, record.elapsed)(prepare, work, _nothing, rounds)
         record.tokens = self.engine.count(texts)
         return record
 
-    def probe(self, batch: int, length: int, rounds: int) -> Probe:
-        """Time four kinds of texts in turns: new, repeated, of another seed, and a quarter as many."""
+    def probe(self, batch: int, length: int, rounds: int, *, quarter: tuple[int, int] | None = None) -> Probe:
+        """Time new, repeated, otherwise seeded and fewer texts in turns, each turn in another order.
+
+        quarter: the shape of a quarter of the work; usually a quarter of the texts.
+        """
+        quarter = quarter or (batch // 4, length)
         repeated, other = (
             self.texts(batch, length),
             FreshTexts(self.engine.tokenize, self.seen, f"{self._seed}, the other"),
         )
-        self.warm_up(batch // 4, length)
+        self.warm_up(*quarter)
         self._encode_new(repeated, length)
         arms: dict[str, Callable[[], list[float]]] = {
             "new": lambda: self._once(self.texts(batch, length)),
             "repeated": lambda: self._once(repeated, again=True),
             "other_seed": lambda: self._once(other(batch, length)),
-            "quarter": lambda: self._once(self.texts(batch // 4, length)),
+            "quarter": lambda: self._once(self.texts(*quarter)),
         }
         seconds: dict[str, list[float]] = {name: [] for name in arms}
         names = list(arms)
         for number in range(rounds):
             for name in names[number % 4 :] + names[: number % 4]:
                 seconds[name] += arms[name]()
-        return Probe(batch, length, **seconds)
+        return Probe(batch, length, **seconds, less=quarter)
 
     def uneven(self, longest: int) -> tuple[int, int]:
         """Return the counted tokens of texts of many lengths, and the tokens that the model got.
@@ -220,7 +197,9 @@ class Meter:
         texts = [self.texts(1, length)[0] for length in (longest // 4, longest // 2, longest, 2 * longest)]
         self.seen.claim(texts)
         cut = self.engine.with_max_tokens(longest)
-        return cut.count(texts), cut.spied(texts).tokens
+        seen = cut.spied(texts).tokens
+        assert seen is not None  # only what shows its inside is asked
+        return cut.count(texts), seen
 
     def _once(self, texts: list[str], *, again: bool = False) -> list[float]:
         """Time one round by the meter's own clock, without the cache."""
@@ -231,11 +210,11 @@ class Meter:
             nonlocal vectors
             vectors = in_host_memory(self.engine.encode(texts))
 
-        return by_clock(self._clock)(_nothing, work, lambda: self._check(vectors, len(texts)), 1)
+        return by_clock(self.clock)(_nothing, work, lambda: self._check(vectors, len(texts)), 1)
 
-    def _encode_new(self, texts: list[str], length: int) -> None:
+    def _encode_new(self, texts: list[str], length: int, encode: Encode | None = None) -> None:
         self.seen.claim(texts)
-        self._check(in_host_memory(self.engine.encode(texts)), len(texts))
+        self._check(in_host_memory((encode or self.engine.encode)(texts)), len(texts))
         self._calls[len(texts), length] += 1
 
     def _check(self, vectors: Vectors, batch: int) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness import baseline
+from embedding_gate.command_line import subject_of
 from embeddings.catalog import DEFAULT_MODEL
 
 __all__ = ["refuse_files", "refuse_options", "stored_runs"]
@@ -26,6 +27,10 @@ def refuse_options(config: pytest.Config) -> None:
     timed_otherwise = str(config.getoption("benchmark_timer")) != "time.perf_counter"
     clash += ["--benchmark-timer"] if timed_otherwise else []  # CPU time does not count threads and GPUs
     clash += ["--baseline"] if config.getoption("baseline") != DEFAULT_MODEL else []
+    for name in ("against", "benchmark_compare") if subject_of(config) else ():
+        if config.getoption(name):
+            option = f"--{name.replace('_', '-')}"
+            raise pytest.UsageError(f"{option} is for the gate's own library: leave it out beside --subject")
     if clash:
         raise pytest.UsageError(f"--benchmark-only measures and does nothing else: leave out {clash[0]}")
     names = config.getoption("model")

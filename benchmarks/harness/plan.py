@@ -1,26 +1,31 @@
 """Which shapes are measured of which model. Heavy models on a CPU get few shapes and rounds, others all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from benchmarks.harness.records import PERCENTILES
 from embedding_gate.machine import on_cpu
 from embedding_gate.roofline import linear_flops_per_token
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.folder import find_folder
 from embeddings.synthetic import PREFIX, config_of
 
-__all__ = ["Plan", "default_models", "plan_of"]
+__all__ = ["Plan", "default_models", "outside_plan", "plan_of"]
 
 HEAVY = 3e8  # FLOPs of a token above which a model gets few shapes and rounds on a CPU
 SHORT = 16  # tokens
+SLOW = 0.1  # seconds of a call with a short text, from which another subject is measured in little
+INTERVAL = 7  # rounds
 
 
 @dataclass(frozen=True)
 class Plan:
     """Shapes and rounds. A shape is (texts, tokens of each). Longer texts than the model reads are cut.
 
-    headline: the shape whose rate is in the summary. matmul: size and number of the matrix products.
+    headline: the shape whose rate stands in the summary. matmul: size and times of the matrix products.
+    clients: how many clients ask a server at once. each: requests of a client in a round.
+    requests: requests of so many clients together, at least.
     """
 
     grid: Sequence[tuple[int, int]]
@@ -34,6 +39,13 @@ class Plan:
     loads: int
     warm_ups: int
     matmul: tuple[int, int]
+    clients: Sequence[int] = ()
+    each: int = 1
+    requests: int = 0
+
+    def client_rounds(self, clients: int) -> int:
+        """Return the rounds that have the requests; at least as many as the median's interval needs."""
+        return max(INTERVAL, -(-self.requests // (clients * self.each)))
 
 
 def _grid(*lengths: int) -> tuple[tuple[int, int], ...]:
@@ -80,6 +92,39 @@ ON_GPU = Plan(
     warm_ups=3,
     matmul=_GPU_MATMUL,
 )
+
+_OUTSIDE = Plan(
+    grid=((8, 64), (32, 64), (32, 256)),
+    headline=(32, 64),
+    rounds=INTERVAL,
+    latency_rounds=PERCENTILES[99],
+    cache=(0, 0),
+    cache_rounds=0,
+    probe=(16, 256),
+    probe_rounds=9,
+    loads=0,
+    warm_ups=2,
+    matmul=(0, 0),
+    clients=(8, 32),
+    each=3,
+    requests=PERCENTILES[99],
+)
+_SLOW_OUTSIDE = replace(
+    _OUTSIDE,
+    grid=((8, 64),),
+    headline=(8, 64),
+    latency_rounds=PERCENTILES[90],
+    probe=(8, 64),
+    probe_rounds=INTERVAL,
+    warm_ups=1,
+    each=1,
+    requests=PERCENTILES[90],
+)
+
+
+def outside_plan(call: float) -> Plan:
+    """Return what is measured of another subject. call: seconds that it takes for a short text."""
+    return _OUTSIDE if call < SLOW else _SLOW_OUTSIDE
 
 
 def default_models() -> list[str]:

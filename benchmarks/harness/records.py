@@ -1,6 +1,6 @@
 """What was measured, as data: the rounds of a benchmark, and rounds that only the audits need."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any, NamedTuple
@@ -11,13 +11,17 @@ __all__ = ["PERCENTILES", "Probe", "Record", "Spied"]
 # least n for which p^n + n (1 - p) p^(n - 1) <= 0.01, as in MLPerf Inference's early stopping
 # (https://github.com/mlcommons/inference_policies/blob/master/inference_rules.adoc).
 PERCENTILES = {90: 64, 95: 130, 99: 662}
+OF_REQUESTS = {50: 11, 90: 64, 99: 662}  # where a round has several requests, the same by the same rule
 
 
 class Spied(NamedTuple):
-    """An untimed run: vectors (N, D), unmasked tokens that the model got, and bits of its hidden states."""
+    """An untimed run: vectors (N, D), unmasked tokens that the model got, bits of its hidden states.
+
+    tokens is None, and bits is 0, where only vectors are seen.
+    """
 
     vectors: Any
-    tokens: int
+    tokens: int | None
     bits: int
 
 
@@ -30,13 +34,15 @@ class Record:
     tokens: real tokens of a round, as the tokenizer counts them.
     warm_ups: untimed calls of this shape before the first round.
     seconds: of each round, until vectors (batch, D) were in host memory.
-    elapsed: seconds of each round by the meter's own clock, from when its texts were ready to its end.
-    uncached: seconds of the same texts without the cache, if the cache is measured.
-    seen: tokens that the model got in an untimed run of the last round's texts; None without such a run.
-    bits: of each number of the hidden states in that untimed run.
-    stray: the largest difference of two pairs: vectors of the last round and of that untimed run; one vector
-        of each round and its vector in a batch of such texts.
-    peak_bytes: the most memory that the process had, if it is measured. device_peak_bytes: of MLX's arrays.
+    elapsed: of each round, by the meter's own clock, from when its texts were ready until it was over.
+    uncached: seconds of the same texts without the cache, where it is the cache that is measured.
+    requests: seconds of each request, where a round has several.
+    seen: tokens that the model was handed for the last round's texts in an untimed run; None: not looked at.
+    bits: of a number of the hidden states that the model gave then.
+    stray: largest difference of that run's vectors from those of the round, and of a text of every round from
+        that in a batch of such texts. None: not looked at.
+    peak_bytes: the most memory that the process ever had, where that is measured; device_peak_bytes: of
+        MLX's arrays.
     """
 
     kind: str
@@ -47,9 +53,10 @@ class Record:
     seconds: list[float] = field(default_factory=list)
     elapsed: list[float] = field(default_factory=list)
     uncached: list[float] = field(default_factory=list)
+    requests: list[float] = field(default_factory=list)
     seen: int | None = None
     bits: int = 0
-    stray: float = 0.0
+    stray: float | None = None
     peak_bytes: int = 0
     device_peak_bytes: int = 0
 
@@ -74,10 +81,16 @@ class Record:
         return median(self.uncached) / median(self.seconds) if self.uncached else None
 
     @property
+    def calls(self) -> Sequence[float]:
+        """Seconds of each request, or of each round where that is one call."""
+        return self.requests or self.seconds
+
+    @property
     def percentiles(self) -> dict[int, float]:
-        """Percentile -> seconds, for the percentiles for which there are enough rounds."""
-        enough = [percent for percent, least in PERCENTILES.items() if len(self.seconds) >= least]
-        return {percent: quantiles(self.seconds, n=100)[percent - 1] for percent in enough}
+        """Seconds below which so many per cent of the calls lie, of those that there are calls for."""
+        wanted: Mapping[int, int] = OF_REQUESTS if self.requests else PERCENTILES
+        enough = [percent for percent, least in wanted.items() if len(self.calls) >= least]
+        return {percent: quantiles(self.calls, n=100)[percent - 1] for percent in enough}
 
     def figures(self) -> dict[str, float | int | str]:
         """Return the figures that the JSON holds beside the rounds."""
@@ -97,8 +110,8 @@ class Probe:
     """Interleaved rounds that only the audits need. Element i of each list was timed in turn i.
 
     new, repeated, other_seed: seconds of new texts, of the same texts again, of new texts of another seed.
-    quarter: seconds of a quarter as many new texts.
-    batch, length: texts of a round (of quarter: a quarter of them), and tokens of each.
+    quarter: seconds of a quarter of the work, in new texts of the shape ``less``.
+    batch, length: texts of a round (but of quarter), and tokens of each.
     """
 
     batch: int
@@ -107,3 +120,4 @@ class Probe:
     repeated: Sequence[float]
     other_seed: Sequence[float]
     quarter: Sequence[float]
+    less: tuple[int, int] = (0, 0)

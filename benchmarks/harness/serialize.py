@@ -22,7 +22,7 @@ def measurements(
     benches = list(benches)
     red = {model: bool(gate.red) for model, gate in audited.items()}
     return {
-        "speed": [_speed(bench, one, red) for bench in benches for one in bench.findings.records],
+        "speed": [_speed(bench, one, red) for bench in benches for one in bench.findings.shown],
         "audits": {model: [verdict_as_data(one) for one in gate.verdicts] for model, gate in audited.items()},
         "steps": [{**vars(step), "published": published_step(step, published)} for step in steps(benches)],
     }
@@ -30,7 +30,8 @@ def measurements(
 
 def _speed(bench: Bench, record: Record, red: Mapping[str, bool]) -> dict[str, Any]:
     found = bench.findings
-    computed = record in found.computed
+    known = "weights" in found.offers  # of another subject nobody knows what its device could do
+    computed = known and record in found.computed
     flops = found.flops(record.length) if computed else None
     device_peak = found.device.best if found.device else None
     return {
@@ -46,12 +47,12 @@ def _speed(bench: Bench, record: Record, red: Mapping[str, bool]) -> dict[str, A
         "tokens": record.tokens or None,
         "tokens_per_second": record.rate if record.tokens else None,
         "percentiles": [
-            {"percent": percent, "seconds": seconds, "rounds": len(record.seconds)}
+            {"percent": percent, "seconds": seconds, "rounds": len(record.calls)}
             for percent, seconds in record.percentiles.items()
         ],
         "flops_per_token": flops,
         "mfu": found.share(record, found.peak) if computed else None,
-        "matmul": found.peak,
+        "matmul": found.peak if known else None,
         "device_peak": device_peak,
         "bound": min(found.peak, device_peak or found.peak) / flops if flops else None,
         "first_over_median": record.first_over_median,

@@ -12,7 +12,7 @@ from embedding_gate.claims.scaling import Step, cross_size, scaling_table
 from embedding_gate.text_table import aligned
 from embeddings.synthetic import PREFIX
 
-__all__ = ["grid_table", "headline", "steps", "summary_table"]
+__all__ = ["four_digits", "grid_table", "headline", "steps", "summary_table"]
 
 SUMMARY = ("Model", "Dimension", "Throughput (tokens/s)", "Latency (ms)", "Cache speedup", "MFU")
 GRID = ("measured", "texts x tokens", "tokens/s", "MFU", "median (ms)", "first/median", "rounds", "also")
@@ -93,7 +93,7 @@ def grid_table(bench: Bench) -> list[str]:
                 one.shape,
                 f"{one.rate:,.0f}" if one.tokens else "-",
                 share,
-                _four_digits(median(one.seconds) * 1e3),
+                four_digits(median(one.seconds) * 1e3),
                 f"{one.first_over_median:.2f}",
                 str(len(one.seconds)),
                 _also(one),
@@ -103,14 +103,14 @@ def grid_table(bench: Bench) -> list[str]:
 
 
 def _also(one: Record) -> str:
-    found = [f"p{percent} {_four_digits(seconds * 1e3)} ms" for percent, seconds in one.percentiles.items()]
+    found = [f"p{percent} {four_digits(seconds * 1e3)} ms" for percent, seconds in one.percentiles.items()]
     if one.speedup:
-        found.append(f"speedup {_four_digits(one.speedup)}")
+        found.append(f"speedup {four_digits(one.speedup)}")
     if one.peak_bytes:
         found.append(f"peak {one.peak_bytes / 2**30:.2f} GiB, MLX {one.device_peak_bytes / 2**30:.2f}")
     return ", ".join(found)
 
 
-def _four_digits(number: float) -> str:
+def four_digits(number: float) -> str:
     """Return four significant digits, never with an exponent: 0.5505, 3,535, 11,420."""
     return f"{float(f'{number:.4g}'):,.0f}" if number >= 1000 else f"{number:.4g}"

@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.harness.audits import median_interval
 from benchmarks.harness.fresh import fixture_words
+from benchmarks.harness.intervals import median_interval
 from embedding_gate.errors import GateError
 from embedding_gate.own_files import ROOT
 from embedding_gate.workers import Worker

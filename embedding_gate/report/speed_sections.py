@@ -40,7 +40,7 @@ def _summary(name: str, own: list[Speed]) -> tuple[list[str], str]:
     """Return the row of a model, and a note on the shapes that it was measured in."""
     of = {one.kind: one for one in own}
     rate = next((one for one in own if one.headline), None)
-    latency, cached, load = of.get("latency"), of.get("cache: memory"), of.get("load")
+    latency, cached, load = of.get("latency"), of.get("cache: memory", of.get("own cache")), of.get("load")
     row = [
         name,
         str(own[0].dimension),
@@ -53,7 +53,7 @@ def _summary(name: str, own: list[Speed]) -> tuple[list[str], str]:
     ]
     shapes = {"throughput": rate, "latency": latency, "cache": cached}
     told = ", ".join(f"{what} of {one.batch} x {one.length}" for what, one in shapes.items() if one)
-    peak = f"best matrix product {own[0].matmul / 1e12:.3g} TFLOP/s"
+    peak = f"best matrix product {own[0].matmul / 1e12:.3g} TFLOP/s" if own[0].matmul else "another subject"
     return row, f"{name}: {told} tokens; {own[0].precision}, {peak}."
 
 

@@ -7,10 +7,12 @@ import math
 
 import pytest
 
-from benchmarks.harness.audits import AUDITS, judge, median_interval, thresholds
+from benchmarks.harness.audits import AUDITS, judge, thresholds
+from benchmarks.harness.clock import by_clock
 from benchmarks.harness.findings import Findings, Reported
 from benchmarks.harness.fresh import Seen
-from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.intervals import median_interval
+from benchmarks.harness.meter import Meter
 from benchmarks.harness.records import Probe
 from embedding_gate.roofline import Device
 from tests.faults.catalogue import FAULTS

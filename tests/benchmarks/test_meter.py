@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.harness.clock import by_clock
 from benchmarks.harness.fresh import FreshTexts, Seen
-from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.meter import Meter
 from benchmarks.harness.records import PERCENTILES, Record
 from embedding_gate.errors import GateError, InputError
 from embeddings.tokens import TokenizedTexts

@@ -18,9 +18,10 @@ import embeddings
 from benchmarks.harness import bench
 from benchmarks.harness.audits import judge
 from benchmarks.harness.bench import Bench, Measure, open_bench
+from benchmarks.harness.clock import by_clock
 from benchmarks.harness.engine import EmbedderEngine
 from benchmarks.harness.fresh import Seen
-from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.meter import Meter
 from benchmarks.harness.plan import Plan, configuration
 from embedding_gate.adapter import ERRORS
 from embedding_gate.roofline import Device, flops_per_token

@@ -8,7 +8,7 @@ __all__ = ["Against", "Moved", "Peer", "Percentile", "Published", "Ratio", "Row"
 
 
 class Percentile(Data):
-    """A percentile of the rounds. rounds: how many it was taken from."""
+    """A percentile of the rounds, or of the requests in them. rounds: how many it was taken from."""
 
     percent: int
     seconds: float
@@ -18,10 +18,12 @@ class Percentile(Data):
 class Speed(Data):
     """One benchmark of one model.
 
-    kind: throughput, latency, cache: memory, cache: SQLite, tokenization or load. batch: texts of a round.
+    kind: throughput, latency, cache: memory, cache: SQLite, tokenization or load; of a server also N clients,
+    HTTP: no text, JSON, and own cache, which is the server's. batch: texts of a round.
     length: tokens of each text. tokens: real tokens of a round. median, uncached_median: seconds.
     flops_per_token: null where the model did not compute every round. matmul: the best matrix product of the
-    session, FLOP/s. device_peak: published of the chip, FLOP/s. bound: tokens/s that the roofline allows.
+    session, FLOP/s; null for another subject, whose device is not known. device_peak: published of the chip,
+    FLOP/s. bound: tokens/s that the roofline allows.
     mfu: tokens_per_second x flops_per_token / matmul. peak_bytes: of the process; device_peak_bytes: of
     MLX's arrays. headline: whether its rate stands in the summary. audits_red: whether an audit of this
     model is red. samples: seconds of each round.
@@ -41,7 +43,7 @@ class Speed(Data):
     percentiles: list[Percentile]
     flops_per_token: Measurement
     mfu: Measurement
-    matmul: float
+    matmul: Measurement
     device_peak: Measurement
     bound: Measurement
     first_over_median: float

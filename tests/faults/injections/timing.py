@@ -9,8 +9,9 @@ from statistics import mean
 
 from benchmarks.harness import meter
 from benchmarks.harness.bench import Bench
+from benchmarks.harness.clock import by_clock
 from benchmarks.harness.fresh import FreshTexts, Seen
-from benchmarks.harness.meter import Meter, by_clock
+from benchmarks.harness.meter import Meter
 from benchmarks.harness.records import Record
 from embeddings.cache import VectorCache
 from embeddings.tokens import TextTokenizer, TokenizedTexts

@@ -1,0 +1,108 @@
+"""The tables of a run. Those of another subject: rates, latency by clients, and what HTTP takes."""
+
+import textwrap
+from collections.abc import Callable, Collection, Sequence
+from statistics import median
+
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.intervals import median_interval
+from benchmarks.harness.outside import OutsideEngine
+from benchmarks.harness.plan import SHORT
+from benchmarks.harness.records import OF_REQUESTS, Record
+from benchmarks.harness.server import HTTP, JSON
+from benchmarks.harness.summary import WIDTH, four_digits, grid_table, headline, summary_table
+from embedding_gate.claims.published import Published
+from embedding_gate.text_table import aligned
+
+__all__ = ["outside_tables", "share_of_http", "tables"]
+
+RATES = ("measured", "texts x tokens", "tokens/s", "surely", "median (ms)", "surely", "rounds")
+LATENCY = ("clients", "tokens/s", "surely", "p50 (ms)", "surely", "p90 (ms)", "p99 (ms)", "requests")
+
+
+def tables(benches: Collection[Bench], published: Published) -> list[str]:
+    """Return the tables of a run: of models of the library, or of another subject."""
+    if any(isinstance(bench.engine, OutsideEngine) for bench in benches):
+        return [line for bench in benches for line in outside_tables(bench)]
+    lines = summary_table(benches, published)
+    for bench in benches:
+        lines += ["", *grid_table(bench)]
+    return lines
+
+
+def outside_tables(bench: Bench) -> list[str]:
+    """Return the tables of a subject, and what they do not say by themselves."""
+    found = bench.findings
+    rates = [one for one in found.records if one.kind == "throughput"]
+    rates += [one for one in found.shown if one.uncached]
+    rates += [one for one in found.records if one.kind in (HTTP, JSON)]
+    waits = [one for one in found.records if one.kind == "latency" or one.requests]
+    name = bench.engine.name if isinstance(bench.engine, OutsideEngine) else "the subject"
+    lines = [f"{name}, which claims to be {bench.name}: vectors of {bench.engine.dimension}"]
+    for head, rows in (
+        (RATES, [_rate(one) for one in rates]),
+        (LATENCY, [_wait(one) for one in waits]),
+    ):
+        lines += ["", *aligned([head, *rows], right=range(1, len(head)))] if rows else []
+    for note in _notes(bench):
+        lines += textwrap.wrap(note, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return lines
+
+
+def _rate(one: Record) -> tuple[str, ...]:
+    rates = (_spread(one.seconds, lambda seconds: one.tokens / seconds)) if one.tokens else ("-", "-")
+    shape = one.shape if one.batch else "-"
+    return (one.kind, shape, *rates, *_spread(one.seconds, _milliseconds), str(len(one.seconds)))
+
+
+def _wait(one: Record) -> tuple[str, ...]:
+    clients = one.kind.removesuffix(" clients") if one.requests else "1"
+    rates, middle = (
+        _spread(one.seconds, lambda seconds: one.tokens / seconds),
+        _spread(one.calls, _milliseconds),
+    )
+    late = [four_digits(1e3 * one.percentiles[at]) if at in one.percentiles else "-" for at in (90, 99)]
+    return (clients, *rates, *middle, *late, str(len(one.calls)))
+
+
+def _spread(seconds: Sequence[float], figure: Callable[[float], float]) -> tuple[str, str]:
+    """Return the figure of the median of times, and the interval of that median at 98 %."""
+    low, high = sorted(map(figure, ends)) if min(ends := median_interval(seconds)) > 0 else (0.0, 0.0)
+    surely = f"{four_digits(low)} .. {four_digits(high)}" if high else "-"
+    return four_digits(figure(median(seconds))), surely
+
+
+def _milliseconds(seconds: float) -> float:
+    return 1e3 * seconds
+
+
+def share_of_http(bench: Bench) -> float | None:
+    """Return the share of a round of the headline that a request of no text and JSON on this side take."""
+    of = {one.kind: one for one in bench.findings.records}
+    if (rate := headline(bench)) is None or HTTP not in of or JSON not in of:
+        return None
+    return (median(of[HTTP].seconds) + median(of[JSON].seconds)) / median(rate.seconds)
+
+
+def _notes(bench: Bench) -> list[str]:
+    short = min(bench.limit, SHORT)
+    found = [
+        f"texts are new in every round; the judge's tokenizer of {bench.name} counts tokens; 'surely' is the "
+        "interval of the median at 98 %",
+        f"a request of a client is one text of {short} tokens; rates are of all clients together; p90 needs "
+        f"{OF_REQUESTS[90]} requests, p99 {OF_REQUESTS[99]}",
+    ]
+    if cache := bench.findings.own_cache:
+        again, new = median(cache.seconds), median(cache.uncached)
+        found.append(
+            f"the subject has a cache: texts that it had before take {1e3 * again:.4g} ms, new ones "
+            f"{1e3 * new:.4g} ms ({new / again:.4g} times)"
+        )
+    if (share := share_of_http(bench)) is not None:
+        batch, length = bench.fit(bench.plan.headline)
+        found.append(
+            f"HTTP and JSON take {share:.1%} of a round of {batch} x {length} tokens: a request of no text, "
+            "and what this side does to write the request and to read the answer; what the server does with "
+            "the JSON of the texts is not in it"
+        )
+    return found
