@@ -1,10 +1,9 @@
 """mlx-embeddings, by the call that its documents show, eight texts at a time."""
 
-import embeddings.openblas  # noqa: F401  (on Linux: the BLAS that MLX is fast with)
+from runpy import run_path
 
-# isort: split
-from mlx_embeddings import generate, load
-from numpy import array
+run_path("embeddings/openblas.py")  # on Linux, the BLAS that MLX is fast with
+from mlx_embeddings import generate, load  # noqa: E402
 
 
 class Subject:
@@ -13,4 +12,4 @@ class Subject:
 
     def encode(self, texts):
         batches = (list(texts[start : start + 8]) for start in range(0, len(texts), 8))
-        return [array(row) for batch in batches for row in generate(*self.loaded, texts=batch).text_embeds]
+        return [row.tolist() for batch in batches for row in generate(*self.loaded, texts=batch).text_embeds]
