@@ -17,7 +17,7 @@ import msgspec
 from embedding_gate.adapter import find
 from embedding_gate.own_files import ROOT
 from embedding_gate.report.record import read_record
-from embedding_gate.report.schema.models import Model
+from embedding_gate.report.schema.models import Verdict
 from embedding_gate.signals import end_group
 from embedding_gate.text_table import aligned
 from embeddings.catalog import DEFAULT_MODEL
@@ -111,7 +111,7 @@ def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: str) -> None:
     raise SystemExit(f"the server does not answer on port {port}: read {log}")
 
 
-def judge(name: str) -> Model | None:
+def judge(name: str) -> list[Verdict] | None:
     """Run the gate on a subject; return what it found, or None if the subject could not be opened."""
     real, programs, folder = reals()[name], set_up(name), REPORTS / name
     values = {"folder": find(DEFAULT_MODEL), "model": DEFAULT_MODEL, "port": _free_port()}
@@ -127,17 +127,19 @@ def judge(name: str) -> Model | None:
     with started(name, real, programs, values):
         print(f"\n{name}", flush=True)
         subprocess.run([sys.executable, "-m", "embedding_gate", *given], cwd=ROOT, check=False)
-    return read_record(folder / "report.json").models[0] if (folder / "report.json").exists() else None
+    return (
+        read_record(folder / "report.json").models[0].verdicts if (folder / "report.json").exists() else None
+    )
 
 
-def row(name: str, found: Model | None, expected: frozenset[str]) -> tuple[str, ...]:
+def row(name: str, found: Sequence[Verdict] | None, expected: frozenset[str]) -> tuple[str, ...]:
     """Return the line of a subject beneath HEADER."""
     versions = ", ".join(requirements(name)).replace("==", " ")
     if found is None:
         return (name, versions, "-", "-", "-", "-", "not opened")
-    outcomes = [one.outcome for one in found.verdicts]
-    red = {one.check.partition(":")[0] for one in found.verdicts if one.red}
-    counts = [outcomes.count("pass"), len(found.red), outcomes.count("not offered")]
+    outcomes = [one.outcome for one in found]
+    red = {one.check.partition(":")[0] for one in found if one.red}
+    counts = [outcomes.count("pass"), sum(one.red for one in found), outcomes.count("not offered")]
     strange = ", ".join(sorted(red ^ expected))
     verdict = f"not as expected: {strange}" if strange else "as expected" if red else "pass"
     return (name, versions, *map(str, (*counts, len(outcomes) - sum(counts))), verdict)
