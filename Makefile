@@ -110,7 +110,7 @@ $(PAGES): tests/browser/requirements.txt
 	tests/reference/environment.sh .venv-pages $<
 
 $(MTEB): tests/mteb/requirements.txt
-	tests/reference/environment.sh .venv-mteb $< $(MODELS)
+	tests/reference/environment.sh .venv-mteb $< $(firstword $(MODELS))
 
 pages: $(PAGES)  ## the report's page in headless Chromium, the projector's files in TensorBoard (needs chromium)
 	.venv-pages/bin/python -m pytest tests/browser

@@ -10,7 +10,7 @@ import pytest
 
 from embedding_gate.own_files import ROOT
 from embedding_gate.report.schema.models import Verdict
-from tests.subjects.__main__ import HERE, command, reals, requirements, row
+from tests.subjects.__main__ import HERE, command, main, reals, requirements, row
 
 DOCUMENT = (ROOT / "docs" / "subjects.md").read_text(encoding="utf-8")
 PINNED = re.compile(r"[\w.-]+(\[[\w,]+\])?==[\w.]+")
@@ -64,6 +64,12 @@ def test_the_document_says_the_version_and_what_is_red(name: str) -> None:
 def test_the_workflow_judges_each() -> None:
     workflow = (ROOT / ".github" / "workflows" / "subjects.yml").read_text(encoding="utf-8")
     assert sorted(re.findall(r"SUBJECTS=([\w-]+)", workflow)) == NAMES
+
+
+def test_a_name_of_no_subject_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["subjects", "none", NAMES[0]])
+    with pytest.raises(SystemExit, match=r"^none: no such subject; name some of sentence-transformers"):
+        main()
 
 
 def test_a_command_is_of_the_subjects_environment() -> None:

@@ -18,7 +18,7 @@ from embedding_gate.adapter import find
 from embedding_gate.own_files import ROOT
 from embedding_gate.report.record import read_record
 from embedding_gate.report.schema.models import Verdict
-from embedding_gate.signals import end_group
+from embedding_gate.signals import end_group, stoppable
 from embedding_gate.text_table import aligned
 from embeddings.catalog import DEFAULT_MODEL
 
@@ -113,23 +113,21 @@ def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: str) -> None:
 
 def judge(name: str) -> list[Verdict] | None:
     """Run the gate on a subject; return what it found, or None if the subject could not be opened."""
-    real, programs, folder = reals()[name], set_up(name), REPORTS / name
+    real, programs, report = reals()[name], set_up(name), REPORTS / name / "report.json"
     values = {"folder": find(DEFAULT_MODEL), "model": DEFAULT_MODEL, "port": _free_port()}
     options = {
         "model": DEFAULT_MODEL,
         "subject": real.subject,
         "served-as": real.served_as,
-        "report": str(folder),
+        "report": str(report.parent),
     }
     options["python"] = "" if real.serve else str(programs / "python")
     given = [f"--{option}={value.format(**values)}" for option, value in options.items() if value]
-    (folder / "report.json").unlink(missing_ok=True)
+    report.unlink(missing_ok=True)
     with started(name, real, programs, values):
         print(f"\n{name}", flush=True)
         subprocess.run([sys.executable, "-m", "embedding_gate", *given], cwd=ROOT, check=False)
-    return (
-        read_record(folder / "report.json").models[0].verdicts if (folder / "report.json").exists() else None
-    )
+    return read_record(report).models[0].verdicts if report.exists() else None
 
 
 def row(name: str, found: Sequence[Verdict] | None, expected: frozenset[str]) -> tuple[str, ...]:
@@ -147,9 +145,12 @@ def row(name: str, found: Sequence[Verdict] | None, expected: frozenset[str]) ->
 
 def main() -> int:
     """Judge all subjects, or those that are named; return 1 unless each is as expected."""
-    known = reals()
+    known, chosen = reals(), sys.argv[1:]
+    if strange := ", ".join(sorted(set(chosen) - known.keys())):
+        raise SystemExit(f"{strange}: no such subject; name some of {', '.join(known)}")
     REPORTS.mkdir(parents=True, exist_ok=True)
-    rows = [row(name, judge(name), known[name].red) for name in sys.argv[1:] or known]
+    with stoppable():  # no server outlives this process
+        rows = [row(name, judge(name), known[name].red) for name in chosen or known]
     print("\n" + "\n".join(aligned([HEADER, *rows])))
     return int(any(verdict not in ("pass", "as expected") for *_, verdict in rows))
 
