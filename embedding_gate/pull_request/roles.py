@@ -11,6 +11,7 @@ ROLES: dict[str, Role] = {
     "embeddings/": "judged",
     "embedding_gate/": "judge",
     "tests/": "judge",
+    "examples/": "judge",  # make subjects imports them
     "fixtures/": "judge",
     "benchmarks/": "judge",  # conftest.py loads its plugin
     "benchmarks/README.md": "neither",

@@ -108,7 +108,7 @@ def test_each_target_sets_up_what_it_needs_once(checkout: Checkout) -> None:
 
 
 GATE = "quality benchmarks decoders crossover collapse thresholds spread signatures blind-spots .venv"
-MORE = "test end-to-end proof hard faults lint report pull-request pull-request-proof dev"
+MORE = "test end-to-end proof hard faults lint report pull-request pull-request-proof subjects dev"
 
 
 @pytest.mark.parametrize("target", [*GATE.split(), *MORE.split()])

@@ -1,0 +1,1 @@
+"""Tests of the adapter for mteb, with mteb, in an environment of their own (make mteb)."""

@@ -1,0 +1,1 @@
+"""Libraries and servers made by others, judged by the gate (make subjects)."""
