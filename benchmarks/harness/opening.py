@@ -49,7 +49,8 @@ def open_outside_bench(
 ) -> Bench:
     """Make the bench of another subject. What its device could do is not known, and is not asked.
 
-    precision: in which the subject computes, as the user says; float32 if nobody does. clock: of the meter, if not the usual one.
+    precision: in which the subject computes, as the user says; float32 if nobody does.
+    clock: of the meter, if not the usual one.
     """
     meter = Meter(engine, seen, seed=engine.model, warm_ups=plan.warm_ups, **clock)
     findings = Findings(precision or "float32", lambda _: math.nan, offers=engine.offers)
