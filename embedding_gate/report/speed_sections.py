@@ -70,7 +70,7 @@ def _also(one: Speed) -> str:
 
 MEASURED: Columns[Speed] = {
     "measured": lambda one: one.kind,
-    "texts x tokens": lambda one: f"{one.batch} x {one.length}",
+    "texts x tokens": lambda one: f"{one.batch} x {one.length}" if one.batch else "-",
     "tokens/s": lambda one: number(one.tokens_per_second, 4),
     "roofline allows": lambda one: number(one.bound),
     "MFU": lambda one: percent(one.mfu),
