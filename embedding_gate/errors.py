@@ -15,6 +15,8 @@ The library has its own errors. The judge does not import them.
 """
 
 import re
+from functools import partial
+from typing import Any
 
 __all__ = [
     "EndpointError",
@@ -36,6 +38,9 @@ class GateError(Exception):
     def __init__(self, where: object, what: str, *, hint: str) -> None:
         self.where, self.what, self.hint = str(where), what, hint
         super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {hint}"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self.where, self.what, hint=self.hint), ()  # to pass to another process
 
 
 class EndpointError(GateError):

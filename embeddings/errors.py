@@ -19,6 +19,8 @@ batch did not fit, and smaller ones are used; CacheWarning, vectors were compute
 import re
 import sys
 import warnings
+from functools import partial
+from typing import Any
 
 
 class EmbeddingsError(Exception):
@@ -27,6 +29,9 @@ class EmbeddingsError(Exception):
     def __init__(self, where: object, what: str, *, hint: str) -> None:
         self.where, self.what, self.hint = str(where), what, hint
         super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {hint}"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self.where, self.what, hint=self.hint), ()  # to pass to another process
 
 
 class ModelError(EmbeddingsError):

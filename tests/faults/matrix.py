@@ -1,5 +1,6 @@
 """The kill matrix: what the gate says of each injected fault."""
 
+import math
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embedding_gate import adapter, own_files, session
+from embedding_gate.errors import GateError
 from embedding_gate.outside import open_outside
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.live import Subject
@@ -108,7 +110,12 @@ def _gated(fault: Fault, seed: int, number: int, *, only: Sequence[str], bare: b
             opened = adapter.open_subject(
                 fault.model, options, variant=("tests.faults.catalogue", fault.name, seed)
             )
-            seen = _bare(opened, fault.model, options) if bare else opened
+            try:
+                seen = _bare(opened, fault.model, options) if bare else opened
+            except GateError as error:  # a run ends here, with exit code 4 and this line
+                gate = session.open_gate(opened, options)
+                gate.verdicts.append(Verdict("opening", math.nan, "-", 0.0, "ERROR", str(error)))
+                return gate, ()
             subject = replace(slice_of(seen, number), effort=_effort(fault))
             gate = session.open_gate(subject, options)
             session.run_gate(subject, gate, only)
