@@ -122,13 +122,12 @@ def test_they_end_with_a_parent_that_is_killed() -> None:
 def test_the_new_process_ends_with_who_asks() -> None:
     """Whatever it is at."""
     code = (
-        "from embedding_gate import worker; from tests.support.stuck import stuck\n"
-        "worker.answer = lambda asked, to: stuck(asked)\n"
-        "worker.main()\n"
+        "from embedding_gate.serving import serve; from tests.support.stuck import stuck\n"
+        "serve(lambda: stuck)\n"
     )
     with running("-c", code) as process:
         assert process.stdin is not None
-        process.stdin.write("1\n")
+        process.stdin.write("[]\n1\n")
         process.stdin.flush()
         read_until(process, "at work")
         assert not ended(process).strip()
