@@ -28,7 +28,7 @@ def test_survivors_and_alarms_are_named() -> None:
     assert found[0] == "  1 of 2 faults killed by vectors alone, 1 of 1 false alarms"
     assert found[1].startswith(f"  survived, {other.cause}: {other.name} (needs {other.killers[0]}")
     assert found[2] == f"  FALSE ALARM: {good.name}: parity"
-    assert found[3].startswith("  the fault, by other texts: ")
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize(("name", "check"), [("order of a set", "permuted"), ("RMS epsilon", "parity")])
