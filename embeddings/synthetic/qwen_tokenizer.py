@@ -113,9 +113,9 @@ def make_tokenizer(ranks: Mapping[bytes, int], vocab_size: int) -> Tokenizer:
 def merge_of(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes]:
     """Return the two parts that a token of several bytes is merged from.
 
-    Ranks alone say it: the lowest-ranking neighbours merge first, and what is left before the token
-    itself are its two parts. No other pair ever makes this token: inside it, the same merges come first
-    in any text.
+    The ranks are enough to find them. Neighbours with the lowest rank merge first. The two parts that are
+    left before the last merge are the result. No other pair ever makes this token, because inside it the same
+    merges come first in any text.
 
     Raises:
         DamagedModel: no two tokens of lower rank make it.
