@@ -59,7 +59,7 @@ class Outcome:
 
 
 def run_gate(tree: Mapping[str, bytes], python: str, options: Sequence[str]) -> Outcome:
-    """Write the tree into a temporary folder and run its gate there; red unless all of it ran and passed.
+    """Write the tree into a temporary folder and run its gate there. Red unless everything ran and passed.
 
     python: the interpreter, with the packages that the gate needs. options: of pytest, for the gate.
     """
@@ -113,8 +113,8 @@ def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
         for name, value in os.environ.items()
         if (name in KEPT or name.startswith(KEPT_PREFIXES)) and DROPPED not in name
     }
-    # What a run leaves goes with scratch, also where it is killed; and no file of the tree passes for the
-    # translation of another, since Python looks for these elsewhere.
+    # The temporary files of a run are deleted with scratch, also if the run is killed. Python looks for its
+    # compiled files in another folder, so no file of the tree can replace the compiled form of another.
     temporary = scratch / "tmp"
     temporary.mkdir(exist_ok=True)
     own = {"TMPDIR": str(temporary), "PYTHONPYCACHEPREFIX": str(scratch / "pyc")}
