@@ -1,8 +1,8 @@
 """Semantic thresholds from goldens: ``make thresholds`` prints them, ``--calibrate`` writes them.
 
-For each check this measures the goldens, and the middle 95 % of that measurement when the texts are resampled
-with replacement. If more is better, the threshold is the lower end. If neither more nor less is better (a
-broken model may have more cohesion than a right one), both ends are thresholds.
+For each check this module measures the goldens. It also resamples the texts with replacement and takes the
+middle 95 % of the measurements. If more is better, the threshold is the lower end. If neither more nor less
+is better (a broken model may have more cohesion than a right one), both ends are thresholds.
 
 A broken model must not calibrate itself. So the thresholds come from goldens, and the model must pass parity
 with them in the same run. The run that writes thresholds fails on purpose, so that somebody reads what was
@@ -115,11 +115,11 @@ def as_toml(threshold: Entry, model: str, recipe: str = "declared") -> str:
 
 
 def calibrate(subject: Subject, gate: Gate, path: Path = own_files.THRESHOLDS) -> list[str]:
-    """Write a model's semantic thresholds in place of those that it has, and return the diff.
+    """Replace a model's semantic thresholds in the file and return the diff.
 
     Raises:
-        FixtureError: the model was not shown to be right in this run, so it may not have thresholds. Or the
-            file cannot be written.
+        FixtureError: this run did not show that the model is right, so it gets no thresholds. Or the file
+            cannot be written.
 
     """
     _check(subject, gate)

@@ -1,4 +1,4 @@
-"""Encodes in a new process: ``workers.Worker`` runs ``python -m embedding_gate.encode_worker``."""
+"""Encodes texts in a worker process: ``workers.Worker`` runs ``python -m embedding_gate.encode_worker``."""
 
 import importlib
 import warnings
@@ -11,12 +11,12 @@ from embedding_gate.serving import pack, serve
 
 
 def injected(variant: tuple[str, str, int] | None) -> AbstractContextManager[object]:
-    """Change the library as the asking process did: by a module's ``injected``, of a name and a seed."""
+    """Change the library as in the parent process: call ``injected`` of a module with a name and a seed."""
     return importlib.import_module(variant[0]).injected(*variant[1:]) if variant else nullcontext()
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
-    """Encode the texts that are asked for, by the model, recipe, limit and device that are."""
+    """Encode the texts of a request with its model, recipe, token limit, precision and device."""
     embeddings.use_device(asked["device"])
     with injected(asked["variant"]):
         model = embeddings.load(
@@ -30,7 +30,7 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def start() -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what answers."""
+    """Return the function that answers requests."""
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
     return answer
 

@@ -1,4 +1,4 @@
-"""Git, as the gate and the benchmarks run it: in a given folder, without another repository's settings."""
+"""Runs git for the gate and the benchmarks: in a given folder, without another repository's settings."""
 
 import os
 import subprocess
@@ -11,13 +11,13 @@ __all__ = ["commit_of", "git", "state_of"]
 
 
 def git(folder: Path, *words: str, given: bytes | None = None) -> bytes:
-    """Run git in a folder and return what it prints. given: what it reads.
+    """Run git in a folder and return its output. given: its standard input.
 
     Raises:
-        InputError: git is not there, or refuses.
+        InputError: git is not installed, or the command fails.
 
     """
-    # Set by git where it runs a hook: they would send these commands to another repository.
+    # Git sets GIT_ variables when it runs a hook. They would send these commands to another repository.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), *words]
     try:
@@ -47,9 +47,9 @@ def commit_of(repository: Path, revision: str) -> str:
 
 
 def state_of(folder: Path, *, untracked: bool) -> dict[str, Any]:
-    """Return the commit of a work tree, and whether its files were changed since; None where git knows none.
+    """Return the commit of a work tree and whether its files were changed since. Without git both are None.
 
-    untracked: whether a file that git does not know is a change.
+    untracked: whether a file that git does not track counts as a change.
     """
     try:
         found = git(folder, "status", "--porcelain", f"--untracked-files={'normal' if untracked else 'no'}")

@@ -1,8 +1,7 @@
 """The roofline (Williams, Waterman and Patterson 2009): which speeds a device's peak allows.
 
-A rate times the FLOPs of one token is what a device achieved. If that is above its published peak, the rate
-is
-wrong: padding or cached texts were counted, or the clock stopped too early.
+A rate times the FLOPs of one token is the speed that a device achieved. If it is above the published peak,
+the rate is wrong: padding or cached texts were counted, or the clock stopped too early.
 """
 
 import math
@@ -24,10 +23,10 @@ _LARGER = r"(?!\s+(?:Pro|Max|Ultra|Ti|Super)\b)"  # words after a chip's name th
 
 
 def linear_flops_per_token(config: Mapping[str, Any]) -> int:
-    """Count 2 x the parameters of the linear layers: what config.json says of one token, but attention.
+    """Return 2 x the parameters of the linear layers: the FLOPs of one token without attention.
 
-    BERT has two matrices in its feed-forward part, the decoders (Qwen3, Llama, Mistral, Gemma 2) three.
-    Embedding table, norms, biases and pooling are left out, so this is less than the work done, never more.
+    BERT has two matrices in its feed-forward part. The decoders (Qwen3, Llama, Mistral, Gemma 2) have three.
+    Embedding table, norms, biases and pooling are left out. So the result is never more than the real work.
 
     Raises:
         InputError: the configuration lacks a size.
@@ -40,10 +39,12 @@ def linear_flops_per_token(config: Mapping[str, Any]) -> int:
 
 
 def flops_per_token(config: Mapping[str, Any], tokens: float) -> float:
-    """Add attention over texts of T tokens: a token of an encoder meets T, of a decoder T / 2 on average.
+    """Return the FLOPs of one token with attention, for texts of T tokens.
 
-    2 products x 2 FLOPs x layers x (heads x head_dim) x tokens met. Kaplan et al., "Scaling laws for neural
-    language models" (2020), section 2.1, count the scores alike. A decoder without its causal mask does more.
+    A token of an encoder attends to T tokens, a token of a decoder to T / 2 on average. Attention adds
+    2 products x 2 FLOPs x layers x (heads x head_dim) x attended tokens. Kaplan et al., "Scaling laws for
+    neural language models" (2020), section 2.1, count the scores in the same way. A decoder without its
+    causal mask does more work.
 
     Raises:
         InputError: the configuration lacks a size.
@@ -57,23 +58,23 @@ def flops_per_token(config: Mapping[str, Any], tokens: float) -> float:
 
 
 def mfu(rate: float, flops: float, peak: float) -> float:
-    """Return the share of the matrix multiplication that the device can do: rate x flops / peak.
+    """Return the used share of the device's matrix multiplication speed: rate x flops / peak.
 
-    rate: tokens/s. flops: of one token. peak: the best matmul rate, FLOP/s, of the same run or published.
+    rate: tokens/s. flops: of one token. peak: the best matmul rate in FLOP/s, published or of the same run.
     """
     return rate * flops / peak
 
 
 @dataclass(frozen=True)
 class Device:
-    """What is published of a chip.
+    """The published facts of a chip.
 
-    family: the class that it belongs to, as "Apple M3".
-    chips: words by which the chip's own name is known.
+    family: the class of the chip, such as "Apple M3".
+    chips: words that identify the chip in its own name.
     released: year and month, "2024-10".
-    peaks: precision -> dense FLOP/s, matrix units included where there are any, sparsity never.
-    bandwidth: of its memory, bytes/s; infinite where it is not listed.
-    estimate: whether a peak is an estimate; then it is a generous one.
+    peaks: precision -> dense FLOP/s, with matrix units if there are any, without sparsity.
+    bandwidth: of its memory, bytes/s. Infinite if it is not listed.
+    estimate: whether a peak is an estimate. An estimate is a high one.
     """
 
     name: str
@@ -91,7 +92,7 @@ class Device:
         return max(self.peaks.values())
 
     def allows(self, rate: float, flops: float) -> bool:
-        """Tell whether the chip can do this many tokens/s of this many FLOPs each. NaN gives False."""
+        """Return whether the chip can do ``rate`` tokens/s with ``flops`` FLOPs each. NaN gives False."""
         return mfu(rate, flops, self.best) <= 1
 
 

@@ -1,6 +1,6 @@
-"""The side of a process that is asked by ``workers.py``: a line of JSON in, a line of JSON out.
+"""The worker's side of ``workers.py``: it reads one line of JSON and writes one line of JSON.
 
-It runs under other interpreters too, so it needs nothing but the standard library and NumPy.
+It also runs with other interpreters, so it needs only the standard library and NumPy.
 """
 
 import atexit
@@ -25,16 +25,16 @@ __all__ = ["pack", "serve", "unpack", "versions_of"]
 
 
 def serve(start: Callable[[], Callable[[Any], Any]]) -> None:
-    """Say hello, then answer each line, until there are no more.
+    """Write a hello line, then answer each request line until the input ends.
 
-    The first line names the packages that are needed. The hello names their versions, or says what is
-    missing; it comes when ``start`` is done. What ``start`` returns answers each other line. An error ends
-    the process: who asks reads what it printed last.
+    The first input line names the needed packages. The hello line is written when ``start`` is done. It gives
+    the versions of the packages or says what is missing. ``start`` returns the function that answers each
+    later line. An error ends the process. Then the parent process reads its last output.
     """
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    atexit.register(_end_group)  # this thread may see first that nobody is left to ask
+    atexit.register(_end_group)  # the main thread may be the first to see that the parent is gone
     out = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output of libraries must not mix with the answers
 
     def say(answer: Any) -> None:
         out.write(json.dumps(answer) + "\n")
@@ -55,7 +55,7 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
     """Return the versions of Python and of packages.
 
     Raises:
-        Unavailable: one is not installed.
+        Unavailable: a package is not installed.
 
     """
     found, absent = {"python": platform.python_version()}, []
@@ -71,7 +71,7 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
 
 
 def pack(vectors: Any) -> dict[str, Any]:
-    """Write an array as JSON: the bits of its numbers, their type, its shape."""
+    """Write an array as JSON: the bits of its numbers, their type and the shape."""
     found = np.ascontiguousarray(vectors)
     return {
         "type": str(found.dtype),
@@ -84,7 +84,7 @@ def unpack(answer: dict[str, Any]) -> NDArray[Any]:
     """Return the array that was packed.
 
     Raises:
-        GateError: there are no floats in it.
+        GateError: the array does not hold floats.
 
     """
     if not answer["type"].startswith("float"):
@@ -94,15 +94,15 @@ def unpack(answer: dict[str, Any]) -> NDArray[Any]:
 
 
 def _end_with_stdin() -> None:
-    """End this process and its group, whatever it is at, when nobody is left to ask."""
+    """End this process and its group at once when the parent process is gone."""
     asker = select.poll()
-    asker.register(0, 0)  # that it hung up is told of always
+    asker.register(0, 0)  # poll always reports a hang-up
     asker.poll()
     _end_group()
     os._exit(0)
 
 
 def _end_group() -> None:
-    """End what this process has started, and itself, if it leads a group of its own."""
+    """If this process leads its own group, end all processes of the group, itself included."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What Ctrl-C, SIGTERM and a closed terminal do: they wait, or they end a block. And how a group is ended."""
+"""Handles Ctrl-C, SIGTERM and a closed terminal: they wait or they end a block. Ends process groups."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Turn each of the signals into Stopped; a further signal does not disturb the clearing up."""
+    """Raise Stopped for each of the signals. Further signals are ignored, so the cleanup is not disturbed."""
 
     def stop(number: int, _: FrameType | None) -> None:
         for one in STOPS:
@@ -41,11 +41,11 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Let the signals wait until the block ends, for processes that it starts too.
+    """Delay the signals until the block ends, also for processes that the block starts.
 
-    Yields let_through: in a block ``with let_through():`` they are taken at once.
+    Yields let_through: in a block ``with let_through():`` the signals act at once.
     """
-    if threading.current_thread() is not threading.main_thread():  # no signal stops another one
+    if threading.current_thread() is not threading.main_thread():  # signals stop only the main thread
         yield nullcontext
         return
     guard = _Guard()
@@ -57,10 +57,10 @@ def uninterrupted() -> Iterator[Callable[[], AbstractContextManager[None]]]:
 
 
 class _Guard:
-    """Signals are masked, and noted by a handler besides.
+    """Masks the signals, and also records them with a handler.
 
-    A mask passes on to processes, which a handler does not. But another thread could take a masked signal,
-    and Python would still stop this one: such a signal is noted.
+    Child processes inherit a mask but not a handler. But another thread could receive a masked signal, and
+    then Python would still stop the main thread. So the handler records such a signal.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class _Guard:
             signal.signal(one, lambda number, _: self._waiting.append(number))
 
     def release(self) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)  # those that waited are noted now
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)  # waiting signals are recorded now
         for one, handler in self._handlers.items():
             signal.signal(one, handler or signal.SIG_DFL)
         noted, self._waiting = self._waiting, []
@@ -91,11 +91,11 @@ class _Guard:
 
 
 def end_group(process: subprocess.Popen[Any], *, patience: float = 0) -> None:
-    """End a process that leads a group, and all of the group; those that outlive it belong to it still.
+    """End a process that leads a group, and the whole group, also processes that outlive the leader.
 
-    patience: seconds in which it may end by itself, asked by SIGTERM.
+    patience: seconds that the process has to end by itself after SIGTERM.
     """
-    # macOS refuses to signal a group of the dead; elsewhere there is none.
+    # macOS refuses to signal a group of dead processes. On other systems such a group does not exist.
     with suppress(ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
         if patience:
             os.killpg(process.pid, signal.SIGTERM)

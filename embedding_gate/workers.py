@@ -1,7 +1,7 @@
-"""Processes that are asked over pipes, a line of JSON for a line of JSON. Their side is ``serving.py``.
+"""Worker processes that answer requests over pipes. A request and an answer are each one line of JSON.
 
-A process holds one engine, so that none shares memory, threads or a BLAS with another, and each can run
-under the interpreter of an environment of its own.
+``serving.py`` is the side of the worker process. A process holds one engine. So no two engines share memory,
+threads or a BLAS, and each can run with the interpreter of its own environment.
 """
 
 import json
@@ -23,16 +23,16 @@ from embedding_gate.signals import end_group
 __all__ = ["Worker"]
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT = 3600  # seconds in which every answer is there: loading may download a model
-CHUNK, TAIL = 1 << 16, 1 << 14  # bytes that are read at once; bytes of what was printed last
+TIMEOUT = 3600  # seconds to wait for an answer: loading may download a model
+CHUNK, TAIL = 1 << 16, 1 << 14  # bytes of one read; bytes of the last output that are kept for an error
 HINT = "run it by itself, and see all that it prints"
 
 
 @dataclass
 class Worker:
-    """A process that runs ``module`` with ``arguments``, from entering to leaving a with block.
+    """A worker process that runs ``module`` with ``arguments`` for the time of a with block.
 
-    needs: packages that its interpreter must have. timeout: seconds for one answer.
+    needs: packages that its interpreter must have. timeout: seconds to wait for one answer.
     """
 
     name: str
@@ -53,10 +53,10 @@ class Worker:
         self.stop()
 
     def start(self) -> None:
-        """Start the process, and do not wait for it.
+        """Start the process and do not wait for it.
 
         Raises:
-            WorkerError: there is no such interpreter.
+            WorkerError: the interpreter cannot be run.
 
         """
         self._hello: dict[str, Any] | None = None
@@ -73,7 +73,7 @@ class Worker:
         assert self.process.stdout is not None
         self._to, self._from = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self._to, False)
-        with suppress(BrokenPipeError):  # versions() says why
+        with suppress(BrokenPipeError):  # versions() reports the cause
             self._send(list(self.needs), time.monotonic() + self.timeout)
 
     def versions(self) -> dict[str, str]:
@@ -81,7 +81,7 @@ class Worker:
 
         Raises:
             Unavailable: its interpreter or its machine lacks something.
-            WorkerError: it ended, or is silent.
+            WorkerError: the process ended or does not answer in time.
 
         """
         if self._hello is None:
@@ -96,17 +96,17 @@ class Worker:
 
         Raises:
             Unavailable: its interpreter or its machine lacks something.
-            WorkerError: it ended, or is silent.
+            WorkerError: the process ended or does not answer in time.
 
         """
         self.versions()
         until = time.monotonic() + self.timeout
-        with suppress(BrokenPipeError):  # what it printed last tells more
+        with suppress(BrokenPipeError):  # the last output of the process tells more
             self._send(request, until)
         return self._receive(until)
 
     def stop(self) -> None:
-        """End the process and all that it started; a second time does nothing."""
+        """End the process and all processes that it started. A second call does nothing."""
         if self.process is None:
             return
         end_group(self.process)
@@ -123,7 +123,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._printed,
             bufsize=0,
-            start_new_session=True,  # Ctrl-C is for who started it, and stop() ends all of the group
+            start_new_session=True,  # Ctrl-C goes to the parent only; stop() ends the whole group
         )
 
     def _send(self, request: Any, until: float) -> None:
@@ -149,9 +149,9 @@ class Worker:
             raise self._error(f"no answer in {self.timeout:g} s", until)
 
     def _error(self, what: str, until: float) -> WorkerError:
-        """End the process; say what it printed last."""
+        """End the process and return an error with its last line of output."""
         assert self.process is not None
-        with suppress(subprocess.TimeoutExpired):  # one that stopped has yet to print its error
+        with suppress(subprocess.TimeoutExpired):  # a stopping process may still print its error
             self.process.wait(max(0, until - time.monotonic()))
         end_group(self.process)
         self._printed.seek(max(0, self._printed.seek(0, os.SEEK_END) - TAIL))

@@ -10,7 +10,7 @@ from embeddings.errors import EmbeddingsError
 
 
 def main() -> None:
-    """Do what the command line asks for; exit code 1, and one line on stderr, where it cannot be done."""
+    """Run the command of the command line. If it fails, exit with code 1 and one line on stderr."""
     parser = argparse.ArgumentParser(
         prog="python -m embeddings", description="Helpers beside the pytest commands."
     )
@@ -32,16 +32,16 @@ def main() -> None:
 
 
 def doctor() -> None:
-    """Print the findings, one a line."""
+    """Print the findings, one on each line."""
     for name, finding in examine():
         print(f"{name:<24} {finding}", flush=True)
 
 
 def see_to_cache(path: Path, action: str) -> None:
-    """Print what a cache's file holds, cleared first if that is asked for.
+    """Print what a cache file holds. If the action is "clear", delete its entries first.
 
     Raises:
-        CacheError: there is no such file, it is not a cache, or it is damaged.
+        CacheError: the file does not exist, is not a cache, or is damaged.
 
     """
     file = SQLiteStore(path, create=False)

@@ -1,4 +1,4 @@
-"""Batches through the model: the one place that evaluates MLX arrays, besides a decoder's steps of a text."""
+"""Runs batches through the model. Only this module and the decoder's steps evaluate MLX arrays."""
 
 import os
 from collections import deque
@@ -18,16 +18,16 @@ from embeddings.tokens import TokenizedTexts
 
 __all__ = ["BATCH_TOKENS", "STREAMS", "Finish", "arithmetic", "forward", "run_batches"]
 
-# Hidden states (B, T, D) and lengths (B,) -> what is kept of them.
+# Hidden states (B, T, D) and lengths (B,) -> the part of them that is kept.
 Finish = Callable[[mx.array, mx.array], mx.array]
 Rows = NDArray[np.int64]
 
 _VERSIONS = " ".join(f"{name} {metadata.version(name)}" for name in ("mlx", "mlx-lm", "tokenizers"))
 
-# Tokens in a batch where the caller names none. Small batches stay in a CPU's cache; a GPU wants many rows.
+# The default number of tokens in a batch. Small batches stay in a CPU's cache. A GPU needs many rows.
 BATCH_TOKENS = {mx.DeviceType.cpu: 768, mx.DeviceType.gpu: 16_384}
 
-# MLX's CPU backend computes elementwise functions on one core, so each core works on a batch of its own.
+# MLX's CPU backend computes elementwise functions on one core only. So each core gets its own batch.
 STREAMS: dict[mx.DeviceType, list[Any]] = {
     mx.DeviceType.cpu: [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())],
     mx.DeviceType.gpu: [mx.gpu],
@@ -43,14 +43,14 @@ def run_batches(
     batch_tokens: int | None = None,
     show_progress_bar: bool = False,
 ) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
-    """Yield each batch: its texts' indices (B,) and ``finish`` of its hidden states, in host memory.
+    """Yield for each batch the indices of its texts (B,) and the result of ``finish``, in host memory.
 
-    Where a batch does not fit in memory, the budget is halved once.
+    If a batch does not fit in memory, the token budget is halved. This is done once.
 
-    name: of the model, for the errors. batch_tokens, show_progress_bar: as ``Embedder.encode`` takes them.
+    name: the model's name, for error messages. batch_tokens, show_progress_bar: see ``Embedder.encode``.
 
     Raises:
-        InputError: batch_tokens is not acceptable.
+        InputError: batch_tokens is not valid.
         OutOfMemory: the batch does not fit even after the token budget was halved.
 
     """
@@ -83,19 +83,19 @@ def run_batches(
 def forward(
     model: Bert | Decoder, tokens: TokenizedTexts, group: Sequence[Rows], finish: Finish
 ) -> list[NDArray[np.float32]]:
-    """Compute some batches side by side, each of the texts with these indices (B,)."""
+    """Compute some batches in parallel. Each batch is given by the indices (B,) of its texts."""
     lengths, outputs = tokens.lengths, []
     for rows, stream in zip(group, STREAMS[mx.default_device().type], strict=False):
         with mx.stream(stream):
             ids = mx.array(pad([tokens.ids[row] for row in rows]))
             real = mx.array(lengths[rows].astype(np.int32))
             outputs.append(finish(model(ids, real).astype(mx.float32), real))
-    mx.eval(outputs)  # together: MLX then interleaves the streams' operations
+    mx.eval(outputs)  # all in one call, so that MLX interleaves the operations of the streams
     return [np.array(output) for output in outputs]
 
 
 def arithmetic() -> str:
-    """Name what batches are computed with: the kind of device, the versions of MLX and its companions."""
+    """Name what computes the batches: kind of device, versions of MLX and related packages, TF32 setting."""
     device, tf32 = mx.default_device().type, os.environ.get("MLX_ENABLE_TF32")
     return f"{device} {_VERSIONS} TF32 {tf32}"
 
@@ -103,7 +103,7 @@ def arithmetic() -> str:
 def _budget(
     model: Bert | Decoder, lengths: NDArray[np.int64], batch_tokens: int | None, side_by_side: int
 ) -> int:
-    """Return the tokens of a batch: those that the caller asked for, or the device's own number."""
+    """Return the token budget of a batch: the caller's number, or the default of the device."""
     if batch_tokens is None:
         budget = BATCH_TOKENS[mx.default_device().type]
         share = len(lengths) and model.small_batches_are_cheap
@@ -126,7 +126,7 @@ def _out_of_memory(name: str, size: str, budget: int, error: Exception) -> OutOf
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell by the words of MLX's allocators; it has no error of its own for this."""
+    """Tell from the message whether memory ran out. MLX has no error class of its own for this."""
     return isinstance(error, MemoryError) or any(
         words in str(error) for words in ("malloc", "out of memory", "bad_alloc", "maximum allowed buffer")
     )

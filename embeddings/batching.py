@@ -1,4 +1,4 @@
-"""Length-sorted batches under a token budget, so that little work is spent on padding."""
+"""Batches of texts sorted by length, under a token budget. So little work is spent on padding."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,11 +9,11 @@ __all__ = ["pad", "shared_budget", "token_batches"]
 
 
 def token_batches(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Split texts into batches of rows x longest <= budget, longest texts first.
+    """Split texts into batches with rows x longest text <= budget. The longest texts come first.
 
-    lengths: (N,) tokens of each text. A text longer than the budget is a batch of its own.
-    Yields the texts' indices (B,), each text exactly once. Longest first: the largest batch, the one
-    that may not fit in memory, comes before any work is wasted.
+    lengths: (N,) tokens of each text. A text that is longer than the budget is a batch of its own.
+    Yields the indices of the texts (B,). Each text appears exactly once. The largest batch comes first,
+    because it may not fit in memory. Then no work is wasted.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
@@ -24,21 +24,22 @@ def token_batches(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[n
 
 
 def shared_budget(lengths: NDArray[np.int64], budget: int, cores: int) -> int:
-    """Return a budget, no larger, by which each of some cores gets about as much to do as the others.
+    """Return a token budget, at most ``budget``, that gives all cores about the same amount of work.
 
-    lengths: (N,) tokens of each text, N at least 1. Without it a call of one batch keeps one core busy: 32
-    texts of 16 tokens took 1.7 times as long on two cores, 8 of 256 tokens 1.2 times.
+    lengths: (N,) tokens of each text, N at least 1. Without this function, a call with one batch uses only
+    one core. Then on two cores 32 texts of 16 tokens took 1.7 times as long, and 8 texts of 256 tokens 1.2
+    times.
     """
     if cores == 1:
         return budget
     total, longest = int(lengths.sum()), int(lengths.max())
     turns = -(-total // (budget * cores))
     share = -(-total // (turns * cores))
-    return min(budget, share + longest - 1)  # a batch has whole rows: so much of its budget may be left over
+    return min(budget, share + longest - 1)  # a batch has whole rows, so up to longest - 1 stay unused
 
 
 def pad(ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
-    """Stack token ids (T,) of B texts to (B, longest), zeros to the right."""
+    """Stack the token ids (T,) of B texts into (B, longest), with zeros on the right."""
     padded = np.zeros((len(ids), max(len(row) for row in ids)), dtype=np.int32)
     for row, values in zip(padded, ids, strict=True):
         row[: len(values)] = values

@@ -1,3 +1,3 @@
-"""The older name of :mod:`embeddings.backend`, for a gate or a benchmark of an older revision."""
+"""The older name of :mod:`embeddings.backend`. The gate and benchmarks of older revisions import it."""
 
 from embeddings.backend import *  # noqa: F403

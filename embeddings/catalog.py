@@ -1,4 +1,4 @@
-"""Known models, as data: where files come from, the hash of each that matters, the name of the recipe."""
+"""Known models, as data: the source of the files, the hashes of the important files, and the recipe name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 class CatalogEntry:
     """One known model.
 
-    sha256: file name -> hash. A folder with these very files *is* this model, whatever it is called.
-    distribution: the installed Python distribution that carries the files; its code is never imported.
-    folder: where they lie in it.
-    repository: the repository of the Hugging Face hub that has the files, where no distribution does.
-    revision: the commit of it, or "" where none is known for sure: the caller must then name one.
-    recipe: the name of the recipe that it is used by where its folder declares none.
+    sha256: file name -> hash. A folder with exactly these files *is* this model, whatever its name is.
+    distribution: the installed Python distribution that contains the files. Its code is never imported.
+    folder: the place of the files in the distribution.
+    repository: the Hugging Face hub repository that has the files, if no distribution has them.
+    revision: the commit of the repository, or "" if none is known for sure. Then the caller must name one.
+    recipe: the name of the recipe to use if the model's folder declares none.
     """
 
     name: str
@@ -33,7 +33,7 @@ class CatalogEntry:
 
 
 def _qwen3(repository: str, revision: str, sha256: Mapping[str, str]) -> CatalogEntry:
-    """Describe a Qwen3-Embedding of the hub; it is known by the last part of its repository's name."""
+    """Describe a Qwen3-Embedding model of the hub. Its name is the last part of the repository's name."""
     return CatalogEntry(
         name=repository.rpartition("/")[2],
         sha256=MappingProxyType(sha256),
@@ -65,11 +65,12 @@ _QWEN3_TOKENIZER = {
     "larger": "83cdf8c3a34f68862319cb1810ee7b1e2c0a44e0864ae930194ddb76bb7feb8d",
 }
 
-# The commits and hashes of the hub's models were not read off the hub, but out of public projects on GitHub
-# that pin them, named beside each. Of one without hashes the commit alone says what it is.
+# The commits and hashes of the hub's models were not read from the hub. They come from public projects on
+# GitHub that pin them. The project is named beside each model. A model without hashes is identified by its
+# commit alone.
 _ENTRIES = (
     _MINILM,
-    _qwen3(  # cohere-ai/rcp-ndcg, packages/rcp-ndcg-vllm; the hashes as several projects give them
+    _qwen3(  # cohere-ai/rcp-ndcg, packages/rcp-ndcg-vllm; several projects give these hashes
         "Qwen/Qwen3-Embedding-0.6B",
         "97b0c614be4d77ee51c0cef4e5f07c00f9eb65b3",
         {
@@ -78,7 +79,7 @@ _ENTRIES = (
             "config.json": "b5bf1f51fc45be473a54718cef92448d90a1be001bf9b9a44b8c7f10a19feaa9",
         },
     ),
-    _qwen3(  # the same
+    _qwen3(  # the same sources
         "Qwen/Qwen3-Embedding-4B",
         "5cf2132abc99cad020ac570b19d031efec650f2b",
         {
@@ -88,7 +89,7 @@ _ENTRIES = (
             "config.json": "78d2861cbbfd80eee05839200c5a3b7ed64c789f6c1cab4fbb84cc4eae33eaf5",
         },
     ),
-    _qwen3(  # the same; no hash of its weights was found
+    _qwen3(  # the same sources; no hash of the weights was found
         "Qwen/Qwen3-Embedding-8B",
         "1d8ad4ca9b3dd8059ad90a75d4983776a23d44af",
         {"tokenizer.json": _QWEN3_TOKENIZER["larger"]},
@@ -105,7 +106,7 @@ _ENTRIES = (
     _qwen3(  # RichardStoker-USDA/FoodMapper, FoodMapper/Engine/ModelManager.swift; no hash was found
         "mlx-community/Qwen3-Embedding-4B-4bit-DWQ", "b5d88f1fe49b50d2ac01b4692ca2d387f14f9c72", {}
     ),
-    _qwen3(  # the same, and nobody else
+    _qwen3(  # the same source; no other project pins it
         "mlx-community/Qwen3-Embedding-8B-4bit-DWQ", "885642d6b98742ea03b77a1673579c92ca961efd", {}
     ),
     _qwen3(  # mafifi/drawloom, knowledge/evidence/adr-0024-mlx-acceleration.md

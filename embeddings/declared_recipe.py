@@ -1,15 +1,15 @@
-"""The declared recipe: what a model's folder says about the way from texts to vectors.
+"""The declared recipe: what a model's folder says about how texts become vectors.
 
-Folders contradict themselves, so the precedence is stated once, here. It is that of
-sentence-transformers, which most of these folders were written for:
+The files of a folder can contradict each other. So the order of precedence is stated once, here. It is the
+order of sentence-transformers, because most of these folders were written for it:
 
 - longest text: ``sentence_bert_config.json`` (max_seq_length), then ``tokenizer_config.json``
-  (model_max_length), then ``config.json`` (max_position_embeddings), and never above the last. What
-  ``tokenizer.json`` says of truncation and padding is switched off.
+  (model_max_length), then ``config.json`` (max_position_embeddings). The limit is never above the last one.
+  The truncation and padding settings in ``tokenizer.json`` are switched off.
 - upper and lower case, accents: the normalizer inside ``tokenizer.json``. The ``do_lower_case`` of
-  ``tokenizer_config.json`` configures a slow tokenizer that nobody runs, and is ignored.
-- pooling: ``1_Pooling/config.json``, found through ``modules.json``; where there is none, the catalog's
-  recipe of a model of that name. It is never guessed.
+  ``tokenizer_config.json`` is ignored. It configures a slow tokenizer that is not used here.
+- pooling: ``1_Pooling/config.json``, found through ``modules.json``. If that file is missing, the catalog's
+  recipe for a model of that name. Pooling is never guessed.
 - prompts: ``config_sentence_transformers.json``.
 """
 
@@ -29,13 +29,13 @@ _POOLING_FLAGS = {
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_lasttoken": "last",
 }
-_NO_SUCH_POOLING = {  # supported only when off
+_NO_SUCH_POOLING = {  # each is supported only with this value
     "pooling_mode_max_tokens": False,
     "pooling_mode_mean_sqrt_len_tokens": False,
     "pooling_mode_weightedmean_tokens": False,
     "include_prompt": True,
 }
-_TOKENIZER_HARMLESS = frozenset(  # tokenizer.json holds what these once configured
+_TOKENIZER_HARMLESS = frozenset(  # tokenizer.json already holds what these keys configured
     "add_bos_token add_eos_token add_prefix_space added_tokens_decoder additional_special_tokens backend "
     "bos_token chat_template clean_up_tokenization_spaces cls_token do_basic_tokenize do_lower_case "
     "eos_token errors extra_special_tokens is_local mask_token max_length name_or_path never_split "
@@ -54,11 +54,11 @@ def read_recipe(
     hidden_size: int,
     max_positions: int,
 ) -> Recipe:
-    """Return the recipe of that name, or the one that a folder declares, for a model of those sizes.
+    """Return the recipe of that name, or the recipe that the folder declares, for a model of these sizes.
 
     Raises:
         DamagedModel: a file is missing or malformed.
-        UnsupportedModel: a module, a pooling or a key that this library does not do.
+        UnsupportedModel: this library does not support a module, a pooling or a key.
         InputError: no recipe has that name.
 
     """
@@ -92,8 +92,9 @@ def _declared(folder: ModelFolder, family: str, hidden_size: int) -> Recipe:
     declared = Recipe(pooling, sys.maxsize, prompts, default)
     if (family, pooling) != ("qwen3", "last"):
         return declared
-    # A Qwen3 that pools its last token is a Qwen3-Embedding or was tuned from one. What no file of such a
-    # folder says is as there; some early conversions lack the end token in their tokenizer's template.
+    # A Qwen3 that pools its last token is a Qwen3-Embedding or was tuned from one. So the values that no file
+    # declares are those of Qwen3-Embedding. Some early conversions lack the end token in the template of
+    # their tokenizer.
     official = RECIPES["qwen3-embedding"]
     return replace(
         declared,
@@ -157,7 +158,7 @@ def _max_tokens(folder: ModelFolder, max_positions: int) -> int:
     if declared.get("max_seq_length") is not None:
         limit = typed(where, declared, "max_seq_length", int)
     elif tokenizer.get("model_max_length") is not None:
-        # Some write 10**30 for "no limit", as a float at times; the positions are the limit then.
+        # Some folders write 10**30 for "no limit", sometimes as a float. Then max_positions is the limit.
         limit = int(min(typed(folder.path / name, tokenizer, "model_max_length", float), max_positions))
     else:
         limit = max_positions

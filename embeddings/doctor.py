@@ -1,4 +1,4 @@
-"""``python -m embeddings doctor``: what this machine computes with, measured where it can be."""
+"""``python -m embeddings doctor``: what this machine computes with. Its speed is measured."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ _PACKAGES = (
 
 
 def examine() -> Iterator[tuple[str, str]]:
-    """Yield a name and a finding for each thing that a report of a problem should say."""
+    """Yield a name and a finding for each fact that belongs in a problem report."""
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     yield "packages", ", ".join(f"{name} {version}" for name in _PACKAGES if (version := _version(name)))
     yield "device", str(mx.default_device())
@@ -45,7 +45,7 @@ def examine() -> Iterator[tuple[str, str]]:
 
 
 def matmul_rate(size: int = 1024, rounds: int = 5) -> float:
-    """Measure fp32 matrix products on the default device, in GFLOP/s; the best of some rounds."""
+    """Measure fp32 matrix products on the default device, in GFLOP/s. Return the best of some rounds."""
     left, right = mx.random.normal((size, size)), mx.random.normal((size, size))
     mx.eval(left @ right)
     best = float("inf")

@@ -1,4 +1,4 @@
-"""Texts to vectors: a loaded model, and what can be asked of it."""
+"""A loaded model and its methods: texts to vectors, hidden states and tokens."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -28,7 +28,7 @@ __all__ = ["Embedder"]
 
 
 class Embedder:
-    """A loaded model. Holds no state between calls, so threads may share it."""
+    """A loaded model. It keeps no state between calls, so threads may share it."""
 
     def __init__(
         self, folder: ModelFolder, model: Bert | Decoder, tokenizer: TextTokenizer, recipe: Recipe
@@ -37,11 +37,13 @@ class Embedder:
         self.model = model
         self.tokenizer = tokenizer
         self.recipe = recipe
-        self._weights_digest = once(lambda: weights_digest(model.weights))  # when a cache first asks
+        self._weights_digest = once(
+            lambda: weights_digest(model.weights)
+        )  # computed when a cache first needs it
 
     @property
     def name(self) -> str:
-        """The catalog's name where the files are the catalog's, else the folder's name."""
+        """The name in the catalog if the files are those of the catalog, else the folder's name."""
         return self.folder.name
 
     @property
@@ -51,14 +53,14 @@ class Embedder:
 
     @property
     def max_tokens(self) -> int:
-        """The longest text in tokens, special tokens included; the rest is cut off."""
+        """The longest text in tokens, with special tokens. Tokens beyond it are cut off."""
         return self.recipe.max_tokens
 
     def with_max_tokens(self, max_tokens: int) -> "Embedder":
-        """Return the same loaded model, reading texts to a lower limit.
+        """Return the same loaded model with a lower limit on the length of a text.
 
         Raises:
-            InputError: the limit is not a lower one.
+            InputError: the limit is less than 1 or above the model's own limit.
 
         """
         recipe = self.recipe.with_max_tokens(max_tokens)
@@ -71,26 +73,26 @@ class Embedder:
 
     @property
     def min_dimensions(self) -> int:
-        """To how few dimensions a vector may be cut."""
+        """The smallest number of dimensions that a vector may be cut to."""
         return self.recipe.min_dimensions
 
     @property
     def prompts(self) -> frozenset[str]:
-        """Names of the prompts that can be set before a text."""
+        """Names of the prompts that can be put before a text."""
         return frozenset(self.recipe.prompts)
 
     @property
     def path(self) -> Path:
-        """The folder of the model's files."""
+        """The folder that holds the model's files."""
         return self.folder.path
 
     @property
     def unused_weights(self) -> frozenset[str]:
-        """Names of weights that a checkpoint may hold and the architecture does not use."""
+        """Names of weights that a checkpoint may hold but that the architecture does not use."""
         return self.model.unused
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of the weights in memory by their checkpoint names."""
+        """Return checkpoint name -> copy of the weight in memory."""
         return {name: in_host_memory(weight) for name, weight in self.model.weights.items()}
 
     def encode(
@@ -108,28 +110,29 @@ class Embedder:
     ) -> NDArray[np.float32]:
         """Turn N texts into vectors (N, D) float32, in input order.
 
-        Options that sentence-transformers has too have its names.
+        Options that also exist in sentence-transformers have the same names as there.
 
-        prompt_name: the name of one of the model's prompts, which is set before each text.
-        prompt: the very text to set before each text, in place of a prompt of the model's.
-        instruction: what a query is for, in place of the task that the model's "query" prompt names.
-        batch_tokens: padded tokens of one batch, of which a CPU works on one per core; bounds memory,
-            changes nothing else.
+        prompt_name: the name of one of the model's prompts. The prompt is put before each text.
+        prompt: a text to put before each text, instead of one of the model's prompts.
+        instruction: the task of a query. It replaces the task that the model's "query" prompt names.
+        batch_tokens: padded tokens of one batch. A CPU works on one batch per core. This limits memory
+            and changes nothing else.
         normalize_embeddings: scale each vector to length 1.
-        truncate_dim: keep the first so many components, then scale.
+        truncate_dim: keep only the first truncate_dim components, then scale.
         show_progress_bar: show a progress bar on stderr.
-        cache: look texts up in it, compute those that it lacks, each distinct one once, and put them there.
-            What it returns was computed in whatever batch came first.
+        cache: look up the texts in it. Texts that it lacks are computed, each distinct text once, and are
+            then stored in it. A cached vector was computed in the first batch that contained its text.
 
         Warns:
-            TruncationWarning: texts were longer than the model reads; says how many, and by how much.
-            MemoryWarning: a batch did not fit in memory, and smaller ones are used from there on.
-            CacheWarning: the cache's file could not keep what was computed.
+            TruncationWarning: texts were longer than the model reads. It says how many texts, and how many
+                tokens were cut.
+            MemoryWarning: a batch did not fit in memory. Smaller batches are used from then on.
+            CacheWarning: the cache file could not store the computed vectors.
 
         Raises:
-            InputError: a text or an option is not acceptable.
+            InputError: a text or an option is not valid.
             OutOfMemory: the batch does not fit even after the token budget was halved.
-            CacheError: the cache's file is damaged.
+            CacheError: the cache file is damaged.
 
         """
         width = self.recipe.width(self.dimension, truncate_dim)
@@ -158,16 +161,16 @@ class Embedder:
     def encode_query(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
         """Turn N queries into vectors (N, D): ``encode`` with the model's prompt for queries, if it has one.
 
-        options: those of ``encode``. A prompt that they name is used in place of the model's.
+        options: those of ``encode``. If they name a prompt, it is used instead of the model's prompt.
         """
         return self.encode(texts, **with_role(options, QUERY_PROMPTS, self.prompts))
 
     def encode_document(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
         """Turn N documents into vectors (N, D): ``encode`` with the model's prompt for them, if it has one.
 
-        It is the first of "document", "passage" and "corpus" that the model has.
+        The prompt is the first of "document", "passage" and "corpus" that the model has.
 
-        options: those of ``encode``. A prompt that they name is used in place of the model's.
+        options: those of ``encode``. If they name a prompt, it is used instead of the model's prompt.
         """
         return self.encode(texts, **with_role(options, DOCUMENT_PROMPTS, self.prompts))
 
@@ -176,9 +179,10 @@ class Embedder:
     def hidden_states(
         self, texts: Sequence[str], *, batch_tokens: int | None = None, **options: str | None
     ) -> list[NDArray[np.float32]]:
-        """Return the last layer's states of each text's real tokens, (T, D) float32, in input order.
+        """Return the hidden states of the last layer for each text, (T, D) float32, in input order.
 
-        options: those of ``tokenize``. Warnings and errors are those of ``encode``.
+        Only real tokens are returned, no padding. options: those of ``tokenize``. Warnings and errors are
+        those of ``encode``.
         """
         tokens = self.tokenize(texts, **options)
         warn_of_truncation(tokens.dropped, self.max_tokens)
@@ -191,7 +195,7 @@ class Embedder:
         return states
 
     def count_tokens(self, texts: Sequence[str], **options: str | None) -> NDArray[np.int64]:
-        """Count the tokens (N,) that the model sees: special tokens included, cut-off and padding never.
+        """Count the tokens (N,) that the model reads: with special tokens, without cut tokens and padding.
 
         options: those of ``tokenize``.
         """
@@ -205,7 +209,7 @@ class Embedder:
         prompt: str | None = None,
         instruction: str | None = None,
     ) -> TokenizedTexts:
-        """Return the token ids that the model sees of each text, and how many were cut off.
+        """Return the token ids that the model reads of each text, and how many tokens were cut off.
 
         The options are those of ``encode``.
         """
@@ -217,16 +221,18 @@ class Embedder:
         )
 
     def _tokens(self, texts: Sequence[str], lookup: Lookup | None, prefix: str) -> TokenizedTexts:
-        """Tokenize the texts, or those of them that a lookup lacks."""
+        """Tokenize the texts. If there is a lookup, tokenize only the texts that it lacks."""
         try:
             return self.tokenizer(prefixed(prefix, lookup.missing if lookup else texts))
         except InputError:
             if lookup is None:
                 raise
-            return self.tokenizer(prefixed(prefix, texts))  # the same error, with the caller's number
+            return self.tokenizer(
+                prefixed(prefix, texts)
+            )  # the same error, with the text's number in the call
 
     def _inputs(self, prefix: str, *, normalize: bool, dimensions: int) -> Inputs:
-        """Return all that changes a vector besides its text."""
+        """Return everything that affects a vector, except its text."""
         return Inputs(
             architecture=f"{type(self.model).__name__} {self.model.config!r}",
             weights=self._weights_digest(),

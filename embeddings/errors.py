@@ -1,19 +1,20 @@
-"""One tree of errors. Each message is one line: where it happened, what is wrong, how to fix it.
+"""The tree of errors. Each message is one line: where it happened, what is wrong, how to fix it.
 
 EmbeddingsError
-├── ModelError            a model cannot be had, read or trusted
-│   ├── ModelNotFound         no such name in the catalog, no such folder
+├── ModelError            a model cannot be found, read or trusted
+│   ├── ModelNotFound         no such name in the catalog and no such folder
 │   ├── DamagedModel          a file of the model's folder is missing or cannot be read
-│   ├── HashMismatch          a file is not the one that the catalog pins
-│   ├── UnsupportedModel      the folder declares something that this library does not do
-│   └── WeightMismatch        a weight is missing, left over, or of another shape
+│   ├── HashMismatch          a file does not have the hash that the catalog pins
+│   ├── UnsupportedModel      the folder declares something that this library does not support
+│   └── WeightMismatch        a weight is missing, unexpected, or has another shape
 ├── OutOfMemory           a batch does not fit even after the token budget was halved
-├── CacheError            a cache's file is not one, is damaged, or cannot be read
-│   └── CacheNotWritable      it can be read; what was to be kept in it is not
-└── InputError            a text or an option of a call is not acceptable (also a ValueError)
+├── CacheError            a cache file is not a cache, is damaged, or cannot be read
+│   └── CacheNotWritable      the file can be read but not written
+└── InputError            a text or an option of a call is not valid (also a ValueError)
 
-and three warnings: TruncationWarning, texts were longer than the model reads, and were cut; MemoryWarning, a
-batch did not fit, and smaller ones are used; CacheWarning, vectors were computed, and could not be kept.
+There are three warnings. TruncationWarning: texts were longer than the model reads and were cut.
+MemoryWarning: a batch did not fit in memory, and smaller batches are used. CacheWarning: vectors were
+computed but could not be stored.
 """
 
 import re
@@ -24,22 +25,24 @@ from typing import Any
 
 
 class EmbeddingsError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
     def __init__(self, where: object, what: str, *, hint: str) -> None:
         self.where, self.what, self.hint = str(where), what, hint
         super().__init__(re.sub(r"\s*[\r\n]\s*", " ", f"{where}: {what}; {hint}"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), self.where, self.what, hint=self.hint), ()  # to pass to another process
+        return partial(
+            type(self), self.where, self.what, hint=self.hint
+        ), ()  # so that another process can receive it
 
 
 class ModelError(EmbeddingsError):
-    """A model cannot be had, read or trusted."""
+    """A model cannot be found, read or trusted."""
 
 
 class ModelNotFound(ModelError):
-    """Neither a name in the catalog nor a folder."""
+    """The name is not in the catalog and is not a folder."""
 
 
 class DamagedModel(ModelError):
@@ -47,15 +50,15 @@ class DamagedModel(ModelError):
 
 
 class HashMismatch(ModelError):
-    """A file is not the one that the catalog pins."""
+    """A file does not have the hash that the catalog pins."""
 
 
 class UnsupportedModel(ModelError):
-    """The folder declares something that this library does not do."""
+    """The folder declares something that this library does not support."""
 
 
 class WeightMismatch(ModelError):
-    """A weight is missing, left over, or of another shape than the configuration says."""
+    """A weight is missing or unexpected, or its shape differs from the configuration."""
 
 
 class OutOfMemory(EmbeddingsError):
@@ -63,27 +66,27 @@ class OutOfMemory(EmbeddingsError):
 
 
 class MemoryWarning(UserWarning):
-    """A batch did not fit in the device's memory; the rest of the call uses batches of half its size."""
+    """A batch did not fit in the device's memory. The rest of the call uses half the token budget."""
 
 
 class CacheError(EmbeddingsError):
-    """A cache's file is not one, is damaged, or cannot be read."""
+    """A cache file is not a cache, is damaged, or cannot be read."""
 
 
 class CacheNotWritable(CacheError):
-    """A cache's file cannot be written: the disk is full, it is read-only, or others held it too long."""
+    """A cache file cannot be written: disk full, file read-only, or locked too long by another process."""
 
 
 class CacheWarning(UserWarning):
-    """Vectors were computed and are returned, and the cache's file could not keep them."""
+    """Vectors were computed and are returned, but the cache file could not store them."""
 
 
 class InputError(EmbeddingsError, ValueError):
-    """A text or an option of a call is not acceptable."""
+    """A text or an option of a call is not valid."""
 
 
 class TruncationWarning(UserWarning):
-    """Texts were longer than the model reads: ``cut`` of ``texts``, which lost ``dropped`` tokens in all."""
+    """``cut`` of ``texts`` texts were longer than the model reads and lost ``dropped`` tokens in total."""
 
     def __init__(self, *, texts: int, cut: int, dropped: int, max_tokens: int) -> None:
         self.texts, self.cut, self.dropped = texts, cut, dropped
@@ -93,7 +96,7 @@ class TruncationWarning(UserWarning):
 
 
 def warn(warning: Warning) -> None:
-    """Warn, at the line outside this library that called it, from however deep inside."""
+    """Give a warning that points to the line outside this library that called it."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         level, frame = level + 1, frame.f_back

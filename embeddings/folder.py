@@ -1,7 +1,7 @@
-"""A model's folder: where it is, what its files hash to, and what its JSON files say.
+"""A model's folder: its place, the hashes of its files, and the content of its JSON files.
 
-Nothing that a folder declares is passed over in silence: ``account`` refuses a key that is neither
-handled nor on a named harmless list, because a dropped key is how an implementation goes quietly wrong.
+No key that a folder declares is ignored in silence. ``account`` refuses a key that is neither handled nor on
+a named list of harmless keys. An ignored key could make an implementation wrong without an error.
 """
 
 import hashlib
@@ -20,27 +20,27 @@ from embeddings.hub import fetch, parse
 __all__ = ["WEIGHTS_FILE", "ModelFolder", "account", "find_folder", "typed"]
 
 WEIGHTS_FILE = "model.safetensors"
-_ALIKE = 0.75  # how much of a wrong name must agree with a known one before that is suggested; 1 is all of it
+_ALIKE = 0.75  # how similar a wrong name must be to a known one to suggest it; 1 is equal
 
 T = TypeVar("T", int, float, str, bool)
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder of model files and the name of the model that it holds."""
+    """A folder of model files, and the name of the model in it."""
 
     path: Path
     name: str
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that must be there."""
+        """Return the path of a file that must exist."""
         path = self.path / name
         if not path.is_file():
             raise DamagedModel(path, "no such file", hint="copy the model's whole folder, every file of it")
         return path
 
     def json(self, name: str) -> Any:
-        """Parse a JSON file that must be there."""
+        """Parse a JSON file that must exist."""
         path = self.file(name)
         try:
             return json.loads(path.read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ class ModelFolder:
             ) from error
 
     def mapping(self, name: str, *, optional: bool = False) -> dict[str, Any]:
-        """Parse a JSON file that holds one object; an optional file that is absent is an empty one."""
+        """Parse a JSON file that holds one object. If an optional file is missing, return an empty object."""
         if optional and not (self.path / name).exists():
             return {}
         content = self.json(name)
@@ -71,7 +71,7 @@ def account(
     harmless: Collection[str],
     fixed: Mapping[str, Any],
 ) -> None:
-    """Refuse every declared key that is not handled, harmless, or ``fixed`` at the one supported value."""
+    """Refuse each key that is not handled, not harmless, and not ``fixed`` at its one supported value."""
     for key, value in declared.items():
         if key in fixed:
             if value != fixed[key]:
@@ -89,7 +89,7 @@ def account(
 
 
 def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -> T:
-    """Return ``declared[key]``, which must be there and of that kind."""
+    """Return ``declared[key]``. It must exist and must be of type ``kind``."""
     if key not in declared:
         raise DamagedModel(where, f"key {key!r} is missing", hint="fetch the file again")
     value = declared[key]
@@ -105,16 +105,16 @@ def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -
 def find_folder(name_or_folder: str | Path) -> ModelFolder:
     """Find a model by its catalog name, its folder or its name on the Hugging Face hub; check its hashes.
 
-    A folder that holds a catalogued model's weights gets that model's name, wherever it lies. Other files
-    beside the weights of a model that came in a package are refused: it can only be a mix-up; on the hub,
-    tokenizers are fixed under weights that stay. A hub name is
-    "owner/name@COMMIT", or "owner/name" where the catalog knows the commit; what its cache lacks is
-    downloaded.
+    A folder with the weights of a model in the catalog gets that model's name, wherever the folder is. If
+    the model comes from a package, its other files must also be those of the catalog. Other files beside
+    these weights can only be a mix-up, so they are refused. For a model from the hub they are accepted,
+    because there a tokenizer may be fixed while the weights stay the same. A hub name is "owner/name@COMMIT",
+    or "owner/name" if the catalog knows the commit. Files that the hub cache lacks are downloaded.
 
     Raises:
-        ModelNotFound: neither a catalog name, nor a folder, nor to be had from the hub.
-        HashMismatch: a file differs from the one that the catalog pins.
-        DamagedModel: a file that must be there is not.
+        ModelNotFound: the name is not in the catalog, is not a folder, and the hub does not give it.
+        HashMismatch: a file does not have the hash that the catalog pins.
+        DamagedModel: a required file is missing.
 
     """
     name = str(name_or_folder)
@@ -123,7 +123,9 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
     path = Path(name).expanduser()
     if name and path.is_dir():
         one_file = path / WEIGHTS_FILE
-        weights = sha256(one_file) if one_file.is_file() else None  # in shards it is no catalogued model's
+        weights = (
+            sha256(one_file) if one_file.is_file() else None
+        )  # weights in shards are not looked up in the catalog
         for entry in CATALOG.values():
             if weights and weights == entry.sha256.get(WEIGHTS_FILE):
                 return _checked(entry, path) if entry.distribution else ModelFolder(path, entry.name)
@@ -146,9 +148,10 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
 
 
 def _meant(name: str, *, alike: float) -> str:
-    """Return the known model that a name comes closest to, or "" where none is so much alike.
+    """Return the known model whose name is most similar, or "" if none is similar enough.
 
-    Case, underscores and an organisation before the name do not count.
+    alike: the least similarity, 1 is equal. Case, underscores (same as hyphens) and an organisation before
+    the name do not count.
     """
     known = {_plain(model): model for model in CATALOG}
     return next((known[one] for one in get_close_matches(_plain(name), known, n=1, cutoff=alike)), "")
@@ -179,7 +182,7 @@ def _catalog_folder(entry: CatalogEntry) -> Path:
 
 
 def _checked(entry: CatalogEntry, path: Path) -> ModelFolder:
-    """Return the catalogued model's folder, whose files must be the catalogued ones."""
+    """Return the folder of a model in the catalog. Its files must have the hashes of the catalog."""
     folder = ModelFolder(path, entry.name)
     for name, expected in entry.sha256.items():
         if (got := sha256(folder.file(name))) != expected:

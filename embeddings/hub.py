@@ -1,12 +1,12 @@
-"""Models of the Hugging Face hub at a pinned commit, from its cache or downloaded into it.
+"""Models of the Hugging Face hub at a pinned commit, read from its cache or downloaded into it.
 
-Only data is fetched: JSON files, and the safetensors files that will be read. The weights come last, so a
-download that broke off never looks like a model. huggingface_hub is imported by the functions that need it:
-a model in a folder does not wait for it.
+Only data is downloaded: JSON files, and the safetensors files that will be read. The weights come last, so
+an interrupted download never looks like a complete model. The functions that need huggingface_hub import it
+themselves, so a model in a folder does not wait for that import.
 
-Files are downloaded one by one, and not by snapshot_download. Its threads hold Ctrl-C until a file is whole.
-If the hub refuses access, it returns a snapshot that was begun as if it were whole. Both are tested in
-tests/embeddings/hub.
+Files are downloaded one by one, without snapshot_download. The threads of snapshot_download delay Ctrl-C
+until a file is complete. If the hub refuses access, it returns an incomplete snapshot as if it were complete.
+Both are tested in tests/embeddings/hub.
 """
 
 import json
@@ -31,16 +31,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def parse(name: str) -> tuple[str, str] | None:
-    """Split "owner/name" or "owner/name@COMMIT"; the commit is "" where none is named. None: no hub name.
+    """Split "owner/name" or "owner/name@COMMIT". Return None if it is not a hub name.
 
-    Whether "owner/name" is a folder here is the caller's to see first.
+    Without @COMMIT the commit is "". The caller must check first whether "owner/name" is a local folder.
     """
     match = _NAME.fullmatch(name)
     return (match[1], match[2] or "") if match else None
 
 
 def snapshot(repository: str, revision: str) -> Path:
-    """Return the folder of the cache where a repository lies at a commit, whether or not it does.
+    """Return the cache folder of a repository at a commit. The folder may not exist.
 
     The cache is huggingface_hub's: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub.
 
@@ -62,10 +62,11 @@ def snapshot(repository: str, revision: str) -> Path:
 
 
 def missing(repository: str, revision: str) -> list[str]:
-    """Name the files that the cache lacks of a model; none: it is complete. The network is never used.
+    """Return the names of the model's files that the cache lacks. An empty list means it is complete.
 
-    Needed are config.json, tokenizer.json and the weights, and every JSON file of the repository where the
-    cache knows its list of files: a snapshot that other software made may lack those that say how to pool.
+    The network is never used. The needed files are config.json, tokenizer.json and the weights. If the cache
+    knows the repository's list of files, every JSON file in it is needed too. A snapshot that other software
+    made may lack the JSON files that define the pooling.
 
     Raises:
         ModelNotFound: the revision is not a full commit.
@@ -86,14 +87,14 @@ def missing(repository: str, revision: str) -> list[str]:
 
 
 def fetch(repository: str, revision: str) -> Path:
-    """Return a model's folder in the cache; what is missing is downloaded first, with progress bars.
+    """Return a model's folder in the cache. Missing files are downloaded first, with progress bars.
 
-    A complete model is returned without any use of the network. HF_HUB_OFFLINE and a token that was stored
-    with ``hf auth login`` are honoured; nothing is ever asked for at the terminal. A connection that breaks
-    is taken up where it broke; after an interrupt (Ctrl-C), files that were complete are kept.
+    For a complete model the network is not used. HF_HUB_OFFLINE and a token stored with ``hf auth login`` are
+    respected. The terminal is never asked for input. If the connection breaks, the download continues where
+    it stopped. After an interrupt (Ctrl-C), complete files are kept.
 
     Raises:
-        ModelNotFound: the revision is not a full commit, or the model cannot be had; says why.
+        ModelNotFound: the revision is not a full commit, or the model cannot be downloaded. It says why.
         DamagedModel: the index of the weights is malformed.
 
     """
@@ -108,15 +109,15 @@ def _download(repository: str, revision: str, lacking: Collection[str]) -> None:
     from huggingface_hub import HfApi, constants  # noqa: PLC0415
     from huggingface_hub.hf_api import RepoFile  # noqa: PLC0415
 
-    constants.HF_HUB_DISABLE_TELEMETRY = True  # else each request tells what software runs here
-    constants.HF_HUB_DISABLE_XET = True  # it neither takes up a broken file nor says what went wrong
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # else each request reports the software of this machine
+    constants.HF_HUB_DISABLE_XET = True  # Xet does not resume a broken file and does not report the cause
     hub = HfApi(library_name="embedding-gate")
     get = partial(hub.hf_hub_download, repository, revision=revision)
     try:
         tree = hub.list_repo_tree(repository, recursive=True, revision=revision)
         listed = {file.path: file.size for file in tree if isinstance(file, RepoFile)}
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Not enough free disk space")  # an error of ours says so
+            warnings.filterwarnings("ignore", "Not enough free disk space")  # our own error says so
             _get_files(repository, snapshot(repository, revision), listed, get)
     except (httpx2.HTTPError, OSError) as error:
         what, hint = _explained(error, repository, revision)
@@ -128,7 +129,7 @@ def _download(repository: str, revision: str, lacking: Collection[str]) -> None:
 def _get_files(
     repository: str, folder: Path, listed: Mapping[str, int], get: Callable[[str], object]
 ) -> None:
-    """Get the JSON files, then the weights that they name."""
+    """Download the JSON files, then the weights that they name."""
     for name in filter(_is_json, listed):
         get(name)
     weights = [_WEIGHTS] if _WEIGHTS in listed or _INDEX not in listed else _shards(folder)
@@ -147,11 +148,11 @@ def _get_files(
 
 
 def _explained(error: Exception, repository: str, revision: str) -> tuple[str, str]:
-    """Return what went wrong with a download, and how to fix it."""
+    """Return the cause of a failed download and how to fix it."""
     from huggingface_hub import constants, errors  # noqa: PLC0415  (see above)
 
     while isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # it says no more than that the file is not in the cache
+        error = error.__cause__  # this error only says that the file is not in the cache
     page = f"https://huggingface.co/{repository}"
     carry = (
         f"run `hf download {repository} --revision {revision}` on a machine with network and copy its cache, "
@@ -162,7 +163,7 @@ def _explained(error: Exception, repository: str, revision: str) -> tuple[str, s
     gated = isinstance(error, errors.GatedRepoError) or status == 403
     unknown = isinstance(error, errors.RepositoryNotFoundError) or status == 401
     full = isinstance(error, OSError) and error.errno == ENOSPC
-    table = (  # the first line that holds; a gated repository is also an unknown one to huggingface_hub
+    table = (  # the first true row counts; for huggingface_hub a gated repository is also unknown
         (isinstance(error, errors.OfflineModeIsEnabled), "HF_HUB_OFFLINE is set", f"unset it, or {carry}"),
         (
             isinstance(error, errors.RevisionNotFoundError),
@@ -195,7 +196,7 @@ def _is_json(name: str) -> bool:
 
 
 def _shards(folder: Path) -> list[str]:
-    """Name the files that the index of a snapshot says the weights are in."""
+    """Return the names of the weight files that the index of a snapshot lists."""
     where = folder / _INDEX
     try:
         index: Any = json.loads(where.read_text(encoding="utf-8"))

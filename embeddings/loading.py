@@ -1,4 +1,4 @@
-"""A name or a folder to a loaded model."""
+"""Loads a model by its name or its folder."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ PRECISIONS = {"float32": mx.float32, "float16": mx.float16, "bfloat16": mx.bfloa
 
 
 def use_device(name: str | None) -> None:
-    """Compute on "cpu" or "gpu" from here on; None leaves MLX's own choice, a GPU where there is one.
+    """Compute on "cpu" or "gpu" from now on. None keeps MLX's own choice: a GPU if there is one.
 
     Raises:
-        InputError: no such device here.
+        InputError: this machine has no such device.
 
     """
     if name is None:
@@ -41,13 +41,14 @@ def load(
     max_tokens: int | None = None,
     precision: str | None = None,
 ) -> Embedder:
-    """Load a model by its catalog name, its name on the hub, its folder, or as a synthetic one.
+    """Load a model by its catalog name, its name on the hub, its folder, or its synthetic name.
 
     name_or_folder: see embeddings.folder.find_folder and embeddings.synthetic.
     recipe: "declared" by the folder, or a name in embeddings.recipe.RECIPES.
-    max_tokens: a lower limit on a text's length than the model's own.
-    precision: "float32", "float16" or "bfloat16" to compute in. Left out: float32 on a CPU, which multiplies
-        nothing else fast, and for encoders; the checkpoint's own for a decoder on a GPU.
+    max_tokens: a limit on a text's length, lower than the model's own limit.
+    precision: "float32", "float16" or "bfloat16" to compute in. The default is float32 for encoders, and on a
+        CPU, because a CPU multiplies only float32 fast. For a decoder on a GPU the default is the
+        checkpoint's own precision.
 
     Raises:
         ModelNotFound, DamagedModel, HashMismatch, UnsupportedModel, WeightMismatch, InputError: see
@@ -73,7 +74,7 @@ def load(
     tokenizer = TextTokenizer(
         folder.file("tokenizer.json"), max_tokens=chosen.max_tokens, end_token=chosen.end_token
     )
-    if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads past a table's end without an error
+    if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads beyond the end of a table without an error
         raise UnsupportedModel(
             folder.path / "tokenizer.json",
             f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",

@@ -1,13 +1,13 @@
-"""A fast BLAS enters the process, for the MLX that is imported later. ``import embeddings`` does that.
+"""Loads a fast BLAS into the process before MLX is imported. ``import embeddings`` does this.
 
-MLX's Linux wheel links reference BLAS: a 1024 x 1024 fp32 product runs at about 4 GFLOP/s, and at
-about 290 with OpenBLAS on the same two cores (``python -m embeddings doctor`` measures yours). MLX
-looks ``cblas_sgemm`` up in the process's global symbol scope, so an OpenBLAS that is loaded there
-before ``mlx.core`` takes over. Nothing is patched, and no other platform is touched: macOS has
+MLX's Linux wheel links reference BLAS. With it a 1024 x 1024 fp32 product runs at about 4 GFLOP/s. With
+OpenBLAS it runs at about 290 GFLOP/s on the same two cores (``python -m embeddings doctor`` measures your
+machine). MLX looks up ``cblas_sgemm`` in the global symbol scope of the process. So if OpenBLAS is loaded
+there before ``mlx.core``, MLX uses OpenBLAS. Nothing is patched. Other platforms are not changed: macOS has
 Accelerate and Metal.
 
-Loading a library is a change of global state at import, the only one in this package. This module imports
-no MLX and does not warn: backend.py does both.
+Loading the library changes global state at import. It is the only such change in this package. This module
+does not import MLX and does not warn. backend.py does both.
 """
 
 import ctypes
@@ -33,11 +33,11 @@ def _installed(distribution: str, name: str) -> Path:
 
 
 def _load_fortran_runtime() -> None:
-    """Load the Fortran runtime that OpenBLAS names, from the copy inside MLX's own wheel.
+    """Load the Fortran runtime that OpenBLAS needs, from the copy inside MLX's own wheel.
 
-    A bare machine has no libgfortran.so.5. MLX's CPU wheel carries one, renamed by the tool that
-    packed it; the loader knows a library by the name written inside it, so a copy with the plain
-    name written back is loaded from memory. Nothing is stored.
+    A fresh machine has no libgfortran.so.5. MLX's CPU wheel contains one, but the tool that packed the wheel
+    renamed it. The loader identifies a library by the name written inside the file. So this function writes
+    the plain name back into a copy in memory and loads that copy. Nothing is stored on disk.
     """
     if quadmath := [f for f in metadata.files("mlx-cpu") or [] if f.name.startswith("libquadmath")]:
         ctypes.CDLL(str(quadmath[0].locate()))  # x86-64 only
@@ -63,11 +63,11 @@ def _load_openblas() -> None:
         _load_fortran_runtime()
         openblas = ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
     if "OPENBLAS_NUM_THREADS" not in os.environ:
-        openblas.openblas_set_num_threads(1)  # the cores each have a batch of their own (batch_runner.py)
+        openblas.openblas_set_num_threads(1)  # each core works on its own batch (batch_runner.py)
 
 
 def _load() -> list[str]:
-    """Load it where it is asked for, and return what the user of MLX must be warned of."""
+    """Load OpenBLAS if it is wanted on this platform. Return the warnings for the user."""
     found = []
     choice = os.environ.get(CHOICE_VARIABLE, "openblas")
     if choice not in ("openblas", "stock"):

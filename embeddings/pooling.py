@@ -1,4 +1,4 @@
-"""From the hidden states of each token to one vector per text."""
+"""Turns the hidden states of a text's tokens into one vector per text."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -30,14 +30,14 @@ def normalize(vectors: mx.array) -> mx.array:
 
 
 def all_tokens(hidden: mx.array, lengths: mx.array) -> mx.array:  # noqa: ARG001
-    """Keep every token: hidden (B, T, D) as it is."""
+    """Return the hidden states (B, T, D) unchanged, with every token."""
     return hidden
 
 
 def pool(hidden: mx.array, lengths: mx.array, *, pooling: str, width: int, scaled: bool) -> mx.array:
     """Make one vector of each text: hidden (B, T, D), lengths (B,) -> (B, width).
 
-    pooling: a name of ``POOLINGS``. scaled: whether to length 1.
+    pooling: a name in ``POOLINGS``. scaled: whether each vector is scaled to length 1.
     """
     vectors = POOLINGS[pooling](hidden, lengths)[:, :width]
     return normalize(vectors) if scaled else vectors

@@ -1,4 +1,4 @@
-"""What is set before each text: a prompt of the model's, or a text of the caller's."""
+"""The prefix of each text: a prompt of the model, or a text from the caller."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from embeddings.tokens import checked_texts
 
 __all__ = ["DOCUMENT_PROMPTS", "QUERY_PROMPTS", "prefix_of", "prefixed", "with_role"]
 
-# Names of prompts by what a text is for, the first that a model has: those of sentence-transformers.
+# Prompt names for queries and documents, as in sentence-transformers. The first that a model has is used.
 QUERY_PROMPTS = ("query",)
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
@@ -17,9 +17,9 @@ DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 def prefix_of(
     recipe: Recipe, model: str, *, prompt_name: str | None, prompt: str | None, instruction: str | None
 ) -> str:
-    """Return what is set before each text.
+    """Return the prefix that is put before each text.
 
-    model: its name, for the errors. The other options are those of ``Embedder.encode``.
+    model: the model's name, for error messages. The other options are those of ``Embedder.encode``.
 
     Raises:
         InputError: the model has no such prompt, or the options exclude each other.
@@ -46,10 +46,10 @@ def prefix_of(
 
 
 def prefixed(prefix: str, texts: Sequence[str]) -> Sequence[str]:
-    """Return the texts with a prefix before each.
+    """Return the texts, each with the prefix before it.
 
     Raises:
-        InputError: not a sequence of strings, or a string that is not valid Unicode.
+        InputError: texts is not a sequence of strings, or a string is not valid Unicode.
 
     """
     return [prefix + text for text in checked_texts(texts)] if prefix else texts
@@ -58,7 +58,7 @@ def prefixed(prefix: str, texts: Sequence[str]) -> Sequence[str]:
 def with_role(
     options: Mapping[str, Any], names: Sequence[str], prompts: Collection[str]
 ) -> Mapping[str, Any]:
-    """Add to options of ``Embedder.encode`` that name no prompt the first of some names that a model has."""
+    """Add a prompt name to options without a prompt: the first of ``names`` that the model has."""
     if options.get("prompt_name") is not None or options.get("prompt") is not None:
         return options
     return {**options, "prompt_name": next((name for name in names if name in prompts), None)}

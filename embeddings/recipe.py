@@ -1,4 +1,4 @@
-"""Recipes: how texts become vectors. declared_recipe.py reads the one that a folder declares."""
+"""Recipes: how texts become vectors. declared_recipe.py reads the recipe that a folder declares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from embeddings.errors import InputError
 
 __all__ = ["DECLARED", "RECIPES", "Recipe"]
 
-DECLARED = "declared"  # the name of whatever recipe a folder's own files declare
+DECLARED = "declared"  # the name of the recipe that a folder's own files declare
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,14 @@ class Recipe:
     """How texts become vectors.
 
     pooling: "mean", "first" or "last" (token).
-    max_tokens: longest text in tokens, special tokens included; the rest is cut off and counted.
-    prompts: prompt name -> text set before each input.
-    default_prompt: the name of the prompt for a caller who names none, or None for no prompt.
-    instruction_template: what is set before a query that has an instruction of its own, with {instruction} in
-        it; None where the model takes no instruction.
-    end_token: what every text must end in, or None for whatever the tokenizer adds.
-    causal: False lets the tokens of a decoder see what follows them.
-    min_dimensions: to how few dimensions a vector may be cut.
+    max_tokens: longest text in tokens, with special tokens. The rest is cut off and counted.
+    prompts: prompt name -> text that is put before each input.
+    default_prompt: the prompt that is used if the caller names none. None: no prompt.
+    instruction_template: the text before a query with its own instruction; it contains {instruction}. None:
+        the model takes no instruction.
+    end_token: the token that every text must end with. None: whatever the tokenizer adds.
+    causal: if False, the tokens of a decoder also attend to the tokens after them.
+    min_dimensions: the smallest number of dimensions that a vector may be cut to.
     """
 
     pooling: str
@@ -39,7 +39,7 @@ class Recipe:
         """Return the same recipe with a lower limit.
 
         Raises:
-            InputError: the limit is not a lower one.
+            InputError: the limit is less than 1 or above the recipe's own limit.
 
         """
         if not isinstance(max_tokens, int) or not 1 <= max_tokens <= self.max_tokens:
@@ -51,7 +51,7 @@ class Recipe:
         return replace(self, max_tokens=max_tokens)
 
     def width(self, dimension: int, truncate_dim: int | None) -> int:
-        """Return how long vectors of ``dimension`` components are, cut to ``truncate_dim`` if that is given.
+        """Return the length of a vector: ``truncate_dim`` if it is given, else ``dimension``.
 
         Raises:
             InputError: a vector may not be cut to that length.
@@ -71,7 +71,7 @@ class Recipe:
 _TEMPLATE = "Instruct: {instruction}\nQuery:"
 _INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
 
-# Recipes that can be asked for by name, whatever a folder declares.
+# Recipes that a caller can choose by name, whatever a folder declares.
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         # https://huggingface.co/Qwen/Qwen3-Embedding-0.6B: an instruction before queries, 32 to D numbers.
@@ -83,7 +83,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             end_token="<|endoftext|>",  # noqa: S106  (no password)
             min_dimensions=32,
         ),
-        # How the figures of fixtures/published.toml were made; nobody trained a model for it.
+        # The figures of fixtures/published.toml were made with this recipe. No model was trained for it.
         "reference-2025": Recipe(pooling="mean", max_tokens=32_768, causal=False),
     }
 )

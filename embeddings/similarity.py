@@ -1,4 +1,4 @@
-"""How alike vectors are."""
+"""The similarity of vectors."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,12 +9,12 @@ __all__ = ["cosine_similarity"]
 
 
 def cosine_similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-    """Return the cosine of the angle between each two vectors: (N, D) and (M, D) -> (N, M) float32.
+    """Return the cosine similarity of each pair of vectors: (N, D) and (M, D) -> (N, M) float32.
 
     One vector (D,) counts as (1, D). A zero vector has similarity 0 with every vector.
 
     Raises:
-        InputError: not two arrays of vectors of one length.
+        InputError: the inputs are not two arrays of vectors with the same length D.
 
     """
     left, right = (np.atleast_2d(np.asarray(some, dtype=np.float32)) for some in (a, b))

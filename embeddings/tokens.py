@@ -1,4 +1,4 @@
-"""Texts to token ids by the model's own tokenizer. What is cut off is counted, never lost in silence."""
+"""Turns texts into token ids with the model's own tokenizer. Tokens that are cut off are counted."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ __all__ = ["TextTokenizer", "TokenizedTexts", "checked_texts", "warn_of_truncati
 class TokenizedTexts:
     """N tokenized texts.
 
-    ids: N arrays (T,) int32 of the tokens that the model sees, special tokens included.
+    ids: N arrays (T,) int32 of the tokens that the model reads, with special tokens.
     dropped: (N,) int64, tokens cut off from each text's end.
     """
 
@@ -28,14 +28,14 @@ class TokenizedTexts:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(N,) tokens that the model sees of each text."""
+        """The number of tokens that the model reads of each text, (N,)."""
         return np.array([len(ids) for ids in self.ids], dtype=np.int64)
 
 
 class TextTokenizer:
-    """The tokenizer of a model's folder, cutting texts at ``max_tokens`` special tokens included.
+    """The tokenizer of a model's folder. It cuts texts at ``max_tokens``, with special tokens.
 
-    end_token: what every text must end in; appended where the tokenizer as shipped does not.
+    end_token: the token that every text must end with. It is added if the shipped tokenizer does not add it.
     """
 
     def __init__(self, path: Path, *, max_tokens: int, end_token: str | None = None) -> None:
@@ -59,7 +59,7 @@ class TextTokenizer:
         self._tokenizer.enable_truncation(max_tokens)
 
     def _end_in(self, path: Path, token: str) -> None:
-        """Let every text end in that token, exactly once: the templates of some early conversions lack it."""
+        """Make every text end with this token, exactly once. Templates of some early conversions lack it."""
         number = self._tokenizer.token_to_id(token)
         if number is None:
             raise DamagedModel(path, f"has no {token}, which texts must end in", hint="fetch the file again")
@@ -71,7 +71,7 @@ class TextTokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        """One more than the largest id that a text can give."""
+        """The largest id that a text can give, plus 1."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     @cached_property
@@ -83,12 +83,12 @@ class TextTokenizer:
         """Tokenize texts.
 
         Raises:
-            InputError: not a sequence of strings, or a string that is not valid Unicode or gives no token.
+            InputError: not a sequence of strings, or a string is not valid Unicode or gives no token.
 
         """
         encodings = self._tokenizer.encode_batch_fast(checked_texts(texts))  # fast: no character offsets
         for index, encoding in enumerate(encodings):
-            if not encoding.ids:  # only of a tokenizer that adds no special token
+            if not encoding.ids:  # only with a tokenizer that adds no special token
                 raise InputError(f"texts[{index}]", "gives no token at all", hint="leave it out")
         return TokenizedTexts(
             ids=[np.array(encoding.ids, dtype=np.int32) for encoding in encodings],
@@ -103,10 +103,10 @@ class TextTokenizer:
 
 
 def warn_of_truncation(dropped: NDArray[np.int64], max_tokens: int) -> None:
-    """Warn if texts were cut at a limit, given the tokens (N,) that each of them lost.
+    """Warn if texts were cut at the limit. dropped: (N,) tokens that each text lost.
 
     Warns:
-        TruncationWarning: says how many texts were cut, and by how much.
+        TruncationWarning: says how many texts were cut and how many tokens were lost.
 
     """
     if cut := int((dropped > 0).sum()):
@@ -119,7 +119,7 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
     """Return the texts as a list.
 
     Raises:
-        InputError: not a sequence of strings, or a string that is not valid Unicode.
+        InputError: texts is not a sequence of strings, or a string is not valid Unicode.
 
     """
     if isinstance(texts, str):

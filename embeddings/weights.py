@@ -1,8 +1,9 @@
-"""Checkpoint weights: read from safetensors, each one accounted for.
+"""Reads checkpoint weights from safetensors and checks each one.
 
-A weight that is not loaded leaves random numbers in its place and one that nobody asks for hides a
-changed architecture; both have shipped. So the files must hold exactly what the architecture names,
-in exactly its shapes, but for the architecture's own list of weights that it does not use.
+A weight that is not loaded leaves random numbers in its place. A weight that nobody uses can hide a changed
+architecture. Both errors have been in released software. So the files must hold exactly the weights that the
+architecture names, in exactly its shapes. Only weights on the architecture's list of unused weights may be
+there too.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,7 +29,7 @@ def weight_files(folder: ModelFolder) -> list[Path]:
     """Return the files that hold a model's weights: one, or the shards that an index names.
 
     Raises:
-        DamagedModel: neither is there, or the index is malformed or names a file that is not.
+        DamagedModel: both are missing, or the index is malformed or names a file that does not exist.
 
     """
     if (folder.path / WEIGHTS_FILE).exists() or not (folder.path / INDEX_FILE).exists():
@@ -55,13 +56,13 @@ def read_weights(
 
     They are evaluated because an unevaluated array belongs to the thread that made it.
 
-    packed: names of quantized weights, whole numbers that stay as they are.
-    optional_prefix: set before each name by some checkpoints and not by others.
-    precision: of the others; None keeps the file's.
+    packed: names of quantized weights. They are integers and stay as they are.
+    optional_prefix: some checkpoints put it before each name, others do not.
+    precision: of the other weights. None keeps the precision of the file.
 
     Raises:
         DamagedModel: a file cannot be read.
-        WeightMismatch: a weight is missing, left over (and not in ``unused``), there twice, or of another
+        WeightMismatch: a weight is missing, unexpected (and not in ``unused``), there twice, or has another
             shape or type.
 
     """
@@ -89,12 +90,12 @@ def _load(path: Path) -> dict[str, mx.array]:
         loaded = mx.load(str(path))
     except RuntimeError as error:
         raise DamagedModel(path, f"MLX cannot read it ({error})", hint="fetch the file again") from error
-    assert isinstance(loaded, dict)  # what mx.load returns for safetensors; narrows its union type
+    assert isinstance(loaded, dict)  # mx.load returns a dict for safetensors; this narrows its union type
     return loaded
 
 
 def _kinds(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Return name -> shape and type of what a file's header declares."""
+    """Return name -> shape and type of the weights that a file's header declares."""
     try:
         with safe_open(str(path), framework="numpy") as file:
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
@@ -128,5 +129,5 @@ def _account(
 
 
 def in_host_memory(weight: mx.array) -> NDArray[Any]:
-    """Copy to NumPy, which has no bfloat16: floats widened to float32, packed integers as they are."""
+    """Copy a weight to NumPy: floats as float32 (NumPy has no bfloat16), packed integers as they are."""
     return np.array(weight if weight.dtype == mx.uint32 else weight.astype(mx.float32))

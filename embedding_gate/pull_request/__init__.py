@@ -1,1 +1,1 @@
-"""A pull request, judged by the revision that it would change: ``python -m embedding_gate.pull_request``."""
+"""Judges a pull request with the gate of its base revision: ``python -m embedding_gate.pull_request``."""

@@ -39,15 +39,15 @@ from embedding_gate.report.write import write_files, write_report
 from embedding_gate.signals import Stopped, stoppable
 
 CATALOG = "embeddings/catalog.py"
-NAMED = 20  # files of the judge in the reason; the record has all
-ELSEWHERE = ("--history", "--projector")  # what they write would lie in the run's own folder
+NAMED = 20  # changed judge files named in the reason; the record lists all
+ELSEWHERE = ("--history", "--projector")  # their output would be in the run's temporary folder
 PATHS = ("--model", "--recorded", "--topics", "--sts", "--retrieval", "--thresholds")
-REFUSED = 2  # the status where nothing could be judged
+REFUSED = 2  # the exit status if nothing could be judged
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What both judges said. own: the verdict of the head's own judge, or None where it is the base's."""
+    """The results of both judges. own: the run of the head's own judge. None: the judge did not change."""
 
     base: str
     by_base: Outcome
@@ -58,12 +58,12 @@ class Judgement:
 
     @property
     def counts(self) -> Outcome:
-        """The run that counts: the base's judge, until a person has approved another."""
+        """The run that counts: that of the base's judge, unless a person has approved the head's judge."""
         return self.own if self.own and self.approved else self.by_base
 
     @property
     def reasons(self) -> list[str]:
-        """Why it is red; empty where it is not."""
+        """The reasons why it is red. Empty if it is not red."""
         unapproved = [self._changed()] if self.changes and not self.approved else []
         return [printable(reason) for reason in (*unapproved, *self.counts.reasons)]
 
@@ -78,7 +78,7 @@ class Judgement:
         )
 
     def as_data(self) -> dict[str, Any]:
-        """Return what the record says of it."""
+        """Return the judgement as data for the record."""
         return {
             "base": self.base,
             "changed": [printable(change.path) for change in self.changes],
@@ -91,7 +91,7 @@ class Judgement:
 
 
 def arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line; what is not of this command is pytest's."""
+    """Read the command line. Options that this command does not know go to pytest."""
     parser = argparse.ArgumentParser(
         prog="python -m embedding_gate.pull_request",
         description=__doc__,
@@ -117,16 +117,16 @@ def arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _whole(option: str) -> str:
-    """Return an option whose path is whole: the gate runs in a folder of its own."""
+    """Return an option with an absolute path, because the gate runs in another folder."""
     name, _, value = option.partition("=")
     return f"{name}={Path(value).resolve()}" if name in PATHS and value and Path(value).exists() else option
 
 
 def judge(asked: argparse.Namespace, options: Sequence[str], root: Path) -> Judgement:
-    """Run the base's gate on the head's library, and the head's own gate where the judge differs.
+    """Run the base's gate on the head's library. If the judge differs, run the head's own gate too.
 
     Raises:
-        InputError: a revision or a folder is not there, or a judged file is no plain one.
+        InputError: a revision or a folder does not exist, or a judged file is not a plain file.
 
     """
     commit = commit_of(root, asked.base)
@@ -151,10 +151,13 @@ def _gate(name: str, tree: Mapping[str, bytes], asked: argparse.Namespace, optio
 
 
 def _named(tree: Mapping[str, bytes | None], options: Sequence[str]) -> list[str]:
-    """Name the judge's default model and baseline where none is asked for: it stands in a judged file.
+    """Return options for the default model and baseline, if the caller named none.
+
+    The default is read from a judged file of the given tree.
 
     Raises:
-        InputError: it does not say which in a line of its own, and the judged library would choose.
+        InputError: the file does not name the default in a line of its own. Then the judged library would
+            choose.
 
     """
     missing = [name for name in ("--model", "--baseline") if not any(one.startswith(name) for one in options)]
@@ -175,9 +178,9 @@ def _named(tree: Mapping[str, bytes | None], options: Sequence[str]) -> list[str
 
 
 def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> Record:
-    """Return the record of the run that counts, with what is said of the judge."""
+    """Return the record of the run that counts, with the facts about the judge."""
     record = judgement.counts.record
-    if record is None:  # it left none
+    if record is None:  # the run left no record
         made = importlib.import_module("embedding_gate.report.plugin").made(command)
         record = make_record(made, [], passed=False)
     at = state_of(asked.head, untracked=True)
@@ -188,23 +191,23 @@ def record_of(judgement: Judgement, asked: argparse.Namespace, command: str) -> 
 
 
 def write(folder: Path, judgement: Judgement, record: Record) -> None:
-    """Write the report, and below it what each run wrote of its own.
+    """Write the report, and in subfolders the files that each run wrote.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: a file cannot be written.
 
     """
     write_files(folder / "base", judgement.by_base.files)
     if judgement.own:
         write_files(folder / "head", judgement.own.files)
-    else:  # what an earlier run left there is not of this one
+    else:  # delete the files of an earlier run
         for name in judgement.by_base.files:
             (folder / "head" / name).unlink(missing_ok=True)
     write_report(folder, record)
 
 
 def lines_of(judgement: Judgement) -> list[str]:
-    """Return what a person reads at the end of the run."""
+    """Return the lines that are printed at the end of the run."""
     judge_, red = judgement.as_data(), judgement.reasons
     lines = ["", f"--- judged by {judgement.base[:12]}", f"the base's judge: {judge_['base_verdict']}"]
     if judgement.changes:
@@ -216,7 +219,7 @@ def lines_of(judgement: Judgement) -> list[str]:
 
 
 def main(argv: Sequence[str], root: Path = ROOT) -> int:
-    """Judge, report and return the exit status: 0 green, 1 red, 2 not to be judged; 128 + the signal."""
+    """Judge, report and return the exit status: 0 green, 1 red, 2 not judged, 128 + signal if stopped."""
     asked, options = arguments(argv)
     try:
         with stoppable():

@@ -1,4 +1,4 @@
-"""What a pull request changes of the judge: files, thresholds, and one digest that a person can approve."""
+"""The changes of a pull request to the judge: files, thresholds, and a digest that a person can approve."""
 
 import difflib
 import hashlib
@@ -21,7 +21,7 @@ _Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Change:
-    """A file of the judge before and after; None: it was not there, or is no plain file."""
+    """A file of the judge before and after. None: it does not exist or is not a plain file."""
 
     path: str
     old: bytes | None
@@ -40,7 +40,7 @@ def changes_of(base: Files, head: Files) -> list[Change]:
 
 
 def _judging(path: str, data: bytes | None) -> object:
-    """Return what of a file is the judge: of pyproject.toml the settings of pytest, of others all."""
+    """Return the part of a file that belongs to the judge: pytest's settings in pyproject.toml, else all."""
     if path == "pyproject.toml" and data is not None:
         try:
             return tomllib.loads(data.decode()).get("tool", {}).get("pytest")
@@ -50,10 +50,10 @@ def _judging(path: str, data: bytes | None) -> object:
 
 
 def digest_of(changes: Iterable[Change], base: str, base_verdict: str, head: Files) -> str:
-    """Return the SHA-256 of what a person approves: the base's commit, its judge's verdict, what changed.
+    """Return the SHA-256 that a person approves: of the base's commit, its judge's verdict, and the changes.
 
-    Where that verdict is no pass, the head's judged files count too: the head's own judge is to decide on
-    those that the person saw, and on no fault that comes afterwards.
+    If that verdict is not a pass, the head's judged files are part of the digest too. So the approval is only
+    for the judged files that the person saw, and not for a fault that is added later.
     """
     lines = [base, base_verdict, *(f"{one.path}\0{_sha256(one.old)}\0{_sha256(one.new)}" for one in changes)]
     if base_verdict != "pass":
@@ -67,17 +67,17 @@ def _sha256(data: bytes | None) -> str:
 
 
 def approves(words: str, digest: str) -> bool:
-    """Whether one of the words is the digest, or its first 32 digits or more, also behind "judge:"."""
+    """Return whether a word is the digest or its first 32 or more digits, with or without "judge:"."""
     given = (word.removeprefix(MARK).lower() for word in words.replace(",", " ").split())
     return any(len(word) >= DIGITS and digest.startswith(word) for word in given)
 
 
 def moved_by(changes: Iterable[Change]) -> list[str]:
-    """Say what moved, a line each: every threshold from what to what, files with counts of lines or bytes."""
+    """Return a line for each change: thresholds with old and new value, files with line or byte counts."""
     lines: list[str] = []
     for change in sorted(
         changes, key=lambda one: one.path != THRESHOLDS
-    ):  # many files do not bury the thresholds
+    ):  # thresholds first, so that many files do not hide them
         lines.append(f"{change.path}: {_extent(change)}")
         if change.path == THRESHOLDS:
             lines += [f"{change.path}: {line}" for line in _thresholds_moved(change.old, change.new)]
@@ -85,7 +85,7 @@ def moved_by(changes: Iterable[Change]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Return text on one line: the name of a file or a threshold cannot pass for a line of this program's."""
+    """Return text on one line, so that a file or threshold name cannot look like a line of this program."""
     shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
     return shown.replace("##[", "## [")  # GitHub's older commands count anywhere in a line
 
@@ -139,7 +139,7 @@ def _bound(threshold: Mapping[str, Any]) -> str:
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Say which values differ; a source is words, and too long to show twice."""
+    """Return which values differ. A source is a text and too long to show twice."""
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     shown = [
         "another source" if name == "source" else f"{name} {_shown(old, name)} -> {_shown(new, name)}"

@@ -1,4 +1,4 @@
-"""The files of a revision and of a work tree, read as bytes: no checkout, no filter, no link is followed."""
+"""Reads the files of a revision or a work tree as bytes: no checkout, no filter, and no link is followed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from embedding_gate.pull_request.roles import role
 
 __all__ = ["Files", "altered", "lay_over", "read_commit", "read_work_tree", "write_tree"]
 
-# Path with slashes, from the root -> content; None where it is a link, a submodule or the like.
+# Path with slashes, from the root -> content. None: a link, a submodule or similar.
 Files = Mapping[str, bytes | None]
 
 # What a run of pytest leaves behind in its folder.
@@ -36,7 +36,7 @@ def read_commit(repository: Path, commit: str) -> dict[str, bytes | None]:
 
 
 def read_work_tree(root: Path) -> dict[str, bytes | None]:
-    """Read the files of a work tree as they lie there: tracked ones, and new ones that are not ignored."""
+    """Read the files of a work tree from disk: tracked files, and new files that are not ignored."""
     found = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--full-name")
     root = Path(git(root, "rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
     tree: dict[str, bytes | None] = {}
@@ -45,17 +45,19 @@ def read_work_tree(root: Path) -> dict[str, bytes | None]:
         place = root / path
         if not place.is_symlink() and not place.exists():
             continue  # deleted
-        plain = place.is_file() and place.resolve() == place  # neither it nor a folder above is a link
+        plain = (
+            place.is_file() and place.resolve() == place
+        )  # neither the file nor a folder above it is a link
         tree[path] = place.read_bytes() if plain else None
     return tree
 
 
 def lay_over(base: Files, head: Files) -> dict[str, bytes]:
-    """Return the base's files with the judged ones of the head in place of the base's.
+    """Return the base's files, with the head's judged files instead of the base's judged files.
 
     Raises:
-        InputError: a judged file of the head is a link or the like, which could show another file later;
-            or Python's own translation of one, which it would run in place of what a person reads.
+        InputError: a judged file of the head is a link or similar, which could point to another file later.
+            Or it is compiled Python, which Python would run instead of the source that a person reads.
 
     """
     tree = {path: data for path, data in base.items() if role(path) != "judged" and data is not None}
@@ -74,7 +76,7 @@ def write_tree(tree: Mapping[str, bytes], folder: Path) -> None:
     """Write files into an empty folder.
 
     Raises:
-        InputError: a file is also a folder, as a file of the head can be where the base has a folder.
+        InputError: a path is both a file and a folder, such as a file in the head and a folder in the base.
 
     """
     for path, data in tree.items():
@@ -87,7 +89,7 @@ def write_tree(tree: Mapping[str, bytes], folder: Path) -> None:
 
 
 def altered(tree: Mapping[str, bytes], folder: Path) -> list[str]:
-    """Name the files of the judge that are no longer what was written, and those that were not there."""
+    """Return the judge's files that changed after they were written, and files that are new."""
     wrong = [
         path for path, data in tree.items() if role(path) != "judged" and _content(folder / path) != data
     ]

@@ -24,17 +24,17 @@ from embedding_gate.report.verdicts import unlisted_reasons
 
 __all__ = ["annotations", "main", "outputs", "summary"]
 
-LIMIT = 1024 * 1024  # bytes of a step's summary; one that is longer is not shown at all
+LIMIT = 1024 * 1024  # bytes of a step's summary; GitHub does not show a longer one at all
 CUT = "\n\n*Cut here: the rest is in the report among the artifacts of this run.*\n"
 THRESHOLDS = "fixtures/against.toml"
-MOST = 10  # annotations of a kind in a step; GitHub drops what comes after
+MOST = 10  # annotations of one kind in a step; GitHub drops the rest
 _PLACE = re.compile(r"([\w./-]+\.(?:jsonl|json|toml|tsv|csv)), line (\d+)")
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """A remark on a line of a file; file and line are empty where it is on none."""
+    """A remark on a line of a file. file and line are empty if it belongs to no line."""
 
     kind: str
     title: str
@@ -56,7 +56,7 @@ def _escaped(text: str, also: str = "") -> str:
 def annotations(record: Record, root: Path = ROOT) -> list[str]:
     """Return a workflow command for each failure, on the line of its threshold or of its text.
 
-    root: where the fixtures lie that the texts are looked up in.
+    root: the folder of the fixtures in which the texts are looked up.
     """
     errors, warnings = [], []
     judge = record.judge
@@ -95,7 +95,7 @@ def _said(model: Model, verdict: Verdict) -> str:
 
 
 def _slower(row: Row, root: Path) -> Annotation:
-    """Show a benchmark that is red beside another revision on its threshold: its own, or that of all."""
+    """Return an annotation for a benchmark that is too slow, on the line of its own or default threshold."""
     ratio = " to ".join(_number(getattr(row, name)) for name in ("low", "high"))
     text = f"time over the other's {_number(row.ratio)} ({ratio}), at most {_number(row.threshold)}"
     lines = (root / THRESHOLDS).read_text(encoding="utf-8").split("\n")
@@ -121,7 +121,7 @@ def _texts_of(verdict: Verdict, root: Path) -> Iterator[Annotation]:
 
 
 def _most(found: Sequence[Annotation]) -> list[str]:
-    """Return at most as many as GitHub shows, the last of them saying what is left out."""
+    """Return at most as many as GitHub shows. The last one says how many are left out."""
     if len(found) <= MOST:
         return [str(one) for one in found]
     left = len(found) - MOST + 1
@@ -144,7 +144,7 @@ def summary(record: Record, page: str = "") -> str:
 
 
 def _table(model: Model) -> list[str]:
-    """Return the red verdicts as a table; of the others the number."""
+    """Return the red verdicts as a table, and the number of all verdicts."""
     lines = [f"{len(model.red)} of {len(model.verdicts)} checks red", ""]
     if model.red:
         lines += ["| check | measured | required | verdict | evidence |", "|---|---|---|---|---|"]
@@ -167,7 +167,7 @@ def _judge(judge: Judge) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
+    """Return the text on one line, escaped so that Markdown shows it unchanged."""
     line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\|*_`\[\]#@~$])", r"\\\1", line)
 
@@ -188,7 +188,7 @@ def outputs(record: Record) -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Show the report of a file; 0 where it could be shown, whatever its verdict."""
+    """Show the report of a file. Return 0 if it could be shown, whatever its verdict, else 2."""
     if len(argv) != 1:
         print("usage: python -m embedding_gate.pull_request.github DIR/report.json", file=sys.stderr)
         return 2
@@ -208,7 +208,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _hand(variable: str, make: Callable[[], str]) -> None:
-    """Append a text to the file that a variable of GitHub's names, or print it."""
+    """Append a text to the file that a GitHub variable names, or print it if the variable is not set."""
     if file := os.environ.get(variable):
         with Path(file).open("a", encoding="utf-8") as stream:
             stream.write(make())

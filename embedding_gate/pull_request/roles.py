@@ -1,4 +1,4 @@
-"""Which files are judged, which are the judge, and which are neither: the one place that says it."""
+"""The only list of which files are judged, which are the judge, and which are neither."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ __all__ = ["ROLES", "Role", "listed", "role"]
 
 Role = Literal["judged", "judge", "neither"]
 
-# A file, or a folder with all that is in it; the longest that fits counts.
+# A file, or a folder with everything in it. The longest entry that matches counts.
 ROLES: dict[str, Role] = {
     "embeddings/": "judged",
     "embedding_gate/": "judge",
@@ -32,7 +32,7 @@ ROLES: dict[str, Role] = {
     "README.md": "neither",
     "docs/": "neither",
 }
-READ_BY_NAME = "conftest.py"  # pytest runs it wherever it comes upon it
+READ_BY_NAME = "conftest.py"  # pytest runs it in every folder
 
 
 def listed(path: str) -> str | None:
@@ -42,10 +42,10 @@ def listed(path: str) -> str | None:
 
 
 def role(path: str) -> Role:
-    """Return what a file is. One that is not listed might be read by pytest or by Python: it is the judge.
+    """Return the role of a file. A file that is not listed is the judge: pytest or Python might read it.
 
-    Letters count as small ones, since some file systems take them for the same; a path that is not ASCII,
-    where they do other things besides, is never judged.
+    Upper and lower case count as the same, because they are the same in some file systems. File systems may
+    also change paths that are not ASCII. So such a path is never "judged".
     """
     entry = listed(path) or listed(path.lower())
     name = path.lower().rpartition("/")[2]

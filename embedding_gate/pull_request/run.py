@@ -1,4 +1,4 @@
-"""Runs a gate on a tree of files, in a folder, an environment and a group of processes of its own."""
+"""Runs a gate on a tree of files, in its own folder, environment and process group."""
 
 import ast
 import os
@@ -19,17 +19,18 @@ from embedding_gate.verdicts.gate import check_name
 
 __all__ = ["Outcome", "run_gate"]
 
-PATIENCE = 10  # seconds that a run has to end when it is asked to
-# Of the surroundings a run sees these and no others: no token, no file by which GitHub is told things, no
-# setting of pytest or Python.
+PATIENCE = 10  # seconds that a run has to end after SIGTERM
+# A run gets only these environment variables: no token, no file for commands to GitHub, no setting of pytest
+# or Python.
 KEPT = ("PATH", "HOME", "LANG", "TZ", "USER", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
 KEPT_PREFIXES = ("LC_", "HF_", "MLX_", "OMP_", "OPENBLAS_", "EMBEDDING_GATE_", "CUDA_")
-DROPPED = "TOKEN"  # in whatever name: HF_TOKEN opens a person's models, and the gate needs none
+DROPPED = "TOKEN"  # in any name: HF_TOKEN gives access to private models, and the gate needs none
 
 
 CHECKS = ("embedding_gate/checks/test_", "tests/quality/test_")  # where a tree has its checks
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir=.")
-# What of the library the gate's own model does not use: decoders, quantized weights, other families.
+# Tests of the parts of the library that the gate's own model does not use: decoders, quantized weights, other
+# families.
 BESIDES = (
     "tests/embeddings/test_decoder.py",
     "tests/embeddings/test_decoder_folders.py",
@@ -53,12 +54,12 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """The verdict in a word."""
+        """The verdict: "pass" or "fail"."""
         return "fail" if self.reasons else "pass"
 
 
 def run_gate(tree: Mapping[str, bytes], python: str, options: Sequence[str]) -> Outcome:
-    """Write the tree into a temporary folder and run its gate there; red unless all of it ran and passed.
+    """Write the tree into a temporary folder and run its gate there. Red unless everything ran and passed.
 
     python: the interpreter, with the packages that the gate needs. options: of pytest, for the gate.
     """
@@ -101,10 +102,10 @@ def _command(report: Path, options: Sequence[str]) -> list[str]:
 
 
 def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
-    """Run a command in a session of its own, which ends with it, and return its status.
+    """Run a command in its own session, end the session with it, and return its exit status.
 
     Raises:
-        InputError: there is no such program.
+        InputError: the program cannot be run.
 
     """
     kept = {
@@ -112,8 +113,8 @@ def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
         for name, value in os.environ.items()
         if (name in KEPT or name.startswith(KEPT_PREFIXES)) and DROPPED not in name
     }
-    # What a run leaves goes with scratch, also where it is killed; and no file of the tree passes for the
-    # translation of another, since Python looks for these elsewhere.
+    # The temporary files of a run are deleted with scratch, also if the run is killed. Python looks for its
+    # compiled files in another folder, so no file of the tree can replace the compiled form of another.
     temporary = scratch / "tmp"
     temporary.mkdir(exist_ok=True)
     own = {"TMPDIR": str(temporary), "PYTHONPYCACHEPREFIX": str(scratch / "pyc")}
@@ -132,7 +133,7 @@ def _run(command: Sequence[str], folder: Path, scratch: Path) -> int:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Keep GitHub from obeying what a run prints: until it reads a word that the run cannot know."""
+    """Stop GitHub from reading commands in a run's output until a secret word ends this."""
     word = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") == "true" else ""
     if word:
         print(f"::stop-commands::{word}", flush=True)
@@ -144,7 +145,7 @@ def _unheard() -> Iterator[None]:
 
 
 def _red(status: int, record: Record, claims: set[str]) -> list[str]:
-    """Say why a run is red. A pass is believed only where every model has a verdict on every claim."""
+    """Return why a run is red. A pass is accepted only if every model has a verdict on every claim."""
     reasons = list(record.reasons)
     for model in record.models:
         judged = {verdict.check.partition(":")[0] for verdict in model.verdicts}

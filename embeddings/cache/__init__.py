@@ -1,4 +1,4 @@
-"""Vectors that were computed before: in memory, and in a file that threads and processes share."""
+"""A cache of computed vectors: in memory, and in a file that threads and processes share."""
 
 from embeddings.cache.vector_cache import CacheStats, VectorCache
 

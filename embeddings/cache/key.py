@@ -1,8 +1,8 @@
-"""What a cached vector is found by: a digest of all that changes it, and of nothing else.
+"""The key of a cached vector: a digest of everything that affects the vector, and of nothing else.
 
-Fields are written with their kind and length before them, so that no two lists of fields read the same.
-A vector's key is SHA-256 over 32 bytes that stand for everything but the text, then the text: one short
-hash a text.
+Each field is written after its kind and length. So two different lists of fields never give the same bytes.
+A vector's key is the SHA-256 of 32 bytes followed by the text. The 32 bytes stand for everything except the
+text. So each text needs only one short hash.
 """
 
 import hashlib
@@ -20,16 +20,16 @@ _KINDS = {bytes: b"b", str: b"s", int: b"i", bool: b"?", type(None): b"0"}
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that changes a vector besides its text.
+    """Everything that affects a vector, except its text.
 
-    architecture: its name and configuration, as they were loaded.
-    weights: digest of the weights in memory, and of the types that they are computed in (the precision).
-    tokenizer: digest of the tokenizer as it was loaded.
-    pooling, causal, end_token, max_tokens: of the recipe (see recipe.Recipe); the limit is in tokens.
-    prefix: what is set before the text: a prompt, with its instruction.
-    normalize, dimensions: as asked for; the dimensions that the vector has.
+    architecture: the name of the architecture and its configuration, as loaded.
+    weights: digest of the weights in memory and of their types (the precision).
+    tokenizer: digest of the tokenizer as loaded.
+    pooling, causal, end_token, max_tokens: from the recipe (see recipe.Recipe). The limit is in tokens.
+    prefix: the text before each text: a prompt, with its instruction.
+    normalize: whether vectors are scaled to length 1. dimensions: the number of dimensions of the vector.
     code: digest of this library's own modules.
-    arithmetic: what they compute with: the kind of device, and the versions of MLX and of its companions.
+    arithmetic: the kind of device, and the versions of MLX and of related packages.
     """
 
     architecture: str
@@ -46,20 +46,20 @@ class Inputs:
     arithmetic: str
 
     def digest(self) -> bytes:
-        """Return the 32 bytes that stand for them."""
+        """Return the digest of all fields (32 bytes)."""
         return hashlib.sha256(unambiguous(astuple(self))).digest()
 
 
 def keys_of(inputs: Inputs, texts: Iterable[str]) -> list[bytes]:
-    """Return the key (32 bytes) of each text. The digest has one length, so no text reads as a part of it."""
+    """Return the key (32 bytes) of each text. The digest before the text always has the same length."""
     before, sha256 = inputs.digest(), hashlib.sha256
     return [sha256(before + text.encode()).digest() for text in texts]
 
 
 def unambiguous(fields: Sequence[Field]) -> bytes:
-    """Write fields so that no other fields are written the same: kind, length (8 bytes), content.
+    """Write fields as kind, length (8 bytes) and content, so that different fields give different bytes.
 
-    Lone surrogates are written too: they are refused where the text is tokenized, by its number.
+    Lone surrogates are written too. The tokenizer refuses them later, with the number of the text.
     """
     parts = [len(fields).to_bytes(8, "little")]
     for field in fields:
@@ -70,9 +70,9 @@ def unambiguous(fields: Sequence[Field]) -> bytes:
 
 @cache
 def code_digest() -> bytes:
-    """Return SHA-256 (32 bytes) over all of this library's modules, in whichever folder of it.
+    """Return the SHA-256 (32 bytes) of all modules of this library, in all its folders.
 
-    Without it a file would go on serving what a fault computed after the fault was fixed.
+    Without it, a cache file would still return the vectors of a bug after the bug was fixed.
     """
     folder, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -81,11 +81,11 @@ def code_digest() -> bytes:
 
 
 def weights_digest(weights: Mapping[str, Any]) -> bytes:
-    """Return SHA-256 (32 bytes) over weights in memory: their names, types, shapes and values.
+    """Return the SHA-256 (32 bytes) of weights in memory: their names, types, shapes and values.
 
-    Of what is computed with, not of files, which may be replaced after they were read.
+    The digest is of the weights that are used, not of the files. Files may be replaced after they were read.
 
-    weights: name -> array, anything with the buffer protocol. MiniLM's 90 MB take 0.09 s.
+    weights: name -> array. An array is any object with the buffer protocol. MiniLM's 90 MB take 0.09 s.
     """
     digest = hashlib.sha256()
     for name in sorted(weights):

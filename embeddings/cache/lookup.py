@@ -1,4 +1,4 @@
-"""The texts of one call looked up in a cache: which it has, and which are to be computed."""
+"""Looks up the texts of one call in a cache: which texts it has, and which must be computed."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,14 @@ __all__ = ["Lookup"]
 
 
 class Lookup:
-    """What a cache has of the texts of one call, and what is to be computed: each distinct text once.
+    """The entries that a cache has for the texts of one call, and the texts that must be computed.
 
-    texts: N texts that are known to be texts. inputs: all else that changes their vectors.
+    Each distinct text is computed once.
+
+    texts: N texts that were already checked. inputs: everything else that affects their vectors.
 
     Raises:
-        InputError: the cache is none, say the name of its file.
+        InputError: the cache is not a VectorCache, for example it is a file name.
         CacheError: the file is damaged or cannot be read.
 
     """
@@ -39,16 +41,19 @@ class Lookup:
         self._writable = True
 
     def dropped(self, computed: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the tokens (N,) cut off each text, given those (M,) of the missing ones."""
+        """Return the number of tokens cut off each text (N,), given those of the missing texts (M,)."""
         entries, of = self._entries, dict(zip(self._lacking, computed.tolist(), strict=True))
         cut = [of[key] if key in of else entries[key][1] for key in self._keys]
         return np.array(cut, dtype=np.int64)
 
     def put(self, rows: NDArray[np.int64], vectors: NDArray[np.float32], dropped: NDArray[np.int64]) -> None:
-        """Keep the vectors (B, D) of the missing texts numbered rows (B,), which lost so many tokens (B,).
+        """Store the vectors (B, D) of the missing texts with the numbers ``rows`` (B,).
+
+        dropped: (B,) tokens that were cut off each text.
 
         Warns:
-            CacheWarning: the file cannot be written; once a call, which computes on without it.
+            CacheWarning: the file cannot be written. It is given once in a call. The call continues without
+                the file.
 
         """
         little_endian = vectors.astype("<f4", copy=False)
@@ -66,7 +71,7 @@ class Lookup:
             warn(CacheWarning(f"{error}; the rest of this call is not kept"))
 
     def vectors(self, width: int) -> NDArray[np.float32]:
-        """Return the vectors (N, width) of all texts, a copy of the caller's own."""
+        """Return the vectors (N, width) of all texts. The array is a copy, so the caller may change it."""
         entries = self._entries
         joined = bytearray().join([entries[key][0] for key in self._keys])
         return (

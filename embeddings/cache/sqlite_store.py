@@ -1,11 +1,12 @@
 """The file of a cache: vectors by key in SQLite, shared by threads and processes.
 
-It is in WAL mode: readers and one writer go on side by side, and a process that is killed loses at most the
-batch that it had not committed. Each row carries a checksum, so that what a damaged disk made of it is
-refused and not returned. Whether a file is a cache is told from its first bytes, before SQLite may touch it.
+The file is in WAL mode. Readers and one writer can work at the same time. A process that is killed loses at
+most the batch that it had not committed. Each row has a checksum, so a row that the disk damaged is refused
+and not returned. The first bytes of a file tell whether it is a cache. They are read before SQLite opens it.
 
-Beyond the bound, the oldest rows are deleted. SQLite's -wal and -shm files (16 MiB at most) come on top.
-https://www.sqlite.org/fileformat.html has the bytes, https://www.sqlite.org/wal.html the guarantees.
+If the file would grow beyond its limit, the oldest rows are deleted. SQLite's -wal and -shm files (16 MiB at
+most) are not part of the limit. https://www.sqlite.org/fileformat.html describes the bytes,
+https://www.sqlite.org/wal.html the guarantees.
 """
 
 import os
@@ -23,23 +24,23 @@ from embeddings.errors import CacheError, CacheNotWritable
 __all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "Entry", "SQLiteStore"]
 
 DEFAULT_BYTES = 4 << 30
-LEAST_BYTES = 1 << 20  # a smaller file would hold hardly a batch
+LEAST_BYTES = 1 << 20  # a smaller file would hold less than about one batch
 _APPLICATION = int.from_bytes(b"EmbC", "big")
 _VERSION = 1
 _SCHEMA = (
     "CREATE TABLE vectors (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, dropped INTEGER NOT NULL, "
     "vector BLOB NOT NULL, checksum INTEGER NOT NULL)"
 )
-_PAGE = 8192  # bytes; five vectors of 384 dimensions
-_ROW = 160  # bytes of a row and its place in the index, beside the vector
-_CHUNK = 1000  # keys in one SELECT; SQLite takes 32,766 at most
+_PAGE = 8192  # bytes; a page holds five vectors of 384 dimensions
+_ROW = 160  # bytes of a row and its index entry, without the vector
+_CHUNK = 1000  # keys in one SELECT; SQLite allows at most 32,766
 _WAL_BYTES = 16 << 20
 _PATIENCE = 30.0  # seconds that a writer waits for another
 _DELETE = "delete the file, with its -wal and -shm: what it held is computed anew"
 
 
 class Entry(NamedTuple):
-    """What is kept of a text: its vector, little-endian float32, and how many of its tokens were cut off."""
+    """The stored data of a text: its vector (little-endian float32) and the number of its cut-off tokens."""
 
     vector: bytes
     dropped: int
@@ -48,11 +49,12 @@ class Entry(NamedTuple):
 class SQLiteStore:
     """One open file. Threads may share it.
 
-    max_bytes: the most that the file may take.
-    create: whether a file that is not there is made.
+    max_bytes: the largest size of the file.
+    create: whether to create the file if it does not exist.
 
     Raises:
-        CacheError: not a cache, one of another version, damaged, or not to be opened. It is left as it is.
+        CacheError: the file is not a cache, has another version, is damaged or cannot be opened. The file is
+            not changed.
 
     """
 
@@ -63,18 +65,18 @@ class SQLiteStore:
             if create and not path.exists():
                 _create(path)
             _check(path)
-        except (OSError, ValueError) as error:  # the latter of a NUL in the name
+        except (OSError, ValueError) as error:  # ValueError comes from a NUL in the name
             raise CacheError(path, f"cannot be opened ({error})", hint="name a file that can be") from error
         with _explained(path):
             self._connection = _connect(path, max_bytes)
 
     def close(self) -> None:
-        """Close the file; nothing else may be called afterwards."""
+        """Close the file. No other method may be called afterwards."""
         with self._lock, _explained(self.path):
             self._connection.close()
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """Return key -> entry of those keys that are there.
+        """Return key -> entry for the keys that the file has.
 
         Raises:
             CacheError: the file is damaged or cannot be read.
@@ -96,12 +98,13 @@ class SQLiteStore:
         return found
 
     def put(self, entries: Mapping[bytes, Entry]) -> int:
-        """Keep entries, all of them or none; what is there already stays. Return how many rows had to go.
+        """Store entries, all of them or none, and return how many old rows were deleted to make room.
 
-        Of more than a quarter of the bound at once, the last are kept.
+        Entries that are already in the file stay as they are. If the entries of one call take more than a
+        quarter of the limit, only the last ones are stored.
 
         Raises:
-            CacheNotWritable: the disk is full, the file read-only, or another process held it too long.
+            CacheNotWritable: the disk is full, the file is read-only, or another process locked it too long.
             CacheError: the file is damaged.
 
         """
@@ -120,10 +123,10 @@ class SQLiteStore:
         return evicted
 
     def clear(self) -> None:
-        """Delete every entry and give the disk its room back.
+        """Delete every entry and free the disk space.
 
         Raises:
-            CacheNotWritable, CacheError: as ``put``.
+            CacheNotWritable, CacheError: as in ``put``.
 
         """
         with self._transaction() as connection:
@@ -133,7 +136,7 @@ class SQLiteStore:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def size(self) -> tuple[int, int]:
-        """Return the number of entries, and the bytes that the file takes."""
+        """Return the number of entries and the size of the file in bytes."""
         with self._lock, _explained(self.path):
             (entries,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
             return entries, self._pages("page_count") * _PAGE
@@ -144,12 +147,15 @@ class SQLiteStore:
             self._lock,
             _explained(self.path, writing=True),
             self._connection,
-        ):  # which commits, or else rolls back
+        ):  # commits at the end, or rolls back after an error
             self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
 
     def _make_room(self, incoming: int) -> int:
-        """Delete the oldest sixteenths until so many bytes fit, and as many again for half-empty pages."""
+        """Delete the oldest sixteenth of the rows, again and again, until 2 x ``incoming`` bytes are free.
+
+        The factor 2 is there because pages may be half empty.
+        """
         deleted = 0
         while (self._pages("page_count") - self._pages("freelist_count")) * _PAGE > (
             self._max_bytes - 2 * incoming
@@ -171,9 +177,9 @@ def _checksum(key: bytes, dropped: int, vector: bytes) -> int:
 
 
 def _create(path: Path) -> None:
-    """Make an empty cache, whole before it has its name, whoever else is making it at the same time."""
+    """Create an empty cache. The file is complete before it gets its name, so processes may race."""
     wal = path.with_name(f"{path.name}-wal")
-    if wal.exists() and not path.exists():  # SQLite would play it into the new file
+    if wal.exists() and not path.exists():  # SQLite would apply it to the new file
         raise CacheError(wal, "is left of a file that is gone", hint="delete it")
     with closing(sqlite3.connect(":memory:")) as blank:
         for statement in (
@@ -192,11 +198,11 @@ def _create(path: Path) -> None:
         try:
             os.link(file.name, path)
         except FileExistsError:
-            return  # another process was first
+            return  # another process created it first
 
 
 def _check(path: Path) -> None:
-    """Look at a file's first bytes, which SQLite keeps in the file itself whatever lies in its WAL."""
+    """Check the first bytes of a file. SQLite keeps them in the file itself, whatever its WAL contains."""
     with path.open("rb") as file:
         header = file.read(100)
     application, version = (int.from_bytes(header[start : start + 4], "big") for start in (68, 60))
@@ -212,7 +218,7 @@ def _check(path: Path) -> None:
 
 def _connect(path: Path, max_bytes: int) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",  # never make one that vanished in between
+        f"{path.absolute().as_uri()}?mode=rw",  # never create the file if it was deleted meanwhile
         uri=True,
         timeout=_PATIENCE,
         isolation_level=None,
@@ -221,7 +227,7 @@ def _connect(path: Path, max_bytes: int) -> sqlite3.Connection:
     try:
         connection.execute(
             "PRAGMA synchronous = NORMAL"
-        )  # no fsync a batch: a power cut may take the last ones
+        )  # no fsync after each batch: a power cut may lose the last batches
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         connection.execute(f"PRAGMA max_page_count = {max_bytes // _PAGE}")
         schema = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
@@ -235,10 +241,10 @@ def _connect(path: Path, max_bytes: int) -> sqlite3.Connection:
 
 @contextmanager
 def _explained(path: Path, *, writing: bool = False) -> Iterator[None]:
-    """Turn SQLite's errors into one line of ours."""
+    """Turn an error of SQLite into a CacheError with a message of one line."""
     try:
         yield
-    except sqlite3.OperationalError as error:  # full, read-only, locked
+    except sqlite3.OperationalError as error:  # disk full, file read-only or locked
         if writing:
             raise CacheNotWritable(
                 path, f"cannot be written ({error})", hint="make room, or name another file"

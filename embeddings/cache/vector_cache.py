@@ -1,7 +1,7 @@
-"""A cache of vectors: a bounded memory over an optional file, for ``Embedder.encode(texts, cache=...)``.
+"""A cache of vectors: a bounded memory and an optional file, for ``Embedder.encode(texts, cache=...)``.
 
-What it returns is what was computed, bit for bit, or nothing: keys hold all that changes a vector
-(key.py), and the file knows a damaged row (sqlite_store.py).
+It returns exactly the bits that were computed, or nothing. The key covers everything that affects a vector
+(key.py), and the file detects damaged rows (sqlite_store.py).
 """
 
 import os
@@ -16,16 +16,17 @@ from embeddings.errors import InputError
 
 __all__ = ["CacheStats", "VectorCache"]
 
-_OVERHEAD = 350  # bytes of an entry in memory beside its vector: key, tuple, link of the LRU (test_memory.py)
+_OVERHEAD = 350  # bytes of an entry in memory without its vector: key, tuple, LRU link (test_memory.py)
 
 
 @dataclass(frozen=True)
 class CacheStats:
-    """What a cache did since it was opened, and what it holds. Each distinct text of a call counts once.
+    """The counts of a cache since it was opened, and its contents. Each distinct text of a call counts once.
 
-    memory_hits, file_hits, misses: texts found in memory, in the file, nowhere.
-    memory_entries, memory_bytes, memory_evictions: of the first level; entries that had to leave it.
-    file_entries, file_bytes, file_evictions: of the second, with what other processes put there; 0 without.
+    memory_hits, file_hits, misses: texts found in memory, texts found in the file, texts not found.
+    memory_entries, memory_bytes, memory_evictions: entries in memory, their size, entries removed from it.
+    file_entries, file_bytes: of the file, with the entries of other processes. 0 without a file.
+    file_evictions: entries that this cache removed from the file. 0 without a file.
     """
 
     memory_hits: int
@@ -40,17 +41,18 @@ class CacheStats:
 
 
 class VectorCache:
-    """Entries by key, the least recently used leaving first; beneath it a file, the oldest leaving first.
+    """Entries by key, in memory and in an optional file.
 
-    Threads may share one, processes a file. After a fork, a child begins with an empty memory.
+    If the memory is full, the least recently used entries are removed. If the file is full, the oldest are.
+    Threads may share a cache. Processes may share a file. After a fork, a child starts with empty memory.
 
-    path: the file, made where there is none; None for memory alone.
-    memory_bytes: bound of the memory, keys and overhead counted; 0 for the file alone.
-    disk_bytes: bound of the file, at least 1 MiB.
+    path: the file. It is created if it does not exist. None uses memory only.
+    memory_bytes: limit of the memory, with keys and overhead. 0 uses the file only.
+    disk_bytes: limit of the file, at least 1 MiB.
 
     Raises:
-        CacheError: the file is not a cache, damaged, or not to be opened. It is left as it is.
-        InputError: a bound that is none.
+        CacheError: the file is not a cache, is damaged, or cannot be opened. The file is not changed.
+        InputError: a limit is not valid.
 
     """
 
@@ -81,14 +83,14 @@ class VectorCache:
         self.close()
 
     def close(self) -> None:
-        """Close the file, and forget what is in memory."""
+        """Close the file and empty the memory."""
         self._see_to_fork()
         if self._file:
             self._file.close()
         self._forget()
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
-        """Return key -> entry of those keys that are there, in one go.
+        """Return key -> entry for the keys that the cache has, in one call.
 
         Raises:
             CacheError: the file is damaged or cannot be read.
@@ -113,10 +115,11 @@ class VectorCache:
         return found | stored if stored else found
 
     def put_many(self, entries: Mapping[bytes, Entry]) -> None:
-        """Keep entries, in one go: in memory, then in the file.
+        """Store entries in one call: first in memory, then in the file.
 
         Raises:
-            CacheNotWritable: the file did not take them; memory has them, and what the file had is there.
+            CacheNotWritable: the file cannot be written. The entries are in memory, and the file keeps its
+                old entries.
             CacheError: the file is damaged.
 
         """
@@ -140,7 +143,7 @@ class VectorCache:
             self._file.clear()
 
     def stats(self) -> CacheStats:
-        """Return the counts so far. Those of the file are read off it."""
+        """Return the counts so far. The number of entries and the size of the file are read from the file."""
         self._see_to_fork()
         file_entries, file_bytes = self._file.size() if self._file else (0, 0)
         with self._lock:
@@ -160,12 +163,13 @@ class VectorCache:
         self._lock = threading.Lock()
         self._forget()
         self._file = None if path is None else SQLiteStore(path, max_bytes=self._disk_bytes)
-        self._process = os.getpid()  # last: where the file is refused, the next call begins anew as well
+        self._process = os.getpid()  # last: if the file is refused, the next call tries again
 
     def _see_to_fork(self) -> None:
-        """Begin anew in a child: a thread of the parent may have held the lock at the fork, for ever.
+        """Start again in a child process, because a thread of the parent may have held the lock at the fork.
 
-        SQLite's connections must not cross a fork, nor be closed beyond one, so the parent's is kept.
+        In the child such a lock is never released. A SQLite connection must not be used or closed after a
+        fork. So the child keeps the parent's connection open and opens its own.
         """
         if self._process != os.getpid():
             self._left_open += [self._file] if self._file else []
@@ -177,7 +181,7 @@ class VectorCache:
             self._bytes = 0
 
     def _remember(self, entries: Mapping[bytes, Entry]) -> None:
-        """Put entries into memory and let the least recently used go; the caller holds the lock."""
+        """Put entries into memory and remove the least recently used ones. The caller holds the lock."""
         for key, entry in entries.items():
             size = len(entry.vector) + _OVERHEAD
             if size > self._memory_bytes:

@@ -1,4 +1,4 @@
-"""The architectures."""
+"""The model architectures."""
 
 from embeddings.models.bert import Bert, BertConfig
 from embeddings.models.decoder import Decoder, DecoderConfig

@@ -1,6 +1,6 @@
-"""BERT (Devlin et al. 2018, arXiv:1810.04805), the encoder, top to bottom.
+"""BERT (Devlin et al. 2018, arXiv:1810.04805): the complete encoder.
 
-Weights keep the names that checkpoints give them, so a reader can follow each from file to use.
+Weights keep their names from the checkpoint, so a reader can follow each weight from the file to its use.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from embeddings.models.layers import attention, gelu, layer_norm, linear
 
 __all__ = ["Bert", "BertConfig"]
 
-_FIXED = {  # what this file implements, and nothing else
+_FIXED = {  # this file implements only these values
     "model_type": "bert",
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
@@ -21,7 +21,7 @@ _FIXED = {  # what this file implements, and nothing else
     "add_cross_attention": False,
     "chunk_size_feed_forward": 0,
 }
-_HARMLESS = frozenset(  # training, bookkeeping, heads that an embedding does not have
+_HARMLESS = frozenset(  # training, bookkeeping, heads that an embedding model does not have
     "_name_or_path architectures attention_probs_dropout_prob bos_token_id classifier_dropout dtype "
     "eos_token_id gradient_checkpointing hidden_dropout_prob id2label initializer_range label2id "
     "pad_token_id torch_dtype transformers_version use_cache".split()
@@ -30,7 +30,7 @@ _HARMLESS = frozenset(  # training, bookkeeping, heads that an embedding does no
 
 @dataclass(frozen=True)
 class BertConfig:
-    """The keys of config.json that shape the model."""
+    """The keys of config.json that define the model."""
 
     vocab_size: int
     hidden_size: int
@@ -46,7 +46,7 @@ class BertConfig:
         """Read config.json.
 
         Raises:
-            DamagedModel: the file, or a key of it, is missing or malformed.
+            DamagedModel: the file or one of its keys is missing or malformed.
             UnsupportedModel: a key is unknown, or has a value that this file does not implement.
 
         """
@@ -73,7 +73,7 @@ class Bert:
     """The encoder: token ids to hidden states."""
 
     unused = frozenset({"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"})
-    small_batches_are_cheap = True  # two of half the size take little more work than one
+    small_batches_are_cheap = True  # two batches of half the size take little more work than one
 
     def __init__(self, config: BertConfig, weights: Mapping[str, mx.array]) -> None:
         self.config = config
@@ -107,7 +107,7 @@ class Bert:
         return shapes
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
-        """Token ids (B, T), right-padded, and lengths (B,) -> hidden states (B, T, D)."""
+        """Compute hidden states (B, T, D) from token ids (B, T), padded on the right, and lengths (B,)."""
         x = self.embed(ids)
         mask = self.attention_mask(ids.shape[1], lengths)
         for index in range(self.config.num_hidden_layers):
@@ -118,7 +118,10 @@ class Bert:
         return x
 
     def embed(self, ids: mx.array) -> mx.array:
-        """(B, T) -> (B, T, D): word, position and token type 0 (there is one segment), normalised."""
+        """Add word, position and token type embeddings, then normalise: (B, T) -> (B, T, D).
+
+        The token type is always 0, because there is one segment.
+        """
         tables = "embeddings.{}_embeddings.weight"
         x = self.weights[tables.format("word")][ids]
         x = x + self.weights[tables.format("position")][: ids.shape[1]]
@@ -126,11 +129,11 @@ class Bert:
         return self.norm("embeddings.LayerNorm", x)
 
     def attention_mask(self, longest: int, lengths: mx.array) -> mx.array | None:
-        """(B, 1, 1, T): True where a key is a real token. Every text reads all of itself, no padding."""
+        """Return the mask (B, 1, 1, T): True if a key is a real token, False if it is padding."""
         return (mx.arange(longest)[None, :] < lengths[:, None])[:, None, None, :]
 
     def attend(self, layer: str, x: mx.array, mask: mx.array | None) -> mx.array:
-        """Multi-head attention of x (B, T, D) over itself -> (B, T, D)."""
+        """Compute multi-head self-attention of x: (B, T, D) -> (B, T, D)."""
         batch, length, width = x.shape
         heads = self.config.num_attention_heads
 

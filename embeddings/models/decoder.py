@@ -1,7 +1,7 @@
 """Causal decoders: the trunk of an mlx-lm model, without its language-model head.
 
-The layers are mlx-lm's own (https://github.com/ml-explore/mlx-lm), none is copied here. What is ours is
-the account of config.json, the two ways to attend, and the quantized linear layer for many rows.
+The layers are those of mlx-lm (https://github.com/ml-explore/mlx-lm). None is copied here. This library adds
+the check of config.json, the two kinds of attention mask, and the quantized linear layer for many rows.
 """
 
 from collections.abc import Mapping
@@ -18,22 +18,24 @@ from embeddings.models.quantized import Quantization, for_many_rows
 
 __all__ = ["Decoder", "DecoderConfig"]
 
-# MLX's attention keeps the scores of every token beside every other on a CPU, and in float32 on CUDA. So a
-# longer text goes through in steps of so many tokens, as mlx-lm reads a prompt, and memory grows with its
-# length, not its square: 71 MB at 1,024 tokens and 249 MB at 2,048 without, fixtures/tiny-qwen3 on an H100.
+# MLX's attention stores the scores of all pairs of tokens on a CPU, and in float32 on CUDA. So a longer text
+# is computed in steps of STEP tokens, as mlx-lm reads a prompt. Then memory grows with the length of the text
+# and not with its square. Without steps it is 71 MB at 1,024 tokens and 249 MB at 2,048 (fixtures/tiny-qwen3
+# on an H100).
 STEP = 512
 
-# A GPU waits while Python describes the layers, so it is set going after every few of them, unless there is
-# so little to do (numbers in a layer's input) that this takes longer. On an H100, 128 texts x 128 tokens of
-# the 0.6B shape: 318,700 and 324,500 tokens/s so, 294,500 without. The latency of 16 tokens over mlx-lm's:
-# 1.13 so and 1.03 without for 0.6B, 0.83 so and 1.12 without for 4B (benchmarks/README.md).
+# A GPU waits while Python describes the layers. So the GPU is started after every AHEAD layers. If a layer's
+# input has fewer than WORTH_IT numbers, this would take longer and is not done. On an H100, 128 texts x 128
+# tokens of the 0.6B shape: 318,700 and 324,500 tokens/s with it, 294,500 without. Latency of 16 tokens
+# divided by mlx-lm's: 1.13 with it and 1.03 without for 0.6B, 0.83 with it and 1.12 without for 4B
+# (benchmarks/README.md).
 AHEAD = 4
 WORTH_IT = 32_768
 
-_OURS = frozenset(  # of what mlx-lm's modules know, not passed on as declared
+_OURS = frozenset(  # mlx-lm knows these keys too, but they are not passed on as declared
     "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()
 )
-_HARMLESS = frozenset(  # bookkeeping, generation, what quantization_config says again
+_HARMLESS = frozenset(  # bookkeeping, generation, and quantization_config, which repeats quantization
     "_name_or_path architectures bos_token_id dtype eos_token_id initializer_range max_window_layers "
     "pad_token_id quantization_config torch_dtype transformers_version use_cache is_llama_config "
     "transformers.js_config".split()
@@ -42,9 +44,9 @@ _HARMLESS = frozenset(  # bookkeeping, generation, what quantization_config says
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """config.json as mlx-lm takes it, and what shapes the vectors."""
+    """The content of config.json as arguments for mlx-lm, and the values that affect the vectors."""
 
-    family: Family = field(repr=False)  # its sets have no order; the arguments say its name
+    family: Family = field(repr=False)  # not in repr: its sets have no order; the arguments contain its name
     arguments: Mapping[str, Any]
     quantization: Quantization | None
     vocab_size: int
@@ -56,7 +58,7 @@ class DecoderConfig:
         """Read config.json.
 
         Raises:
-            DamagedModel: the file, or a key of it, is missing or malformed.
+            DamagedModel: the file or one of its keys is missing or malformed.
             UnsupportedModel: a key is unknown, or has a value that these trunks do not implement.
 
         """
@@ -92,11 +94,11 @@ class DecoderConfig:
 
 
 class Decoder:
-    """The trunk: token ids to hidden states. ``causal`` is False for recipes that let a token see all."""
+    """The trunk: token ids to hidden states. If ``causal`` is False, each token attends to all tokens."""
 
     unused = frozenset({"lm_head.weight", "lm_head.scales", "lm_head.biases"})
     small_batches_are_cheap = (
-        False  # each batch unpacks all weights: 8 texts of 16 in two take 1.4 times as long
+        False  # each batch unpacks all weights: 8 texts of 16 tokens in two batches take 1.4 times as long
     )
 
     def __init__(
@@ -117,20 +119,20 @@ class Decoder:
 
     @property
     def weights(self) -> dict[str, mx.array]:
-        """The weights by their names in the trunk."""
+        """The weights: name in the trunk -> array."""
         return _flat(self.trunk.parameters())
 
     @staticmethod
     def described(config: DecoderConfig) -> tuple[dict[str, tuple[int, ...]], set[str]]:
-        """Return name -> shape of every weight of the trunk, and which names are packed integers."""
+        """Return name -> shape of every weight of the trunk, and the names of the packed integer weights."""
         weights = _flat(_build(config).model.parameters())  # never evaluated, so nothing is computed
         packed = {name for name, weight in weights.items() if weight.dtype == mx.uint32}
         return {name: tuple(weight.shape) for name, weight in weights.items()}, packed
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
-        """Token ids (B, T), right-padded, and lengths (B,) -> hidden states (B, T, D).
+        """Compute hidden states (B, T, D) from token ids (B, T), padded on the right, and lengths (B,).
 
-        Under the causal mask a real token never sees the padding after it, so no other mask is needed.
+        With the causal mask a real token never reads the padding after it. So no other mask is needed.
         """
         longest, on_gpu = ids.shape[1], mx.default_device().type != mx.DeviceType.cpu
         if not self.causal:
@@ -145,13 +147,13 @@ class Decoder:
         cache, steps = self._new_cache(), []
         for start in range(0, ids.shape[1], STEP):
             steps.append(self.trunk(ids[:, start : start + STEP], cache=cache))
-            mx.eval(steps[-1])  # or MLX works ahead, and holds the scores of many steps at once
+            mx.eval(steps[-1])  # else MLX works ahead and holds the scores of many steps at once
         return mx.concatenate(steps, axis=1)
 
     def walk(self, ids: mx.array, mask: mx.array | str, *, ahead: int = 0) -> mx.array:
-        """Run the trunk layer by layer under a mask: ids (B, T) -> hidden states (B, T, D).
+        """Run the trunk layer by layer with a mask: ids (B, T) -> hidden states (B, T, D).
 
-        ahead: let the device begin each time so many layers are described, and not when all are.
+        ahead: start the device after every ``ahead`` layers. 0: start it when all layers are described.
         """
         hidden = self.trunk.embed_tokens(ids)
         for number, layer in enumerate(self.trunk.layers, start=1):
@@ -162,7 +164,7 @@ class Decoder:
 
 
 def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
-    """Name the arrays of a tree of dicts and lists as checkpoints do: "layers.0.mlp.up_proj.weight"."""
+    """Return the arrays of a tree by their checkpoint names, such as "layers.0.mlp.up_proj.weight"."""
     if isinstance(tree, mx.array):
         return {name: tree}
     branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
@@ -174,7 +176,7 @@ def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
 
 
 def _build(config: DecoderConfig) -> Any:
-    """Build mlx-lm's model with weights that are described and never computed."""
+    """Build mlx-lm's model. Its weights are only described and never computed."""
     module = import_module(f"mlx_lm.models.{config.family.module}")
     model = module.Model(module.ModelArgs(**config.arguments))
     if config.quantization:

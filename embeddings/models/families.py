@@ -1,7 +1,7 @@
-"""What is known of each family of decoders: the module of mlx-lm that runs it, and where that is right.
+"""The supported families of decoders: the mlx-lm module of each, and the config.json values it supports.
 
-A family, or a value that a config.json of it may declare, is here if hidden states then agreed with
-transformers' (tests/embeddings/test_decoder.py and test_families.py); everything else is refused.
+A family or a value of config.json is listed here only if the hidden states agreed with those of transformers
+(tests/embeddings/test_decoder.py and test_families.py). Everything else is refused.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from embeddings.errors import DamagedModel, UnsupportedModel
 
 __all__ = ["FAMILIES", "REFUSED", "Family"]
 
-_ROPES: Mapping[str, frozenset[str]] = {  # kind of rope -> the keys that it needs, each of them
+_ROPES: Mapping[str, frozenset[str]] = {  # kind of rope -> the keys that it needs, all of them
     "default": frozenset(),
     "llama3": frozenset(
         "factor low_freq_factor high_freq_factor original_max_position_embeddings".split()
-    ),  # mlx-lm and transformers disagree on what a missing one means
+    ),  # mlx-lm and transformers use different defaults for a missing key
 }
 _COMMON: Mapping[str, Any] = {
     "attention_dropout": 0.0,
     "is_decoder": True,
     "pretraining_tp": 1,
     "rope_interleaved": False,
-    "rope_traditional": False,  # mlx-lm alone knows this one
+    "rope_traditional": False,  # only mlx-lm has this key
     "use_sliding_window": False,
 }
 _SILU: Mapping[str, Any] = {**_COMMON, "hidden_act": "silu"}
@@ -32,16 +32,16 @@ _NO_BIAS: Mapping[str, Any] = {"attention_bias": False, "mlp_bias": False}
 
 @dataclass(frozen=True)
 class Family:
-    """What the trunk of one model_type does.
+    """The properties of the trunk of one model_type.
 
-    module: of mlx_lm.models.
+    module: the name of the module in mlx_lm.models.
     fixed: key of config.json -> the one value that the trunk implements.
-    required: numbers that must be declared, because implementations differ in what they take for granted.
-    harmless: keys that only this family has, and that shape no hidden state.
-    ropes: kinds of rotary scaling.
-    window: the sliding window where config.json says nothing of it; None for none.
-    plain: its trunk embeds, runs its layers and normalises, and nothing else; so it may be walked, under any
-        mask. Shown for those that a recipe without the causal mask is for.
+    required: numbers that must be declared, because implementations have different defaults.
+    harmless: keys that only this family has and that do not affect the hidden states.
+    ropes: supported kinds of rotary scaling.
+    window: the sliding window if config.json does not declare one. None: no window.
+    plain: True if the trunk only embeds, runs its layers and normalises. Then ``Decoder.walk`` may run it
+        layer by layer with any mask. This was shown for the families that a non-causal recipe is for.
     """
 
     module: str
@@ -53,11 +53,11 @@ class Family:
     plain: bool = False
 
     def rope(self, where: object, declared: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``rope_theta`` and ``rope_scaling``, which transformers 5 writes as ``rope_parameters``.
+        """Return ``rope_theta`` and ``rope_scaling``. Transformers 5 writes both as ``rope_parameters``.
 
         Raises:
-            DamagedModel: theta is declared twice, and differently.
-            UnsupportedModel: a kind of scaling, or a key of one, that parity was not shown for.
+            DamagedModel: theta is declared twice with different values.
+            UnsupportedModel: parity was not shown for this kind of scaling or for one of its keys.
 
         """
         thetas = {declared["rope_theta"]} if declared.get("rope_theta") is not None else set()
@@ -85,10 +85,11 @@ class Family:
     def check_window(self, where: object, declared: Mapping[str, Any], positions: int) -> None:
         """Refuse a sliding window that is shorter than the positions.
 
-        Every layer of these trunks attends to all positions: up to the window it comes to the same.
+        Every layer of these trunks attends to all positions. Up to the window the result is the same.
 
         Raises:
-            UnsupportedModel: see above, or a layer is of another type than these two.
+            UnsupportedModel: the window is shorter than the positions, or a layer has another type than full
+                or sliding attention.
 
         """
         window, kinds = declared.get("sliding_window", self.window), set(declared.get("layer_types") or ())
@@ -128,8 +129,9 @@ FAMILIES: Mapping[str, Family] = {
     ),
 }
 
-# model_type -> why its trunk in mlx-lm is not run. On a checkpoint of one layer hidden states strayed from
-# transformers' by 4.0e-4 (gemma) and 3.7e-3 (gemma3_text); those of the families above by 4e-7 to 5.8e-5.
+# model_type -> why its trunk in mlx-lm is not used. On a checkpoint with one layer, hidden states differed
+# from those of transformers by 4.0e-4 (gemma) and 3.7e-3 (gemma3_text). For the families above they differed
+# by 4e-7 to 5.8e-5.
 REFUSED: Mapping[str, str] = {
     "gemma": "mlx-lm runs it with the exact GELU, its weights were trained with the tanh approximation",
     "gemma3_text": "mlx-lm rounds the scale of its embeddings to bfloat16",

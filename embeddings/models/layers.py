@@ -1,4 +1,4 @@
-"""Layers that the architectures share: MLX's own, and for float32 on a CPU those of cpu_kernels.py."""
+"""Layers that the architectures share. Float32 on a CPU uses cpu_kernels.py, all else uses MLX's own."""
 
 from embeddings.backend import mx
 from embeddings.models import cpu_kernels
@@ -7,7 +7,7 @@ __all__ = ["attention", "gelu", "layer_norm", "linear"]
 
 
 def linear(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
-    """Affine map: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
+    """Apply an affine map: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
     return mx.addmm(bias, x, weight.T)
 
 
@@ -26,12 +26,12 @@ def gelu(x: mx.array) -> mx.array:
 def attention(
     queries: mx.array, keys: mx.array, values: mx.array, *, scale: float, mask: mx.array | None
 ) -> mx.array:
-    """Scaled dot-product attention over (B, H, T, D); a boolean mask is True where a query reads a key."""
+    """Scaled dot-product attention over (B, H, T, D). A boolean mask is True if a query reads a key."""
     if _slow(queries):
         return cpu_kernels.attention(queries, keys, values, scale=scale, mask=mask)
     return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
 
 
 def _slow(x: mx.array) -> bool:
-    """Whether MLX computes functions of it one number at a time."""
+    """Return whether MLX computes functions of this array one number at a time."""
     return x.dtype == mx.float32 and mx.default_device().type == mx.DeviceType.cpu

@@ -1,8 +1,8 @@
-"""Quantized linear layers that are fast for many rows too.
+"""Quantized linear layers that are also fast for many rows.
 
-mx.quantized_matmul is made for the few rows of text generation. An embedding batch has hundreds, and there
-it pays to unpack the weight inside the call and multiply it as floats: memory stays that of the packed
-weights but for one layer at a time.
+mx.quantized_matmul is made for the few rows of text generation. An embedding batch has hundreds of rows. Then
+it is faster to unpack the weight inside the call and multiply it as floats. Only one layer is unpacked at a
+time, so the other weights stay packed in memory.
 """
 
 import math
@@ -15,16 +15,16 @@ from embeddings.errors import UnsupportedModel
 
 __all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]
 
-# From how many rows unpacking is faster, by backend, as make crossover prints them (benchmarks/README.md).
-# None is never: Metal was not measured, and MLX's own choice stays.
+# Backend -> the number of rows from which unpacking is faster, as make crossover prints it
+# (benchmarks/README.md). None: never unpack. Metal was not measured, so MLX's own choice stays.
 CROSSOVER: Mapping[str, int | None] = {"cpu": 16, "cuda": 2048, "metal": None}
-# On CUDA, MLX 0.32.4's quantized_matmul gives garbage for two rows or more of 64 numbers. It is right for 128
-# numbers (measured on an H200). So narrower layers are always unpacked there.
+# On CUDA, MLX 0.32.4's quantized_matmul gives wrong numbers for two or more rows of 64 numbers. It is right
+# for rows of 128 numbers (measured on an H200). So on CUDA layers narrower than 128 are always unpacked.
 LEAST_WIDTH = {"cuda": 128}
 
 
 def backend() -> str:
-    """Name what the default device computes with: "cpu", "cuda" or "metal"."""
+    """Return the backend of the default device: "cpu", "cuda" or "metal"."""
     if mx.default_device().type == mx.DeviceType.cpu:
         return "cpu"
     return "metal" if mx.metal.is_available() else "cuda"
@@ -32,17 +32,17 @@ def backend() -> str:
 
 @dataclass(frozen=True)
 class Quantization:
-    """How a checkpoint packs its matrices: ``bits`` each, in groups with a scale and an offset (affine)."""
+    """How matrices are packed: ``bits`` per number, in groups with one scale and one offset (affine)."""
 
     group_size: int
     bits: int
 
     @classmethod
     def read(cls, where: object, declared: Any) -> "Quantization | None":
-        """Read config.json's ``quantization``; None where there is none.
+        """Read ``quantization`` of config.json. Return None if there is none.
 
         Raises:
-            UnsupportedModel: another mode than affine, other widths, or layers that differ from the rest.
+            UnsupportedModel: the mode is not affine, the widths are not supported, or layers differ.
 
         """
         if declared is None:
@@ -63,10 +63,11 @@ class Quantization:
 
 
 def unpacked(words: mx.array, scales: mx.array, biases: mx.array, *, group_size: int, bits: int) -> mx.array:
-    """Return the matrix that packed words (O, I * bits / 32) stand for: (O, I), as mx.dequantize does.
+    """Unpack a matrix: packed words (O, I * bits / 32) -> (O, I), as mx.dequantize does.
 
-    On a CPU, where that is scalar, by shifts, which are not: 0.25 s in place of 0.50 for 12,288 x 4,096
-    numbers of 4 bits, bit for bit the same (tests/embeddings/test_quantized.py).
+    On a CPU mx.dequantize is not vectorised, so this function uses shifts, which are. For 12,288 x 4,096
+    numbers of 4 bits it takes 0.25 s instead of 0.50 s. The bits of the result are the same
+    (tests/embeddings/test_quantized.py).
     """
     if backend() != "cpu" or 32 % bits:
         return mx.dequantize(words, scales, biases, group_size=group_size, bits=bits)
@@ -79,12 +80,12 @@ _FEW_ROWS = nn.layers.quantized.QuantizedLinear.__call__
 
 
 class ManyRowsLinear(nn.layers.quantized.QuantizedLinear):
-    """mlx's quantized linear layer, but for how it multiplies many rows."""
+    """MLX's quantized linear layer with another multiplication for many rows."""
 
-    least_size: float = math.inf  # of an input that has many rows
+    least_size: float = math.inf  # numbers in an input from which it counts as many rows
 
     def __call__(self, x: mx.array) -> mx.array:
-        """(..., I) -> (..., O)."""
+        """Apply the layer: (..., I) -> (..., O)."""
         if x.size < self.least_size:
             return _FEW_ROWS(self, x)
         parts = self["weight"], self["scales"], self["biases"]
@@ -94,9 +95,10 @@ class ManyRowsLinear(nn.layers.quantized.QuantizedLinear):
 
 
 def for_many_rows(trunk: nn.layers.base.Module) -> None:
-    """Let every quantized linear layer of a trunk choose by its number of rows, on the default device.
+    """Make every quantized linear layer of a trunk choose its method by its number of rows.
 
-    What can be worked out here is, because 200 layers that work it out show in the latency of a short text.
+    The limits of the default device are computed once, here. If each of 200 layers computed them in each
+    call, the latency of a short text would be higher.
     """
     crossover = CROSSOVER[backend()]
     for _, module in trunk.named_modules():

@@ -1,7 +1,7 @@
-"""The models themselves: the exact shapes of Qwen3-Embedding, random weights and Qwen's real vocabulary.
+"""The synthetic models: the exact shapes of Qwen3-Embedding, random weights and Qwen's real vocabulary.
 
-For speed, memory and invariance: none of these depends on what the weights say. Their vectors mean nothing.
-A synthetic model is a real folder that lacks nothing but the weights, so the ordinary way loads it.
+They are for tests of speed, memory and invariance, which do not depend on the values of the weights. Their
+vectors mean nothing. A synthetic model is a real folder without weights, so the ordinary code loads it.
 
 Where the shapes are from: the config.json of Qwen/Qwen3-Embedding-0.6B, as public code repeats it key by
 key. For 4B and 8B such code repeats the sizes; a published llama.cpp log of the 8B model shows 151,665
@@ -73,10 +73,10 @@ class SyntheticFolder(ModelFolder):
 
 
 def make_folder(name: str) -> SyntheticFolder:
-    """Write the folder of a synthetic model, all but its weights; it goes when the returned object goes.
+    """Write the folder of a synthetic model without weights. It is deleted with the returned object.
 
     Raises:
-        ModelNotFound: no such synthetic model, or Qwen's vocabulary is not installed.
+        ModelNotFound: there is no such synthetic model, or Qwen's vocabulary is not installed.
         DamagedModel: Qwen's vocabulary cannot be read.
 
     """
@@ -105,7 +105,7 @@ def make_folder(name: str) -> SyntheticFolder:
 
 
 def config_of(name: str) -> dict[str, Any]:
-    """Return what config.json says of the model of that name.
+    """Return the content of config.json for the model of that name.
 
     Raises:
         ModelNotFound: no such synthetic model.
@@ -134,15 +134,15 @@ def random_weights(
 ) -> dict[str, mx.array]:
     """Return random weights of ``shapes`` (name -> shape) as evaluated arrays, the same for the same name.
 
-    A matrix is uniform with mean 0 and standard deviation 1 / sqrt(columns), which keeps the length of
-    what it multiplies; the embedding table has standard deviation 1. A norm is uniform round 1, with
-    standard deviation 0.1. Packed matrices are random words: nothing is quantized, so 8B takes seconds.
+    A matrix is uniform with mean 0 and standard deviation 1 / sqrt(columns), so a product keeps the length of
+    its input. The embedding table has standard deviation 1. A norm is uniform around 1, with standard
+    deviation 0.1. Packed matrices are random words. Nothing is quantized, so 8B takes seconds.
 
-    packed: names of the weights that are packed integers; their scales and biases stand beside them.
-    precision: that floats are widened to after they were rounded to bf16; None leaves them bf16.
+    packed: names of the weights that are packed integers. Their scales and biases are weights of their own.
+    precision: floats are rounded to bf16 and then widened to this type. None leaves them bf16.
 
     Raises:
-        ModelError: they do not fit into this machine's memory.
+        ModelError: the weights do not fit into this machine's memory.
 
     """
     _check_memory(name, shapes, packed, precision)
@@ -171,7 +171,7 @@ def random_weights(
 
 
 class _Words:
-    """Random whole numbers that depend on a text alone: NumPy's SFC64, some GB a second."""
+    """Random integers that depend only on a text, from NumPy's SFC64, at some GB a second."""
 
     def __init__(self, key: str) -> None:
         digest = hashlib.sha256(key.encode()).digest()

@@ -2,9 +2,9 @@
 
 A rank file holds byte strings, each with its id, the base64 form before the number. The tokenizer that
 the models ship says the same by a vocabulary and a list of merges, in GPT-2's printable alphabet of bytes
-(Radford et al. 2019; https://github.com/openai/gpt-2/blob/master/src/encoder.py). What lies round the
-merges (NFC, the pattern that splits texts, the added tokens, the end token) is not in the file: it
-stands here as in the tokenizer.json of Qwen3-Embedding.
+(Radford et al. 2019; https://github.com/openai/gpt-2/blob/master/src/encoder.py). The parts
+around the merges (NFC, the pattern that splits texts, the added tokens, the end token) are not in the file.
+They are written here as in the tokenizer.json of Qwen3-Embedding.
 """
 
 import base64
@@ -77,9 +77,9 @@ def read_ranks(path: Path) -> dict[bytes, int]:
 
 
 def make_tokenizer(ranks: Mapping[bytes, int], vocab_size: int) -> Tokenizer:
-    """Make the tokenizer of ``vocab_size`` ids: those of ``ranks``, and added tokens behind them.
+    """Make the tokenizer of ``vocab_size`` ids: those of ``ranks``, and added tokens after them.
 
-    It sets one end token behind each text.
+    It adds one end token after each text.
     """
     alphabet = byte_alphabet()
 
@@ -113,9 +113,9 @@ def make_tokenizer(ranks: Mapping[bytes, int], vocab_size: int) -> Tokenizer:
 def merge_of(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes]:
     """Return the two parts that a token of several bytes is merged from.
 
-    Ranks alone say it: the lowest-ranking neighbours merge first, and what is left before the token
-    itself are its two parts. No other pair ever makes this token: inside it, the same merges come first
-    in any text.
+    The ranks are enough to find them. Neighbours with the lowest rank merge first. The two parts that are
+    left before the last merge are the result. No other pair ever makes this token, because inside it the same
+    merges come first in any text.
 
     Raises:
         DamagedModel: no two tokens of lower rank make it.
