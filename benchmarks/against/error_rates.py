@@ -1,9 +1,9 @@
 """Computes how often the comparison is wrong: ``python -m benchmarks.against.error_rates``.
 
-It reads recorded sessions. A run is a block of rounds. Runs share no rounds. If a block is red, the next block
-is its rerun. A false alarm is a red run that compares a tree with itself. It is also counted if the same tree
-is faster by more than the threshold, because the control would then be red. Power is the share of red runs of
-a tree that was really made slower. Intervals are exact: Clopper and Pearson (1934), 95 %.
+It reads recorded sessions. A run is a block of rounds. Runs share no rounds. If a block is red, the next
+block is its rerun. A false alarm is a red run that compares a tree with itself. It is also counted if the
+same tree is faster by more than the threshold, because the control would then be red. Power is the share of
+red runs of a tree that was really made slower. Intervals are exact: Clopper and Pearson (1934), 95 %.
 """
 
 import argparse

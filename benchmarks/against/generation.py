@@ -2,8 +2,8 @@
 
 In a round the trees take turns on the same new texts, in the order A B C and then in the opposite order,
 C B A. So a drift of speed during a round affects all trees equally. The first tree changes from round to
-round. This process measures the time, from its request to a tree until the answer that the vectors are in host
-memory. So the code of a tree has no access to the clock.
+round. This process measures the time, from its request to a tree until the answer that the vectors are in
+host memory. So the code of a tree has no access to the clock.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -74,8 +74,8 @@ class Measured:
     """The measurements of one benchmark on all trees.
 
     calls: the number of calls of one turn; 0 before it is known. seconds: arm -> the seconds of the first and
-        of the second turn of each round. faults: the faults that the audits found. sampled: arm -> text -> its
-        vector in a round of this generation.
+        of the second turn of each round. faults: the faults that the audits found. sampled: arm -> text ->
+        its vector in a round of this generation.
     texts: the texts of the last round.
     """
 
@@ -87,7 +87,7 @@ class Measured:
     texts: list[str] = field(default_factory=list)
 
     def log_ratios(self, arm: str, base: str) -> NDArray[np.float64]:
-        """Return the logarithm of one arm's time divided by the other arm's time in each round: (R,)."""
+        """Return the logarithm of one arm's time divided by the other arm's in each round: (R,)."""
         one, other = (np.array(self.seconds[name]).sum(axis=1) for name in (arm, base))
         return np.asarray(np.log(one / other))
 

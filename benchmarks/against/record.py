@@ -1,8 +1,9 @@
 """Records the data for the error rates: ``python -m benchmarks.against.record FILE``.
 
 A session compares this tree with itself and with slower copies of itself. A busy wait in ``Embedder.encode``
-makes a copy slower by a known share of the true time. A session has the rounds and generations of a comparison.
-The file is written after each session, so the finished sessions are kept if the command is stopped.
+makes a copy slower by a known share of the true time. A session has the rounds and generations of a
+comparison. The file is written after each session, so the finished sessions are kept if the command is
+stopped.
 """
 
 import argparse

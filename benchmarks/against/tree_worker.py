@@ -44,7 +44,8 @@ def library(tree: Path) -> ModuleType:
 class Answers:
     """The answers of a loaded model to requests.
 
-    engine: the engine of benchmarks/harness/engine.py with the model. open_cache: the VectorCache of the tree.
+    engine: the engine of benchmarks/harness/engine.py with the model. open_cache: the VectorCache of the
+    tree.
     """
 
     def __init__(self, engine: Any, open_cache: Callable[[], Any]) -> None:
