@@ -1,10 +1,9 @@
 """Compares one tree with another: rows, a control for each row, and a rerun of the red rows.
 
 A row is red in three cases. First: the whole interval of its ratio lies beyond the threshold. Second: a tree
-breaks a rule of the measurements. Third: the whole interval of the control lies beyond the
-threshold. The control compares the other revision with itself, so the measurement then proves nothing.
-A red row counts only if a rerun with new
-processes and new texts is red again.
+breaks a rule of the measurements. Third: the whole interval of the control lies beyond the threshold. The
+control compares the other revision with itself, so the measurement then proves nothing. A red row counts only
+if a rerun with new processes and new texts is red again.
 """
 
 import secrets

@@ -25,9 +25,8 @@ from embeddings.tokens import TokenizedTexts
 
 __all__ = ["Benchmark", "Generation", "Measured", "Timed"]
 
-REPEATED = (
-    1.1  # if repeated texts are surely this many times as fast, they were not computed; as in audits.py
-)
+# If repeated texts are surely this many times as fast, they were not computed. audits.py uses the same limit.
+REPEATED = 1.1
 MOST_CALLS = 1000
 
 
@@ -185,9 +184,8 @@ class Generation:
         except ERRORS as error:
             raise GateError(f"{arm.name}: {error.where}", error.what, hint=error.hint) from error
         row = number % batch
-        text = one.texts[
-            (call * batch + row) % len(one.texts)
-        ]  # all calls of a cached lookup use the same texts
+        # All calls of a cached lookup use the same texts.
+        text = one.texts[(call * batch + row) % len(one.texts)]
         one.sampled.setdefault(arm.name, {})[text] = vectors[row]
 
 

@@ -53,7 +53,8 @@ class Evidence:
 
     configs: published model -> config.json of the checkpoint, with its quantization.
     texts: SHA-256 of the gate's texts, joined by line feeds. sentence_tokens: tokens of one of their
-    sentences. documents: source -> its text. measured: (model, quantity) -> the value measured here.
+    sentences.
+    documents: source -> its text. measured: (model, quantity) -> the value measured here.
     """
 
     published: Published

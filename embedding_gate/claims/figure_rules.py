@@ -168,7 +168,7 @@ def sentences(figure: Figure, evidence: Evidence) -> Finding:
     return compare(figure, rate / each, f"{shown} = {rate / each:,.0f}")
 
 
-def unstated(claim: Figure | Statement, evidence: Evidence) -> Finding:  # noqa: ARG001  (the signature of a rule)
+def unstated(claim: Figure | Statement, evidence: Evidence) -> Finding:  # noqa: ARG001  (a rule's signature)
     """Judge a claim by its conditions: without them it cannot be measured again."""
     outcome: Outcome = "not comparable" if claim.lacks else "not reproduced here"
     return Finding(
