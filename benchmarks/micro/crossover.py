@@ -30,9 +30,8 @@ BITS, GROUP_SIZE = (4, 8), 64
 # of this many bytes: unpacked they are more than twice the 50 MB cache of an H100. A CPU is so slow that this
 # does not matter.
 COLD_BYTES = {"cpu": 1, "cuda": 2**25, "metal": 2**25}
-LIMIT = (
-    0.1  # seconds of one product; if it takes longer and unpacking is clearly faster, more rows are left out
-)
+# Seconds of one product. If it takes longer and unpacking is clearly faster, more rows are left out.
+LIMIT = 0.1
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,8 @@ def ratio_at(rows: int, hidden: int, weights: Sequence[Packed], precision: mx.Dt
     x = mx.random.normal((rows, hidden)).astype(precision)
     mx.eval(x)
     ways = (partial(seconds, packed_product), partial(seconds, unpacked_product))
-    pairs = [tuple(way(x, weights) for way in ways) for _ in range(rounds + 1)][
-        1:
-    ]  # the first round is a warm-up
+    # The first round is a warm-up.
+    pairs = [tuple(way(x, weights) for way in ways) for _ in range(rounds + 1)][1:]
     return median(packed / unpacked for packed, unpacked in pairs), median(packed for packed, _ in pairs)
 
 

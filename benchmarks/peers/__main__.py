@@ -3,8 +3,8 @@
 Each engine runs in its own process (``peer_worker.py``). All engines encode the same texts, and no engine has
 seen these texts before. Rounds are interleaved, so a slow period of the machine affects all engines. A ratio
 is the median of the ratios of the rounds. Its interval contains the true median with 98 % confidence.
-Absolute figures of a shared CPU are not reliable enough to quote. ``make decoders`` has the
-peers of decoders.
+Absolute figures of a shared CPU are not reliable enough to quote. ``make decoders`` has the peers of
+decoders.
 """
 
 import random

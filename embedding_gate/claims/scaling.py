@@ -36,8 +36,8 @@ def cross_size(
 ) -> list[Step]:
     """Compare the ratio of neighbouring sizes' rates with the ratio of their FLOPs.
 
-    rates: size -> tokens/s. configs: size -> config.json. tokens: the tokens of a text; 0 if
-    lengths are not known, and then attention is left out. The step of the smallest size comes first.
+    rates: size -> tokens/s. configs: size -> config.json. tokens: the tokens of a text; 0 if lengths
+    are not known, and then attention is left out. The step of the smallest size comes first.
 
     Raises:
         InputError: a rate is not above 0, or a size has no configuration.
