@@ -1,4 +1,4 @@
-"""The pytest adapter of the measurements, ``pytest --benchmark-only``: it measures and judges nothing."""
+"""The pytest plugin of the measurements, ``pytest --benchmark-only``. Other modules measure and judge."""
 
 import inspect
 from pathlib import Path
@@ -27,19 +27,19 @@ from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.table import gate_table
 
 HERE = Path(__file__).parent
-PLANS = pytest.StashKey[dict[str, Plan]]()  # only of a run that measures
+PLANS = pytest.StashKey[dict[str, Plan]]()  # only in a run that measures
 BENCHES = pytest.StashKey[dict[str, Bench]]()
 AUDITED = pytest.StashKey[dict[str, Gate]]()
 SEEN = pytest.StashKey[Seen]()
 BASELINES = pytest.StashKey[list[tuple[Path, baseline.Document]]]()
 CHANGES = pytest.StashKey[list[str]]()  # since the baselines
-FAILURES = pytest.StashKey[list[str]]()  # beside what the audits say
-OUTSIDE = pytest.StashKey[OutsideEngine]()  # only where --subject names one
-MODULES = ("test_speed.py", "test_outside_speed.py")  # of the library, and of another subject
+FAILURES = pytest.StashKey[list[str]]()  # in addition to the red audits
+OUTSIDE = pytest.StashKey[OutsideEngine]()  # only if --subject names one
+MODULES = ("test_speed.py", "test_outside_speed.py")  # for the library, and for another subject
 
 
 def measures(config: pytest.Config) -> bool:
-    """Whether this is a run of the measurements."""
+    """Return whether this run is a run of the measurements."""
     return bool(config.getoption("benchmark_only", default=False))
 
 
@@ -52,7 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     refuse_options(config)
     refuse_files(config)
     config.stash[BENCHES], config.stash[AUDITED], config.stash[SEEN] = {}, {}, Seen()
-    config.option.benchmark_quiet = True  # its own table; warnings and --benchmark-compare-fail stay
+    # Hides the table of pytest-benchmark. Its warnings and --benchmark-compare-fail still work.
+    config.option.benchmark_quiet = True
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -71,7 +72,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _names(config: pytest.Config) -> list[str]:
-    """Name the models that are measured; conftest.py has chosen the device by now."""
+    """Return the names of the measured models. conftest.py has already chosen the device."""
     return config.getoption("model") or default_models()
 
 
@@ -80,7 +81,7 @@ def _in_benchmarks(argument: str) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Collect benchmarks in a run that measures, and nothing else there; elsewhere leave them alone."""
+    """Collect only benchmarks in a run that measures, and no benchmarks in other runs."""
     ours = HERE in (collection_path, *collection_path.parents)
     other = collection_path == HERE / MODULES[not subject_of(config)]
     above = collection_path in HERE.parents
@@ -101,7 +102,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("bench", "shape"), pairs, indirect=["bench"], ids=names, scope="session")
 
 
-@pytest.hookimpl(trylast=True)  # after pytest has put them into an order of its own
+@pytest.hookimpl(trylast=True)  # after pytest has sorted the tests in its own order
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not measures(config):
         return
@@ -115,13 +116,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         offers = config.stash[OUTSIDE].offers
         items[:] = [item for item in items if not unoffered(item.function, offers)]  # type: ignore[attr-defined]
     plans = config.stash[PLANS]
-    names = list(plans)  # one model after the other, so that each is opened once
+    names = list(plans)  # all benchmarks of a model together, so that each model is opened once
     items.sort(key=lambda item: names.index(item.callspec.params["bench"]))  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
 def bench(request: pytest.FixtureRequest) -> Any:
-    """One model, opened once; when its last benchmark is done, the audits run, unless a subject is lost."""
+    """Open one model once. The audits run after its last benchmark, unless the subject is lost."""
     config, name = request.config, request.param
     config.stash[BENCHES][name] = opened = _open(config, name)
     yield opened
@@ -151,7 +152,7 @@ def _precision(config: pytest.Config, name: str) -> str:
 
 @pytest.fixture
 def measure(bench: Bench, benchmark: Any) -> Measure:
-    """The one way to measure: what and how often, by rules that are not the benchmark's to break."""
+    """Return the only object that measures. It enforces the rules, so a benchmark cannot break them."""
     return Measure(bench, benchmark)
 
 
@@ -174,7 +175,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 
 def failures(config: pytest.Config) -> list[str]:
-    """Say what makes the run red beside the audits' own verdicts."""
+    """Return the reasons for a red run in addition to the verdicts of the audits."""
     audited = config.stash[AUDITED]
     found = [f"{model}: no audit ran" for model in config.stash[BENCHES] if model not in audited]
     found += [
@@ -187,7 +188,7 @@ def failures(config: pytest.Config) -> list[str]:
 
 
 def compared(config: pytest.Config) -> tuple[list[str], list[str]]:
-    """Return what changed since the baseline that was asked for, and why it fails."""
+    """Return the changes since the requested baselines, and the reasons for a failure."""
     if not (stored := config.stash[BASELINES]):
         return [], []
     session = _session(config)
@@ -222,7 +223,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
-    """Give the report what was measured."""
+    """Return the measurements for the report."""
     if CHANGES not in config.stash:
         return {}
     benches, audited = config.stash[BENCHES], config.stash[AUDITED]
@@ -243,7 +244,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     benches = config.stash[BENCHES]
     lines = tables(benches.values(), read_published(own_files.FIXTURES / "published.toml"))
     for model, gate in config.stash[AUDITED].items():
-        notes = [] if OUTSIDE in config.stash else session.diagnosis(gate)  # which knows the library's faults
+        # The diagnosis knows only faults of the library.
+        notes = [] if OUTSIDE in config.stash else session.diagnosis(gate)
         lines += ["", *gate_table(gate, model, notes)]
     terminalreporter.section("measurements")
     for line in [*lines, *config.stash[CHANGES], *(f"FAIL: {why}" for why in config.stash[FAILURES])]:

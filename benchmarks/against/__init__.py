@@ -1,1 +1,1 @@
-"""Speed and vectors of this tree beside another revision's: ``pytest --benchmark-only --against REV``."""
+"""Compares speed and vectors with another revision: ``pytest --benchmark-only --against REV``."""

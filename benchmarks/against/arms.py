@@ -1,4 +1,4 @@
-"""A tree's worker process as the measurements see it."""
+"""The worker process of a tree, as the measurements use it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,16 +17,16 @@ __all__ = ["Arm", "open_arms"]
 
 
 class Arm:
-    """One process of one tree. It is an encoder, as far as ``embed_part`` needs one."""
+    """One worker process of one tree. It has the methods of an encoder that ``embed_part`` needs."""
 
     def __init__(self, name: str, worker: Worker) -> None:
         self.name, self._worker = name, worker
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Ask for what a method of ``tree_worker.Answers`` returns.
+        """Call a method of ``tree_worker.Answers`` in the worker process and return its result.
 
         Raises:
-            WorkerError: the process ended or is silent.
+            WorkerError: the process ended, or it does not answer.
 
         """
         answer: dict[str, Any] = self._worker.ask({"do": do, **request})
@@ -34,26 +34,26 @@ class Arm:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """What the model says of itself."""
+        """The description that the model gives of itself."""
         return self.ask("describe")
 
     @property
     def dimension(self) -> int:
-        """D."""
+        """The number of dimensions of a vector, D."""
         return int(self.description["dimension"])
 
     @property
     def max_tokens(self) -> int:
-        """The longest text in tokens."""
+        """The largest number of tokens of a text."""
         return int(self.description["max_tokens"])
 
     @property
     def prompts(self) -> frozenset[str]:
-        """Names of the prompts."""
+        """The names of the prompts."""
         return frozenset(self.description["prompts"])
 
     def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> TokenizedTexts:
-        """Return the ids that the model sees of each text."""
+        """Return the token ids of each text that the model gets."""
         found = self.ask("tokenize", texts=list(texts), prompt_name=prompt_name)
         return TokenizedTexts([np.array(ids, np.int32) for ids in found["ids"]], np.array(found["dropped"]))
 
@@ -64,9 +64,9 @@ class Arm:
 
 @contextmanager
 def open_arms(trees: Iterable[tuple[str, Tree]], arguments: Sequence[str]) -> Iterator[list[Arm]]:
-    """Start a process for each tree, all of them at once; none outlives the with block.
+    """Start a worker process for each tree, all at once. All have ended when the with block ends.
 
-    trees: the name of an arm, and its tree. arguments: the model and its options, for ``tree_worker``.
+    trees: the name of each arm with its tree. arguments: the model and its options, for ``tree_worker``.
 
     Raises:
         WorkerError: a tree cannot be loaded.
@@ -80,5 +80,5 @@ def open_arms(trees: Iterable[tuple[str, Tree]], arguments: Sequence[str]) -> It
             worker = Worker(name, "benchmarks.against.tree_worker", given, tree.python, hint=hint)
             arms.append(Arm(name, stack.enter_context(worker)))
         for arm in arms:
-            arm.description  # noqa: B018  (waits until it is loaded)
+            arm.description  # noqa: B018  (waits until the model is loaded)
         yield arms

@@ -1,9 +1,9 @@
-"""The comparison of one tree with another: rows, a control beside each, and a rerun of what is red.
+"""Compares one tree with another: rows, a control for each row, and a rerun of the red rows.
 
-A row is red where the whole interval of its ratio lies beyond the threshold, where a tree breaks a rule of
-the
-measurements, or where the other revision beside itself is as far apart: then nothing was measured. All of it
-counts only if new processes, on new texts, find it red again.
+A row is red in three cases. First: the whole interval of its ratio lies beyond the threshold. Second: a tree
+breaks a rule of the measurements. Third: the whole interval of the control lies beyond the threshold. The
+control compares the other revision with itself, so the measurement then proves nothing. A red row counts only
+if a rerun with new processes and new texts is red again.
 """
 
 import secrets
@@ -34,11 +34,13 @@ HEAD = ("benchmark", "measured", "this tree / other", "90 %", "threshold", "verd
 
 @dataclass(frozen=True)
 class Row:
-    """One benchmark: this tree's time over the other's, and the other's over its own in another process.
+    """The result of one benchmark.
 
-    ratio, control: None where a rule was broken, so that there is nothing to compare.
-    threshold: the share of time that it may take more.
-    confirmed: whether a rerun found it red again; None where there was none.
+    ratio: the time of this tree divided by the time of the other tree. control: the time of the other tree in
+    a second process divided by its time in the first process. Both are None if a rule was broken, because
+    then there is nothing to compare.
+    threshold: the share by which the time of this tree may be larger.
+    confirmed: whether a rerun found the row red again; None if there was no rerun.
     """
 
     benchmark: str
@@ -52,11 +54,11 @@ class Row:
 
     @property
     def red(self) -> bool:
-        """Whether it fails the run."""
+        """Whether the row fails the run."""
         return self.outcome != "pass"
 
     def as_data(self) -> dict[str, Any]:
-        """Return plain JSON."""
+        """Return the row as plain JSON."""
         verdict = {"threshold": 1 + self.threshold, "outcome": self.outcome, "confirmed": self.confirmed}
         named = {"benchmark": self.benchmark, "unit": self.unit, "evidence": self.evidence}
         return named | _ratio_data(self.ratio) | {"control": _ratio_data(self.control)} | verdict
@@ -68,9 +70,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that was found.
+    """The result of a comparison.
 
-    commit: the revision's. rounds: of each measurement. notes: what to know besides.
+    commit: the commit of the revision. rounds: the number of rounds of each measurement. notes: further facts
+    that the reader must know.
     """
 
     revision: str
@@ -87,7 +90,10 @@ class Comparison:
         return [row for row in self.rows if row.red]
 
     def as_data(self) -> dict[str, Any]:
-        """Return plain JSON: "against" of a report's record. A threshold is the largest ratio that passes."""
+        """Return the value of "against" in the record of a report, as plain JSON.
+
+        A threshold is the largest ratio that passes.
+        """
         return {
             "revision": self.revision,
             "commit": self.commit,
@@ -99,7 +105,7 @@ class Comparison:
         }
 
     def table(self) -> list[str]:
-        """Return what the terminal shows."""
+        """Return the lines that the terminal shows."""
         verdict = f"{len(self.red)} of {len(self.rows)} RED" if self.red else f"{len(self.rows)} passed"
         cells = [HEAD]
         for row in self.rows:
@@ -121,12 +127,18 @@ class Comparison:
 def rows_of(
     found: Mapping[str, Measured], thresholds: Mapping[str, float], arm: str, base: str, again: str
 ) -> list[Row]:
-    """Judge what was measured. arm, base, again: the names of this tree's arm and of the other's two."""
+    """Judge the measurements.
+
+    arm: the name of this tree's arm. base, again: the names of the two arms of the other tree.
+    """
     return [_judged(one, thresholds[name], arm, base, again) for name, one in found.items()]
 
 
 def settled(rows: Sequence[Row], rerun: Callable[[list[str]], Iterable[Row]]) -> list[Row]:
-    """Let a rerun of the benchmarks that are red decide: red twice is red. Without any, it is not called."""
+    """Rerun the red benchmarks and return the final rows: a benchmark is red if it is red twice.
+
+    ``rerun`` is not called if no benchmark is red.
+    """
     red = [row.benchmark for row in rows if row.red]
     second = {row.benchmark: row for row in rerun(red)} if red else {}
     return [_settled(row, second[row.benchmark]) if row.red else row for row in rows]
@@ -144,10 +156,10 @@ def compare(
 ) -> Comparison:
     """Compare the tree in ``root`` with a revision of its repository.
 
-    options: of the model, for ``tree_worker``. sets: the texts whose vectors are compared.
+    options: the options of the model, for ``tree_worker``. sets: the texts whose vectors are compared.
 
     Raises:
-        EmbeddingsError: the revision cannot be had, or one of the trees cannot be run.
+        EmbeddingsError: the revision cannot be checked out, or one of the trees cannot be run.
 
     """
     commit, again = commit_of(root, revision), f"{revision}, again"

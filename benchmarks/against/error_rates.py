@@ -1,10 +1,9 @@
-"""How often the comparison is wrong: ``python -m benchmarks.against.error_rates``, from recorded sessions.
+"""Computes how often the comparison is wrong: ``python -m benchmarks.against.error_rates``.
 
-A run is a block of rounds that no other run has any of, and, where it is red, the next block as its rerun. A
-false alarm is a red run of a tree beside itself; it is also counted where the same tree is faster beyond the
-threshold, for so the control would be red. Power is the share of red runs of a tree that was really made
-slower.
-Intervals are exact: Clopper and Pearson (1934), 95 %.
+It reads recorded sessions. A run is a block of rounds. Runs share no rounds. If a block is red, the next
+block is its rerun. A false alarm is a red run that compares a tree with itself. It is also counted if the
+same tree is faster by more than the threshold, because the control would then be red. Power is the share of
+red runs of a tree that was really made slower. Intervals are exact: Clopper and Pearson (1934), 95 %.
 """
 
 import argparse
@@ -29,16 +28,18 @@ __all__ = ["Rate", "clopper_pearson", "read_series", "runs_of", "tables"]
 
 THRESHOLD, CONFIDENCE = 0.10, 0.95
 HEAD = ("planted", "rounds of a block", "runs", "red", "share", "95 %", "rounds a run takes")
-WHOLE = GENERATIONS * ROUNDS  # rounds of a comparison
+WHOLE = GENERATIONS * ROUNDS  # the number of rounds of a comparison
 BLOCKS = (WHOLE // 4, WHOLE // 2, WHOLE)
 RECORDED = ROOT / "benchmarks" / "results"
 
 
 @dataclass(frozen=True)
 class Series:
-    """Logarithms (R,) of the ratios of a session's rounds. slowdown: what was planted; 0 is the same tree.
+    """Logarithms (R,) of the ratios of the rounds of a session.
 
-    Sessions that were recorded one after the other may be joined: each round has processes of its generation.
+    slowdown: the share by which the tree was made slower; 0 means the same tree.
+    Sessions that were recorded one after the other may be joined, because each round uses the processes of
+    its own generation.
     """
 
     benchmark: str
@@ -48,7 +49,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Rate:
-    """So many of the runs were red; rounds: that all of them took together."""
+    """The number of runs, of red runs, and of rounds of all runs together."""
 
     runs: int
     red: int
@@ -59,9 +60,10 @@ class Rate:
 
 
 def clopper_pearson(red: int, runs: int) -> tuple[float, float]:
-    """Return the exact 95 % interval of the probability that gave so many of so many runs.
+    """Return the exact 95 % interval of the probability of a red run, from ``red`` red runs of ``runs``.
 
-    Its ends are where red or more, and red or fewer, have a chance of 2.5 %; they are found by halving.
+    At the lower end, ``red`` or more red runs have a probability of 2.5 %. At the upper end, ``red`` or fewer
+    have this probability. Both ends are found by bisection.
     """
     tail = (1 - CONFIDENCE) / 2
 
@@ -74,7 +76,7 @@ def clopper_pearson(red: int, runs: int) -> tuple[float, float]:
 
 
 def _root(before: Callable[[float], bool]) -> float:
-    """Return where, between 0 and 1, something ends to hold."""
+    """Return the point between 0 and 1 where the condition ``before`` stops being true."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -103,9 +105,9 @@ def read_series(paths: Iterable[Path]) -> list[Series]:
 
 
 def runs_of(series: Sequence[Series], rounds: int, threshold: float = THRESHOLD) -> Rate:
-    """Count the runs of one benchmark at one slowdown, in blocks of so many rounds.
+    """Count the runs of one benchmark at one slowdown, in blocks of ``rounds`` rounds.
 
-    The last block only confirms, whatever it says: a red one would have no rerun.
+    The last block serves only as a rerun, because no block follows that could be its own rerun.
     """
     logs = np.concatenate([one.log_ratios for one in series])
     blocks = [logs[start : start + rounds] for start in range(0, len(logs) - rounds + 1, rounds)]
@@ -125,7 +127,7 @@ def _red(block: NDArray[np.float64], slowdown: float, threshold: float) -> bool:
 
 
 def tables(series: Sequence[Series], blocks: Sequence[int]) -> list[str]:
-    """Return the rates over all benchmarks by slowdown and rounds, then of each benchmark."""
+    """Return the rates of all benchmarks together by slowdown and rounds, then of each benchmark."""
     names = list(dict.fromkeys(one.benchmark for one in series))
     slowdowns = sorted({one.slowdown for one in series})
     rates = {
@@ -164,7 +166,7 @@ def _cells(slowdown: float, rounds: int, rate: Rate) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Print the tables; exit code 1, and one line on stderr, where there is nothing to read."""
+    """Print the tables. If there is nothing to read, print one line to stderr and exit with code 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.against.error_rates", description=__doc__)
     parser.add_argument(
         "files", type=Path, nargs="*", help="default: all of benchmarks/results/against-*.json"

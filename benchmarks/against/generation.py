@@ -1,9 +1,9 @@
-"""One generation: processes of all trees, the rounds that they live for, and the audits of each tree.
+"""One generation: worker processes of all trees, their rounds, and the audits of each tree.
 
-In a round the trees have their turns on the same new texts, A B C, and then in the opposite order, C B A:
-what drifts through a round meets all alike. Who goes first changes from round to round. The clock is this
-process's, and runs from asking a tree until it says that its vectors are in host memory: no code of a tree
-holds it.
+In a round the trees take turns on the same new texts, in the order A B C and then in the opposite order,
+C B A. So a drift of speed during a round affects all trees equally. The first tree changes from round to
+round. This process measures the time, from its request to a tree until the answer that the vectors are in
+host memory. So the code of a tree has no access to the clock.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,13 +25,14 @@ from embeddings.tokens import TokenizedTexts
 
 __all__ = ["Benchmark", "Generation", "Measured", "Timed"]
 
-REPEATED = 1.1  # times as fast as before, surely, and the same texts were not computed: as in audits.py
+# If repeated texts are surely this many times as fast, they were not computed. audits.py uses the same limit.
+REPEATED = 1.1
 MOST_CALLS = 1000
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a call is: so many texts of so many tokens each, new ones or ones that a cache holds."""
+    """The work of a call: ``batch`` texts of ``length`` tokens each, either new or stored in a cache."""
 
     name: str
     batch: int
@@ -40,40 +41,41 @@ class Benchmark:
 
     @property
     def unit(self) -> str:
-        """What a ratio is of."""
+        """The quantity that a ratio compares."""
         return f"time of {self.batch} x {self.length} tokens"
 
 
 class Timed(Protocol):
-    """A tree as the rounds see it: ``workers.Arm``."""
+    """The interface of a tree that the rounds use: ``workers.Arm``."""
 
     name: str
 
     @property
     def dimension(self) -> int:
-        """D."""
+        """The number of dimensions of a vector, D."""
 
     @property
     def max_tokens(self) -> int:
-        """The longest text in tokens."""
+        """The largest number of tokens of a text."""
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Return what a method of ``tree_worker.Answers`` does."""
+        """Call a method of ``tree_worker.Answers`` and return its result."""
 
     def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> TokenizedTexts:
-        """Return the ids that the model sees of each text."""
+        """Return the token ids of each text that the model gets."""
 
     def encode(self, texts: Sequence[str], *, prompt_name: str | None = None) -> NDArray[Any]:
-        """Return vectors (N, D), off the clock."""
+        """Return vectors (N, D). This is not timed."""
 
 
 @dataclass
 class Measured:
-    """One benchmark of all trees.
+    """The measurements of one benchmark on all trees.
 
-    calls: of one turn, 0 before that is known. seconds: arm -> of the first and of the second turn of each
-        round. faults: what the audits say. sampled: arm -> text -> its vector in a round of this generation.
-    texts: of the last round.
+    calls: the number of calls of one turn; 0 before it is known. seconds: arm -> the seconds of the first and
+        of the second turn of each round. faults: the faults that the audits found. sampled: arm -> text ->
+        its vector in a round of this generation.
+    texts: the texts of the last round.
     """
 
     benchmark: Benchmark
@@ -84,12 +86,12 @@ class Measured:
     texts: list[str] = field(default_factory=list)
 
     def log_ratios(self, arm: str, base: str) -> NDArray[np.float64]:
-        """Return the logarithm of one arm's time over the other's in each round: (R,)."""
+        """Return the logarithm of one arm's time divided by the other arm's in each round: (R,)."""
         one, other = (np.array(self.seconds[name]).sum(axis=1) for name in (arm, base))
         return np.asarray(np.log(one / other))
 
     def repeats(self) -> list[str]:
-        """Name the trees that are surely faster at texts that they have just had."""
+        """Return a fault for each tree that is surely faster at texts that it has just encoded."""
         found = []
         for name, seconds in self.seconds.items() if not self.benchmark.cached else ():
             low, _ = median_interval([first / second for first, second in seconds])
@@ -99,9 +101,10 @@ class Measured:
 
 
 class Generation:
-    """The trees' processes, and texts that none of them has seen. The first is the base, which counts them.
+    """The worker processes of the trees, and texts that none of them has seen.
 
-    seed: what texts are drawn by. call: seconds that a turn should last.
+    The first process is the base. Its tokenizer determines the lengths of the texts.
+    seed: the seed for drawing texts. call: the seconds that a turn should last.
     """
 
     def __init__(self, arms: Sequence[Timed], seed: str, call: float, clock: Callable[[], float]) -> None:
@@ -110,17 +113,20 @@ class Generation:
         self._longest = min(arm.max_tokens for arm in arms)
 
     def warm_up(self, one: Measured) -> None:
-        """Give each tree turns off the record; how many calls make a turn follows from the base's, once."""
+        """Give each tree turns that are not recorded.
+
+        The number of calls of a turn is computed once, from the time of the base tree.
+        """
         one.sampled, known = {}, one.calls > 0
         one.calls = max(one.calls, 1)
-        for _ in range(1 if known else 2):  # the first call says little of the next
+        for _ in range(1 if known else 2):  # the time of the first call says little about the next
             self._hold(one, self._arms)
             seconds = [self._turn(arm) for arm in (*reversed(self._arms), *self._arms[:1])][-1] / one.calls
             if not known:
                 one.calls = int(np.clip(round(self._call / seconds), 1, MOST_CALLS))
 
     def round(self, one: Measured, *, number: int) -> None:
-        """Time a round, then look at the vectors."""
+        """Time a round, then check the vectors."""
         first = number % len(self._arms)
         order = [*self._arms[first:], *self._arms[:first]]
         self._hold(one, order)
@@ -131,7 +137,7 @@ class Generation:
             self._look(one, arm, number)
 
     def audit(self, one: Measured) -> None:
-        """Say what each tree did otherwise than it should have."""
+        """Record a fault for each tree that broke a rule."""
         base = 0
         for arm in self._arms:
             found, sampled = arm.ask("spy", texts=one.texts), one.sampled[arm.name]
@@ -145,7 +151,7 @@ class Generation:
                 one.faults.append(f"{arm.name}: untimed vectors: stray by {stray:.2g}, at most {threshold:g}")
 
     def _hold(self, one: Measured, arms: Iterable[Timed]) -> None:
-        """Draw new texts, and hand them out; each tree counts them, as the base has by then."""
+        """Draw new texts and send them to the trees. Each tree counts the tokens, as the base already has."""
         batch, length, cached = one.benchmark.batch, self._length(one), one.benchmark.cached
         one.texts = self._fresh(batch if cached else batch * one.calls, length)
         self._seen.claim(one.texts)
@@ -169,7 +175,7 @@ class Generation:
         return self._clock() - start
 
     def _look(self, one: Measured, arm: Timed, number: int) -> None:
-        """Check the vectors of one call of a turn, another in each round, and keep one of them."""
+        """Check the vectors of one call of a turn, a different call in each round. Keep one vector."""
         batch, call = one.benchmark.batch, number % one.calls
         answer = arm.ask("look", call=call)
         try:
@@ -178,11 +184,12 @@ class Generation:
         except ERRORS as error:
             raise GateError(f"{arm.name}: {error.where}", error.what, hint=error.hint) from error
         row = number % batch
-        text = one.texts[(call * batch + row) % len(one.texts)]  # a lookup's calls are all of the same texts
+        # All calls of a cached lookup use the same texts.
+        text = one.texts[(call * batch + row) % len(one.texts)]
         one.sampled.setdefault(arm.name, {})[text] = vectors[row]
 
 
 def _stray(bits: int) -> float:
-    """Return how far a text's vectors may lie apart in two batches, by what the model computes in."""
+    """Return how much the vectors of a text may differ between two batches, for the bits of the model."""
     precision = {32: "float16" if in_tf32() else "float32"}.get(bits, "bfloat16")
     return STRAY[precision][0]

@@ -1,4 +1,4 @@
-"""Paired ratios: their median, and between what it surely lies."""
+"""Paired ratios: their median and its confidence interval."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 __all__ = ["Ratio", "paired"]
 
 DRAWS = 1999
-CONFIDENCE = 0.90  # 5 % on the side that counts, and what is red must be red twice
+CONFIDENCE = 0.90  # 5 % on the side that matters; besides, a red row must be red twice
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Time of one tree over the other's: the median of the rounds, and its bootstrap interval."""
+    """Time of one tree divided by that of the other: the median of the rounds and its bootstrap interval."""
 
     ratio: float
     low: float
     high: float
 
     def slower(self, threshold: float) -> bool:
-        """Whether the whole interval lies beyond a threshold: 0.1 is 10 % slower."""
+        """Return whether the whole interval lies above the threshold. The threshold 0.1 means 10 % slower."""
         return self.low > 1 + threshold
 
     def apart(self, threshold: float) -> bool:
-        """Whether it does so in either direction."""
+        """Return whether the whole interval lies beyond the threshold, slower or faster."""
         return self.slower(threshold) or self.high < 1 / (1 + threshold)
 
     def __str__(self) -> str:
@@ -32,10 +32,10 @@ class Ratio:
 
 
 def paired(log_ratios: NDArray[np.float64]) -> Ratio:
-    """Return the ratio that the logarithms of R rounds' ratios (R,) have in the median.
+    """Return the median ratio of R rounds, from the logarithms of their ratios (R,).
 
-    Its interval is the percentile bootstrap's, 90 %: rounds drawn anew with replacement, 1,999 times, seeded
-    (Efron and Tibshirani, "An introduction to the bootstrap", chapter 13).
+    Its interval is the 90 % interval of the percentile bootstrap: the rounds are resampled with replacement,
+    1,999 times, with a fixed seed (Efron and Tibshirani, "An introduction to the bootstrap", chapter 13).
     """
     rows = np.random.default_rng(0).integers(len(log_ratios), size=(DRAWS, len(log_ratios)))
     medians = np.median(log_ratios[rows], axis=1)

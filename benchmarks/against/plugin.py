@@ -1,4 +1,4 @@
-"""The pytest adapter of the comparison, ``pytest --benchmark-only --against REV``."""
+"""The pytest plugin of the comparison, ``pytest --benchmark-only --against REV``."""
 
 import time
 from typing import Any
@@ -13,7 +13,7 @@ from embedding_gate.own_files import ROOT
 from embeddings.catalog import DEFAULT_MODEL
 
 COMPARED = pytest.StashKey[Comparison]()
-STOPPED = pytest.StashKey[str]()  # why there is nothing to compare
+STOPPED = pytest.StashKey[str]()  # the reason why there is nothing to compare
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what a comparison would leave unread, and a revision that there is not."""
+    """Refuse options that a comparison does not read, and a revision that does not exist."""
     if (revision := config.getoption("against")) is None:
         return
     if not revision:
@@ -45,12 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    """Collect nothing: the benchmarks of a comparison are its own."""
+    """Collect no tests, because a comparison has its own benchmarks."""
     return True if config.getoption("against") else None
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Compare with another revision in place of the tests, and report each row as one."""
+    """Compare with another revision instead of running tests, and report each row as a test."""
     config = session.config
     if not (revision := config.getoption("against")) or config.getoption("collectonly"):
         return None
@@ -72,7 +72,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _report(session: pytest.Session, name: str, why: str, seconds: float) -> None:
-    """Report a row to pytest as it reports a test. why: it is red; "" where it is not."""
+    """Report a row to pytest as a test. why: the reason why the row is red, or "" if it is not red."""
     outcome: Any = "failed" if why else "passed"
     where = ("benchmarks/against", None, name)
     report = pytest.TestReport(
@@ -83,7 +83,7 @@ def _report(session: pytest.Session, name: str, why: str, seconds: float) -> Non
 
 
 def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:
-    """Give the report what was compared."""
+    """Return the comparison for the report."""
     if why := config.stash.get(STOPPED, ""):
         return {"reasons": [why]}
     if not (found := config.stash.get(COMPARED, None)):

@@ -1,8 +1,9 @@
-"""Record what the error rates are worked out from: ``python -m benchmarks.against.record FILE``.
+"""Records the data for the error rates: ``python -m benchmarks.against.record FILE``.
 
-A session is this tree beside itself, and beside copies of itself that a busy wait in ``Embedder.encode``
-makes slower by a known share of the true time: the rounds and generations of a comparison. The file is
-written after each session, so that one that is broken off is not lost.
+A session compares this tree with itself and with slower copies of itself. A busy wait in ``Embedder.encode``
+makes a copy slower by a known share of the true time. A session has the rounds and generations of a
+comparison. The file is written after each session, so the finished sessions are kept if the command is
+stopped.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from embedding_gate.errors import GateError, InputError
 from embedding_gate.own_files import ROOT
 from embeddings.catalog import DEFAULT_MODEL
 
-MAIN, OTHERS = (0.0, 0.15), (0.05, 0.10, 0.20)  # slowdowns of a session; 0.0 is the same tree once more
+MAIN, OTHERS = (0.0, 0.15), (0.05, 0.10, 0.20)  # slowdowns of a session; 0.0 is the same tree again
 SLOWED = """
 
 def _slowed(right):
@@ -58,7 +59,7 @@ def parse() -> argparse.Namespace:
 
 
 def planted(slowdown: float, folder: Path) -> Tree:
-    """Copy this tree's library into a folder, slowed down by a share of its true time."""
+    """Copy the library of this tree into a folder, and make it slower by a share of its true time."""
     shutil.copytree(ROOT / "embeddings", folder / "embeddings")
     if slowdown:
         with (folder / "embeddings" / "embedder.py").open("a", encoding="utf-8") as code:
@@ -92,7 +93,7 @@ def session(slowdowns: Sequence[float]) -> list[dict[str, Any]]:
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the whole file or nothing, one recorded series a line."""
+    """Write the whole file or nothing, with one recorded series on each line."""
     head = {key: value for key, value in content.items() if key != "series"}
     series = ",\n".join(json.dumps(one) for one in content["series"])
     text = json.dumps(head)[:-1] + f', "series": [\n{series}\n]}}\n'
@@ -105,11 +106,11 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Record session after session; exit code 1, and one line on stderr, where it cannot be done."""
+    """Record all sessions. On failure print one line to stderr and exit with code 1."""
     options = parse()
     content: dict[str, Any] = {"cores": os.cpu_count(), "note": options.note, "series": []}
     planned: list[tuple[float, ...]] = [MAIN] * options.main
-    for number in range(options.others):  # spread among the others
+    for number in range(options.others):  # spread these sessions among the main ones
         planned.insert((number + 1) * len(planned) // (options.others + 1), OTHERS)
     try:
         if options.file.exists():

@@ -1,7 +1,7 @@
-"""The rounds of a comparison: what is measured, how often, and in how many processes.
+"""The rounds of a comparison: the benchmarks, the number of rounds, and the number of processes.
 
-A process has a speed of its own, a few per cent from the next one's, for as long as it lives. So the trees
-are started anew every few rounds: each generation has other processes, and draws other texts.
+The speed of a process differs by a few per cent from the speed of another process, as long as both run. So
+new processes of the trees are started every few rounds: each generation has new processes and new texts.
 """
 
 import time
@@ -15,10 +15,10 @@ from embedding_gate.adapter import ERRORS
 
 __all__ = ["BENCHMARKS", "GENERATIONS", "ROUNDS", "measure"]
 
-# So that a tree as fast as the other is hardly ever red, and one 15 % slower nearly always is: see
-# benchmarks/README.md.
+# With these numbers, a tree of the same speed is hardly ever red, and a tree that is 15 % slower is nearly
+# always red: see benchmarks/README.md.
 GENERATIONS, ROUNDS = 5, 4
-CALL = 0.05  # seconds that one turn of a tree should last: as many calls as that takes
+CALL = 0.05  # seconds that one turn of a tree should last; the number of calls follows from it
 
 BENCHMARKS = (
     Benchmark("short texts", 16, SHORT),
@@ -38,9 +38,9 @@ def measure(
     call: float = CALL,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Measured]:
-    """Time each benchmark for so many rounds in each of so many generations.
+    """Time each benchmark for ``rounds`` rounds in each of ``generations`` generations.
 
-    open_arms: starts the processes of one generation, the base first.
+    open_arms: starts the processes of one generation; the first is the process of the base tree.
 
     Raises:
         GateError: a tree cannot be started.
@@ -60,11 +60,14 @@ def measure(
 
 
 def _live(found: Iterable[Measured], steps: Iterable[Callable[[Measured], None]]) -> None:
-    """Take each step with each benchmark in turn: the rounds of one are spread over the generation."""
+    """Do each step for every benchmark before the next step.
+
+    So the rounds of a benchmark are spread over the whole generation.
+    """
     for step in steps:
         for one in found:
             if one.faults:
-                continue  # what it did was no measurement, and is not going to be
+                continue  # a rule was broken, so this benchmark gives no measurement
             try:
                 step(one)
             except ERRORS as error:

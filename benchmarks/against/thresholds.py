@@ -1,4 +1,4 @@
-"""How much slower a tree may be: ``fixtures/against.toml``."""
+"""The thresholds for how much slower a tree may be: ``fixtures/against.toml``."""
 
 import tomllib
 from collections.abc import Collection
@@ -12,16 +12,16 @@ FILE = Path("fixtures") / "against.toml"
 
 
 def read_thresholds(path: Path, benchmarks: Collection[str]) -> dict[str, float]:
-    """Return the threshold of each benchmark: the share of time that it may take more.
+    """Return the threshold of each benchmark: the share by which its time may be larger.
 
     Raises:
-        FixtureError: the file is missing or malformed, or a threshold is of no benchmark, or not between 0
-            and 1.
+        FixtureError: the file is missing or malformed, or a threshold names an unknown benchmark, or a
+            threshold is not between 0 and 1.
 
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        named = "thresholds" if "thresholds" in content else "bars"  # what older revisions call them
+        named = "thresholds" if "thresholds" in content else "bars"  # the name in older revisions
         default, own = content.pop("default"), content.pop(named, {})
         if unknown := [*content, *(own.keys() - set(benchmarks))]:
             raise ValueError(f"unknown {', '.join(sorted(unknown))}")
@@ -36,7 +36,9 @@ def read_thresholds(path: Path, benchmarks: Collection[str]) -> dict[str, float]
 def binding_thresholds(
     base: Path, own: Path, benchmarks: Collection[str]
 ) -> tuple[dict[str, float], list[str]]:
-    """Return the thresholds of the base tree, else of one's own, and what the reader must know.
+    """Return the thresholds that apply, and notes for the reader.
+
+    The thresholds of the base tree apply if it has the file, otherwise those of this tree.
 
     Raises:
         FixtureError: as for ``read_thresholds``.

@@ -1,7 +1,8 @@
-"""One tree's library in a process of its own, asked over pipes: ``python -m benchmarks.against.tree_worker``.
+"""Runs the library of one tree as a worker process: ``python -m benchmarks.against.tree_worker``.
 
-``embeddings`` is the tree's; all that measures is of the harness that started this. No clock runs here: the
-time of "run" is taken by who asks, so no code of a tree holds it.
+Requests and answers go over pipes. The package ``embeddings`` comes from the tree. All code that measures
+comes from the harness that started this process. No clock runs here: the process that sends the request "run"
+measures its time, so the code of a tree has no access to the clock.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def parse() -> argparse.Namespace:
 
 
 def library(tree: Path) -> ModuleType:
-    """Import a tree's ``embeddings``; what else is imported comes from where it came from before."""
+    """Import the package ``embeddings`` of a tree. All other imports come from the same place as before."""
     sys.path.insert(0, str(tree))
     found = importlib.import_module("embeddings")
     sys.path.remove(str(tree))
@@ -41,9 +42,10 @@ def library(tree: Path) -> ModuleType:
 
 
 class Answers:
-    """A loaded model, and what it answers.
+    """The answers of a loaded model to requests.
 
-    engine: benchmarks/harness/engine.py's, around the model. open_cache: the tree's VectorCache.
+    engine: the engine of benchmarks/harness/engine.py with the model. open_cache: the VectorCache of the
+    tree.
     """
 
     def __init__(self, engine: Any, open_cache: Callable[[], Any]) -> None:
@@ -59,23 +61,24 @@ class Answers:
         return found
 
     def describe(self) -> dict[str, Any]:
-        """Tell what must be known of the model to ask it."""
+        """Return the facts about the model that are needed for requests."""
         one = self.engine.embedder
         return {"dimension": one.dimension, "max_tokens": one.max_tokens, "prompts": sorted(one.prompts)}
 
     def tokenize(self, texts: list[str], prompt_name: str | None = None) -> dict[str, Any]:
-        """Return the token ids of texts, and how many were cut off each."""
+        """Return the token ids of texts, and how many tokens were cut off from each text."""
         tokens = self.engine.embedder.tokenize(texts, **self._prompt(prompt_name))
         return {"ids": [row.tolist() for row in tokens.ids], "dropped": tokens.dropped.tolist()}
 
     def encode(self, texts: list[str], prompt_name: str | None = None) -> dict[str, Any]:
-        """Return vectors, off the clock."""
+        """Return vectors. This is not timed."""
         return pack(self.engine.embedder.encode(texts, **self._prompt(prompt_name)))
 
     def hold(self, batches: list[list[str]], *, times: int, cached: bool) -> dict[str, Any]:
-        """Take the texts of the next runs, a list for each call, each so many times; count their tokens.
+        """Store the texts of the next runs and count their tokens.
 
-        cached: a cache holds their vectors by then.
+        batches: the texts of each call. times: how often a run repeats all calls.
+        cached: the vectors of the texts are put into a cache before the runs.
         """
         self._batches, self._times = batches, times
         self._cache = self._open_cache() if cached else None
@@ -84,21 +87,24 @@ class Answers:
         return {"tokens": sum(self.engine.count(texts) for texts in batches)}
 
     def run(self) -> dict[str, Any]:
-        """Encode what is held, call by call, until the last vectors are in host memory."""
+        """Encode the stored texts, call by call, until the last vectors are in host memory."""
         self._vectors = [vectors for _ in range(self._times) for vectors in self._encoded()]
         return {}
 
     def look(self, call: int) -> dict[str, Any]:
-        """Return the vectors of one call of the last run, and of how many."""
+        """Return the vectors of one call of the last run, and the number of calls of that run."""
         return {"calls": len(self._vectors), **pack(self._vectors[call])}
 
     def spy(self, texts: list[str]) -> dict[str, Any]:
-        """Encode off the clock, and tell the tokens that the model was handed and the bits that it gave."""
+        """Encode texts without timing.
+
+        Return the vectors, the number of tokens that the model got, and the bits of its output.
+        """
         found = self.engine.spied(texts)
         return {"tokens": found.tokens, "bits": found.bits, **pack(found.vectors)}
 
     def _prompt(self, name: str | None) -> dict[str, Any]:
-        """Name a prompt by the option of the tree's library: in older trees it is ``prompt``."""
+        """Return the keyword argument for a prompt. Its name is ``prompt`` in older trees."""
         known = inspect.signature(self.engine.embedder.encode).parameters
         return {"prompt_name" if "prompt_name" in known else "prompt": name}
 
@@ -107,11 +113,11 @@ class Answers:
 
 
 def start() -> Callable[[Any], dict[str, Any]]:
-    """Load the tree's library and model; return what answers."""
+    """Load the library of the tree and the model; return the function that answers requests."""
     options = parse()
     embeddings = library(options.tree)
     warnings.simplefilter("ignore", embeddings.TruncationWarning)
-    # After the tree's embeddings, which it then uses.
+    # Imported after the embeddings package of the tree, so that the engine uses that package.
     engine = importlib.import_module("benchmarks.harness.engine")
     given = {key: value for key in ("recipe", "precision") if (value := getattr(options, key))}
     try:

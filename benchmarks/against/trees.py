@@ -1,7 +1,8 @@
-"""The other revision's tree: checked out beside this one, with an environment of its own where it needs one.
+"""Checks out the tree of the other revision, with its own environment if it needs one.
 
-Whatever ends the comparison, an error, Ctrl-C, SIGTERM or a closed terminal, the worktree goes. Signals wait
-while git writes: each arrives where ``with`` hands out the tree, and finds it whole or gone.
+The worktree is removed in every case: after an error, Ctrl-C, SIGTERM or a closed terminal. Signals are
+delayed while git writes. They arrive inside the ``with`` block, when the tree is complete, or after its end,
+when the tree is removed.
 """
 
 import shutil
@@ -25,7 +26,7 @@ LOCK = "requirements.lock"
 
 @dataclass(frozen=True)
 class Tree:
-    """A library: the folder that holds ``embeddings/``, and the interpreter that runs it."""
+    """A tree of the library: the folder that contains ``embeddings/``, and its Python interpreter."""
 
     name: str
     path: Path
@@ -34,10 +35,10 @@ class Tree:
 
 @contextmanager
 def checked_out(revision: str, root: Path = ROOT) -> Iterator[Tree]:
-    """Check a revision out into a temporary folder, and remove it again in any case.
+    """Check out a revision into a temporary folder, and always remove the folder at the end.
 
     Raises:
-        InputError: it cannot be had, or its environment cannot be made.
+        InputError: the revision cannot be checked out, or its environment cannot be created.
 
     """
     commit = commit_of(root, revision)
@@ -55,7 +56,7 @@ def checked_out(revision: str, root: Path = ROOT) -> Iterator[Tree]:
 
 
 def _interpreter(tree: Path, root: Path) -> str:
-    """Return this interpreter where the locks are the same, else that of an environment made for the tree."""
+    """Return this interpreter if the lock files are equal, else that of a new environment for the tree."""
     if not (tree / LOCK).is_file() or (tree / LOCK).read_bytes() == (root / LOCK).read_bytes():
         return sys.executable
     command = ["make", "-C", str(tree), "-f", str(root / "Makefile"), ".venv", f"PYTHON={sys.executable}"]
@@ -65,7 +66,7 @@ def _interpreter(tree: Path, root: Path) -> str:
         try:
             said = made.communicate()[1].strip().splitlines()
         except BaseException:
-            end_group(made)  # make, and the pip that it has started
+            end_group(made)  # make, and the pip process that make started
             raise
     if made.returncode:
         raise InputError(

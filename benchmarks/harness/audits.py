@@ -1,8 +1,10 @@
-"""The audits: what makes a run of measurements red. Each is a figure and a threshold, as in MLPerf's tests.
+"""The audits, which can make a run of measurements red.
+
+Each audit is a figure and a threshold, as in MLPerf's tests.
 
 Source: https://github.com/mlcommons/inference/tree/master/compliance (TEST01 compares vectors sampled in the
-timed run, TEST04 looks for cached results, TEST05 takes another seed). An audit only computes with what was
-recorded.
+timed run, TEST04 looks for cached results, TEST05 uses another seed). An audit only computes with recorded
+data.
 """
 
 import math
@@ -26,21 +28,24 @@ NOTHING: Measured = (math.nan, "no benchmark that it judges was run: add a throu
 
 
 def repeated_texts(found: Findings) -> Measured:
-    """How many times as fast repeated texts surely are as new ones, or as slow: new ones were prepared."""
+    """Return by what factor repeated texts are surely faster or slower than new texts.
+
+    If they are slower, the new texts were prepared.
+    """
     ratio, words = _apart(_probe(found).new, _probe(found).repeated)
     return ratio, f"{words}; the subject has a cache" if found.own_cache else words
 
 
 def second_seed(found: Findings) -> Measured:
-    """By what factor texts of another seed are surely faster or slower."""
+    """Return by what factor texts of another seed are surely faster or slower."""
     return _apart(_probe(found).new, _probe(found).other_seed)
 
 
 def growing_work(found: Findings) -> Measured:
-    """How much longer four times the texts take, over what the difference takes at the best matmul rate.
+    """Return the extra time of four times the texts, divided by its minimum at the best matmul rate.
 
-    Where nobody knows the device: how many times as long texts of four times the tokens take. Their vectors
-    are as many as before, so what it takes to send these does not grow.
+    If the device is not known, return instead how many times longer texts with four times the tokens take.
+    The number of vectors is the same, so the time to send them does not grow.
     """
     probe = _probe(found)
     if "weights" not in found.offers:
@@ -55,12 +60,12 @@ def growing_work(found: Findings) -> Measured:
 
 
 def untimed_vectors(found: Findings) -> Measured:
-    """The largest difference between vectors of timed rounds and those of an untimed run."""
+    """Return the largest difference between vectors of timed rounds and those of an untimed run."""
     return _worst((record.stray or 0.0, f"{record.kind} {record.shape}") for record in _compared(found))
 
 
 def real_tokens(found: Findings) -> Measured:
-    """The largest difference between counted tokens and the tokens that the model got (its masks' sum)."""
+    """Return the largest difference between counted tokens and tokens that the model got (sum of masks)."""
     pairs = [(record.tokens, record.seen or 0, record.kind) for record in _compared(found)]
     if found.uneven is not None:
         pairs.append((*found.uneven, "texts of many lengths"))
@@ -69,41 +74,44 @@ def real_tokens(found: Findings) -> Measured:
 
 
 def precision(found: Findings) -> Measured:
-    """How many bits the hidden states have fewer than the reported precision."""
+    """Return how many bits the hidden states have fewer than the reported precision."""
     return _worst(
         (BITS[found.precision] - one.bits, f"{one.kind}: {one.bits} bits") for one in _compared(found)
     )
 
 
 def warm_up(found: Findings) -> Measured:
-    """The smallest number of untimed calls that a shape had before its first round."""
+    """Return the smallest number of untimed calls that a shape had before its first round."""
     least, what = _worst((-(record.warm_ups or 0), f"{record.shape}") for record in _compared(found))
     return -least, what
 
 
 def first_round(found: Findings) -> Measured:
-    """The first round over the median round, in the median benchmark. A warm-up that was timed raises all."""
+    """Return the first round divided by the median round, as the median over all benchmarks.
+
+    A timed warm-up raises this ratio in all benchmarks.
+    """
     ratios = [record.first_over_median for record in found.computed]
     return (median(ratios), "") if ratios else NOTHING
 
 
 def wall_time(found: Findings) -> Measured:
-    """The share by which the reported seconds of a round differ from those that passed, in the median."""
+    """Return the median share by which the reported seconds of a round differ from the elapsed seconds."""
     return _worst((_untold(one), f"{one.kind} {one.shape}") for one in found.computed)
 
 
 def recomputed(found: Findings) -> Measured:
-    """The share by which a reported rate differs from tokens over the seconds of the median round."""
+    """Return the share by which a reported rate differs from tokens / seconds of the median round."""
     return _worst((abs(one.rate * median(one.seconds) / one.tokens - 1), one.what) for one in found.reported)
 
 
 def roofline(found: Findings) -> Measured:
-    """The largest share of the session's best matrix product that a benchmark reaches."""
+    """Return the largest share of the run's best matmul rate that a benchmark reaches."""
     return _worst((found.share(one, found.peak), f"{one.kind} {one.shape}") for one in found.computed)
 
 
 def device_peak(found: Findings) -> Measured:
-    """The largest share of the chip's published peak that a benchmark or a matrix product reaches."""
+    """Return the largest share of the chip's published peak that a benchmark or a matmul reaches."""
     best = found.device.best if found.device else math.nan
     shares = [(found.share(one, best), f"{one.kind} {one.shape}") for one in found.computed]
     return _worst([*shares, (found.peak / best, "the matrix product")] if shares else [])
@@ -128,7 +136,7 @@ AUDITS: Mapping[str, Callable[[Findings], Measured]] = {
 }
 
 
-INSIDE: Mapping[str, Sequence[str]] = {  # what an audit must see of the model
+INSIDE: Mapping[str, Sequence[str]] = {  # what an audit must see inside the model
     "real tokens": ("hidden states",),
     "precision": ("hidden states",),
     "roofline": ("weights",),
@@ -137,9 +145,10 @@ INSIDE: Mapping[str, Sequence[str]] = {  # what an audit must see of the model
 
 
 def judge(model: str, found: Findings) -> Gate:
-    """Run each audit; an audit that cannot be worked out is red, and one that was left out is unread.
+    """Run each audit. An audit that cannot be computed is red. An audit that was left out is unread.
 
-    An audit that needs to see more of the model than its vectors is "not offered" where no more is seen.
+    Some audits need to see more of the model than its vectors. They are "not offered" if only vectors are
+    seen.
     """
     gate = Gate(model, thresholds(found))
     for name in gate.thresholds:
@@ -158,19 +167,19 @@ def judge(model: str, found: Findings) -> Gate:
 GROWING = 6.0, "the embedded model behind the tests' server, three turns on two busy cores: 6.0 to 7.7"
 AA = "nine runs of all-MiniLM-L6-v2 on two shared cores"
 
-# Largest difference between two runs, by precision: the gate's thresholds of "alone or mixed" in
+# Largest difference between two runs, by precision (threshold, measured): as for "alone or mixed" in
 # thresholds.toml.
 STRAY = {"float32": (2e-6, 3.5e-7), "bfloat16": (0.02, 0.009), "float16": (0.0025, 0.0012)}
 
 
 def thresholds(found: Findings) -> dict[str, Threshold]:
-    """Return the threshold of each audit that can judge this model on this device: audit -> threshold."""
+    """Return audit -> threshold, for each audit that can judge this model on this device."""
     stray, strayed = STRAY["float16" if found.tf32 and found.precision == "float32" else found.precision]
     growing = _threshold(
         "growing work", 1.3, f"{AA} 1.72 to 2.07, the 0.6B shape 1.3; half the least", at_least=0.5
     )
     if "weights" not in found.offers:
-        stray = max(stray, SAME)  # its precision is what the user says of it
+        stray = max(stray, SAME)  # only the user states its precision
         growing = _threshold("growing work", *GROWING, at_least=1.1)
     made = [
         _threshold(
@@ -218,7 +227,7 @@ def _compared(found: Findings) -> list[Record]:
 
 
 def _untold(record: Record) -> float:
-    """Return the share of a round that its clock left out or added. It is 1 if a round is missing."""
+    """Return the share of a round that its clock omitted or added. It is 1 if a round is missing."""
     if len(record.seconds) != len(record.elapsed):
         return 1.0
     return abs(1 - median(told / passed for told, passed in zip(record.seconds, record.elapsed, strict=True)))

@@ -1,15 +1,15 @@
-"""Ways to time rounds: by a clock, and watched by another."""
+"""Ways to time rounds: with one clock, or checked by a second clock."""
 
 from collections.abc import Callable
 
 __all__ = ["Timed", "by_clock", "watched"]
 
-# prepare, timed work, what is done after it, rounds -> seconds of the work in each round
+# (prepare, timed work, work after it, number of rounds) -> seconds of the timed work in each round
 Timed = Callable[[Callable[[], None], Callable[[], None], Callable[[], None], int], list[float]]
 
 
 def by_clock(clock: Callable[[], float]) -> Timed:
-    """Return the plain way to time rounds, for what pytest-benchmark does not time."""
+    """Return the simple way to time rounds. It is used for work that pytest-benchmark does not time."""
 
     def timed(
         prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int
@@ -27,7 +27,10 @@ def by_clock(clock: Callable[[], float]) -> Timed:
 
 
 def watched(timed: Timed, clock: Callable[[], float], elapsed: list[float]) -> Timed:
-    """Time rounds in that way; append to ``elapsed`` what passed from each one's preparation to its end."""
+    """Return a way to time rounds that also records the time by a second clock.
+
+    It appends to ``elapsed`` the seconds from the end of each round's preparation to the end of the round.
+    """
 
     def watch(
         prepare: Callable[[], None], work: Callable[[], None], after: Callable[[], None], rounds: int

@@ -1,4 +1,4 @@
-"""Between which values a median surely lies, and by how much two series of times surely differ."""
+"""Confidence intervals of medians, and of the ratio of two series of times."""
 
 import math
 from collections.abc import Sequence
@@ -7,14 +7,15 @@ from statistics import median
 __all__ = ["APART", "median_interval", "surely"]
 
 CONFIDENCE = 0.98
-APART = 1.1  # times: 10 % is caching (MLPerf's TEST04)
+APART = 1.1  # a ratio: 10 % faster counts as caching (MLPerf's TEST04)
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return between which order statistics the true median lies, at 98 %: the sign test's interval.
+    """Return the 98 % interval of the true median: two order statistics, by the sign test.
 
-    It asks nothing of the distribution (Conover, "Practical nonparametric statistics", section 3.2), so a
-    spell in which the machine did something else moves it by a rank and no more. Seven values at least.
+    The interval assumes nothing about the distribution (Conover, "Practical nonparametric statistics",
+    section 3.2). So a period in which the machine did other work moves it by one rank at most. At least seven
+    values are needed.
     """
     ordered, rank = sorted(values), 0
     tail, total = 0, 2 ** len(ordered)
@@ -24,7 +25,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def surely(slower: Sequence[float], faster: Sequence[float]) -> tuple[float, str]:
-    """Return the least of the interval of the median ratio of paired times, and the whole of it in words."""
+    """Return the lower end of the interval of the median ratio of paired times, and the interval as text."""
     ratios = [one / other for one, other in zip(slower, faster, strict=True)]
     low, high = median_interval(ratios)
     return low, f"median {median(ratios):.3f}, surely {low:.3f} to {high:.3f}"

@@ -1,4 +1,4 @@
-"""Opens what is measured: a model of the library, or another subject."""
+"""Opens the subject of the measurements: a model of the library, or another subject."""
 
 import math
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ __all__ = ["open_library_bench", "open_outside_bench"]
 def open_library_bench(
     name: str, plan: Plan, seen: Seen, options: Mapping[str, Any], device: str | None
 ) -> Bench:
-    """Load a model of the library, and make its bench. options: recipe and precision.
+    """Load a model of the library and create its bench. options: recipe and precision.
 
     Raises:
-        EmbeddingsError: it cannot be loaded.
+        EmbeddingsError: the model cannot be loaded.
 
     """
     embedder = embeddings.load(name, **options)
@@ -47,10 +47,10 @@ def open_library_bench(
 def open_outside_bench(
     engine: OutsideEngine, plan: Plan, seen: Seen, *, precision: str | None, **clock: Any
 ) -> Bench:
-    """Make the bench of another subject. What its device could do is not known, and is not asked.
+    """Create the bench of another subject. The peak rates of its device are not known and not needed.
 
-    precision: in which the subject computes, as the user says; float32 if nobody does.
-    clock: of the meter, if not the usual one.
+    precision: the precision of the subject, as the user states it; float32 if the user states none.
+    clock: the clock of the meter, if it is not the usual clock.
     """
     meter = Meter(engine, seen, seed=engine.model, warm_ups=plan.warm_ups, **clock)
     findings = Findings(precision or "float32", lambda _: math.nan, offers=engine.offers)

@@ -1,4 +1,4 @@
-"""Another subject as the measurements see it: a function, another library, a server. Its vectors are all."""
+"""An engine for another subject: a function, another library, or a server. Only its vectors are seen."""
 
 import time
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from embeddings.tokens import TokenizedTexts
 
 __all__ = ["OutsideEngine", "open_outside_engine"]
 
-TRIES = 3  # calls that say whether it is slow
+TRIES = 3  # calls that show whether the subject is slow
 
 
 class OutsideEngine:
-    """A subject, whose texts are counted by the judge's own tokenizer.
+    """A subject. The judge's own tokenizer counts the tokens of its texts.
 
-    model: the one that it claims to be.
+    model: the model that the subject claims to be.
 
     Raises:
-        SubjectError: it gives no vector.
+        SubjectError: the subject gives no vector.
 
     """
 
@@ -42,7 +42,7 @@ class OutsideEngine:
         """Return vectors (N, D).
 
         Raises:
-            LookupError: a cache is given, which no such subject takes.
+            LookupError: a cache is given. No such subject supports one.
 
         """
         if cache is not None:
@@ -50,7 +50,7 @@ class OutsideEngine:
         return self.client.encode(texts)
 
     def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
-        """Return the ids that the model sees of each text, by the judge's tokenizer."""
+        """Return the token ids of each text that the model gets, by the judge's tokenizer."""
         found = self._tokenizer.tokenize(texts)
         return TokenizedTexts(found.ids, found.dropped)
 
@@ -59,11 +59,11 @@ class OutsideEngine:
         return int(self._tokenizer.count_tokens(texts).sum())
 
     def spied(self, texts: Sequence[str]) -> Spied:
-        """Encode. Nothing is seen of the inside."""
+        """Encode texts. The inside of the subject is not visible, so only vectors are returned."""
         return Spied(self.encode(texts), None, 0)
 
     def with_max_tokens(self, max_tokens: int) -> "OutsideEngine":
-        """Raise an error, for no such subject takes a lower limit.
+        """Raise an error, because no such subject supports a lower limit.
 
         Raises:
             LookupError: always.
@@ -72,7 +72,7 @@ class OutsideEngine:
         raise LookupError(f"a limit of {max_tokens} tokens is not offered")
 
     def seconds_of_a_call(self) -> float:
-        """Tell roughly how long a call with a short text takes."""
+        """Return roughly how many seconds a call with a short text takes."""
         seconds = []
         for number in range(TRIES):
             start = time.perf_counter()
@@ -82,10 +82,10 @@ class OutsideEngine:
 
 
 def open_outside_engine(model: str, options: Options) -> OutsideEngine:
-    """Open the subject of ``options``, which claims to be a model.
+    """Open the subject of ``options``. It claims to be ``model``.
 
     Raises:
-        GateError: it cannot be opened, or gives no vector.
+        GateError: the subject cannot be opened, or it gives no vector.
         EmbeddingsError: there is no such model.
 
     """

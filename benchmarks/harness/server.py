@@ -1,4 +1,4 @@
-"""What is measured of a server alone: many clients at once, and what HTTP and JSON take."""
+"""Measurements for servers only: many clients at once, and the time of HTTP and JSON."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,12 +22,12 @@ HTTP, JSON = "HTTP: no text", "JSON"  # kinds of records
 
 
 def clients_at_once(meter: Meter, timed: Timed, count: int, shape: tuple[int, int], rounds: int) -> Record:
-    """Time rounds in which so many clients send requests of one new text, each one after the other.
+    """Time rounds in which ``count`` clients send requests at the same time, each with one new text.
 
-    A client sends the next request when it has the answer to the last one: a closed loop. Its vectors are
-    compared with those of calls by one client, off the clock.
+    A client sends the next request when it has the answer to the last one: a closed loop. The vectors are
+    compared with the vectors of calls by one client. This comparison is not timed.
 
-    shape: texts of all clients in a round, and tokens of each.
+    shape: the number of texts of all clients in a round, and the tokens of each text.
     """
     asked = _Clients(meter.engine, count, meter.clock)
     with asked.threads:
@@ -37,7 +37,7 @@ def clients_at_once(meter: Meter, timed: Timed, count: int, shape: tuple[int, in
 
 
 class _Clients:
-    """Encodes by so many clients. seconds: of each request."""
+    """Encodes texts with ``count`` clients at once. seconds: the seconds of each request."""
 
     def __init__(self, engine: Engine, count: int, clock: Callable[[], float]) -> None:
         self._engine, self._count, self._clock = engine, count, clock
@@ -61,10 +61,10 @@ class _Clients:
 
 
 def request_of_no_text(engine: Engine, timed: Timed, rounds: int) -> Record:
-    """Time requests without a text, which the server answers or refuses: the model has no part in it.
+    """Time requests without a text. The server answers or refuses them without running the model.
 
     Raises:
-        EndpointError: the server fails at it.
+        EndpointError: the server fails on such a request.
 
     """
     client, record = _client(engine), Record(HTTP, 0, 0)
@@ -81,7 +81,7 @@ def request_of_no_text(engine: Engine, timed: Timed, rounds: int) -> Record:
 
 
 def json_alone(meter: Meter, timed: Timed, batch: int, length: int, rounds: int) -> Record:
-    """Time what this side does with JSON: write a request of new texts, and read its answer's vectors."""
+    """Time the JSON work of the client: write a request of new texts, and read the vectors of the answer."""
     client, record = _client(meter.engine), Record(JSON, batch, length)
     texts, answer = list[str](), ""
 
@@ -102,7 +102,7 @@ def json_alone(meter: Meter, timed: Timed, batch: int, length: int, rounds: int)
 
 
 def _client(engine: Engine) -> Client:
-    assert isinstance(engine, OutsideEngine)  # only what is an endpoint is asked for this
+    assert isinstance(engine, OutsideEngine)  # only endpoints run these measurements
     assert isinstance(engine.client, Server)
     client: Client = engine.client.client
     return client

@@ -1,4 +1,7 @@
-"""The tables of a run. Those of another subject: rates, latency by clients, and what HTTP takes."""
+"""The tables of a run.
+
+The tables of another subject show rates, latency by number of clients, and the time of HTTP.
+"""
 
 import textwrap
 from collections.abc import Callable, Collection, Sequence
@@ -21,7 +24,7 @@ LATENCY = ("clients", "tokens/s", "surely", "p50 (ms)", "surely", "p90 (ms)", "p
 
 
 def tables(benches: Collection[Bench], published: Published) -> list[str]:
-    """Return the tables of a run: of models of the library, or of another subject."""
+    """Return the tables of a run, for models of the library or for another subject."""
     if any(isinstance(bench.engine, OutsideEngine) for bench in benches):
         return [line for bench in benches for line in outside_tables(bench)]
     lines = summary_table(benches, published)
@@ -31,7 +34,7 @@ def tables(benches: Collection[Bench], published: Published) -> list[str]:
 
 
 def outside_tables(bench: Bench) -> list[str]:
-    """Return the tables of a subject, and what they do not say by themselves."""
+    """Return the tables of a subject, and notes that explain them."""
     found = bench.findings
     rates = [one for one in found.records if one.kind == "throughput"]
     rates += [one for one in found.shown if one.uncached]
@@ -66,7 +69,7 @@ def _wait(one: Record) -> tuple[str, ...]:
 
 
 def _spread(seconds: Sequence[float], figure: Callable[[float], float]) -> tuple[str, str]:
-    """Return the figure of the median of times, and the interval of that median at 98 %."""
+    """Return the figure for the median time, and for the 98 % interval of that median."""
     low, high = sorted(map(figure, ends)) if min(ends := median_interval(seconds)) > 0 else (0.0, 0.0)
     surely = f"{four_digits(low)} .. {four_digits(high)}" if high else "-"
     return four_digits(figure(median(seconds))), surely
@@ -77,7 +80,11 @@ def _milliseconds(seconds: float) -> float:
 
 
 def share_of_http(bench: Bench) -> float | None:
-    """Return the share of a round of the headline that a request of no text and JSON on this side take."""
+    """Return the share of a headline round that HTTP and JSON take.
+
+    It is the time of a request without a text and of the client's JSON work, divided by the time of the
+    round.
+    """
     of = {one.kind: one for one in bench.findings.records}
     if (rate := headline(bench)) is None or HTTP not in of or JSON not in of:
         return None

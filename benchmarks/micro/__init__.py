@@ -1,1 +1,1 @@
-"""Single things, measured by commands of their own."""
+"""Measures single parts, each with its own command."""

@@ -1,8 +1,9 @@
-"""What a cache hit costs beside what it cannot cost less than: ``python -m benchmarks.micro.cache_hits``.
+"""Compares the cost of a cache hit with its lower limit: ``python -m benchmarks.micro.cache_hits``.
 
-A call of 10,000 hits in memory stands beside a bare loop over the same texts that hashes each and looks it
-up in a dict; a call of 10,000 hits in the file, beside one plain SELECT of the same rows. Rounds are
-interleaved, ratios are those of medians. Exits 1 where a ratio is beyond its bound.
+A call with 10,000 hits in memory is compared with a bare loop over the same texts. The loop hashes each text
+and looks it up in a dict. A call with 10,000 hits in the file is compared with one plain SELECT of the same
+rows. Rounds are interleaved. A ratio is the ratio of two medians. The exit code is 1 if a ratio is above its
+bound.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ BOUNDS = {"memory": 5.0, "file": 10.0}
 
 
 def short_texts(count: int, seed: int = 0) -> list[str]:
-    """Make texts of two to five short words, none like another."""
+    """Make different texts of two to five short words."""
     generator = random.Random(seed)  # noqa: S311  (not for cryptography)
     words = ["".join(generator.choices("abcdefghijklmnopqrstuvwxyz", k=3 + n % 5)) for n in range(500)]
     made: dict[str, None] = {}
@@ -42,7 +43,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> int:
-    """Measure both ratios and print them; return 1 where one is beyond its bound."""
+    """Measure and print both ratios; return 1 if a ratio is above its bound."""
     model, texts = embeddings.load(), short_texts(TEXTS)
     with TemporaryDirectory() as folder, embeddings.VectorCache(path := Path(folder) / "cache") as warm:
         computed = model.encode(texts, cache=warm)

@@ -1,13 +1,13 @@
-"""From how many rows a quantized layer had better be unpacked: ``make crossover``.
+"""Finds the number of rows from which unpacking a quantized layer is faster: ``make crossover``.
 
-For a layer of each size (hidden x intermediate) and 4 and 8 bits, embeddings/models/quantized.py's two ways
-are timed in interleaved rounds: mx.quantized_matmul, and dequantize with a product of floats. The last line
-is this backend's entry of CROSSOVER there: the least number of rows from which unpacking wins at every larger
-one, for all layers.
+The two methods of embeddings/models/quantized.py are timed in interleaved rounds, for a layer of each size
+(hidden x intermediate) and for 4 and 8 bits. One method is mx.quantized_matmul. The other is dequantize and a
+product of floats. The last line is the entry of this backend in CROSSOVER of that file. It is the smallest
+number of rows from which unpacking is faster at this and every larger number, for all layers.
 
-Activations are bfloat16 on a GPU and float32 on a CPU, as ``embeddings.load`` computes. On a CPU the two
-differ: bfloat16 is so slow with packed weights that unpacking pays from fewer rows, but nobody should compute
-in it there, so float32 decides (``--precision bfloat16`` shows the other).
+Activations are bfloat16 on a GPU and float32 on a CPU, as in ``embeddings.load``. On a CPU the two precisions
+give different results: bfloat16 is so slow with packed weights that unpacking is faster from fewer rows. But
+bfloat16 should not be used on a CPU, so float32 decides (``--precision bfloat16`` shows the other result).
 """
 
 import argparse
@@ -26,10 +26,12 @@ from embeddings.synthetic import SHAPES
 
 ROWS = tuple(2**power for power in range(13))
 BITS, GROUP_SIZE = (4, 8), 64
-# A model's layers do not stay in a cache between two calls, so packed weights of so many bytes are gone
-# through in turn: unpacked they are over twice the 50 MB of an H100. A CPU is too slow for that to matter.
+# The layers of a model do not stay in a cache between two calls. So the timing cycles through packed weights
+# of this many bytes: unpacked they are more than twice the 50 MB cache of an H100. A CPU is so slow that this
+# does not matter.
 COLD_BYTES = {"cpu": 1, "cuda": 2**25, "metal": 2**25}
-LIMIT = 0.1  # seconds of one product; more rows than that are left out where unpacking has won clearly
+# Seconds of one product. If it takes longer and unpacking is clearly faster, more rows are left out.
+LIMIT = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Packed:
 
 
 def packed_product(x: mx.array, packed: Packed) -> mx.array:
-    """(B, I) -> (B, O), as mlx's quantized layer does it."""
+    """Return x (B, I) times the matrix: (B, O). It is computed as in mlx's quantized layer."""
     return mx.quantized_matmul(
         x,
         packed.weight,
@@ -56,13 +58,13 @@ def packed_product(x: mx.array, packed: Packed) -> mx.array:
 
 
 def unpacked_product(x: mx.array, packed: Packed) -> mx.array:
-    """(B, I) -> (B, O), as ManyRowsLinear does it; a test holds them together."""
+    """Return x (B, I) times the matrix: (B, O). It is computed as in ManyRowsLinear; a test compares both."""
     parts = packed.weight, packed.scales, packed.biases
     return x @ unpacked(*parts, group_size=GROUP_SIZE, bits=packed.bits).astype(x.dtype).T
 
 
 def make_weights(hidden: int, out: int, bits: int, precision: mx.Dtype, cold: int) -> list[Packed]:
-    """Quantize so many random matrices (out, hidden) that together they exceed ``cold`` bytes."""
+    """Quantize enough random matrices (out, hidden) to fill ``cold`` bytes."""
     made = []
     for _ in range(-(-cold // (hidden * out * bits // 8))):
         parts = mx.quantize(mx.random.normal((out, hidden)).astype(precision), GROUP_SIZE, bits)
@@ -72,25 +74,26 @@ def make_weights(hidden: int, out: int, bits: int, precision: mx.Dtype, cold: in
 
 
 def seconds(product: Callable[[mx.array, Packed], mx.array], x: mx.array, weights: Sequence[Packed]) -> float:
-    """Time one product, on average over all matrices, each of which is used once."""
+    """Return the average time of one product over all matrices. Each matrix is used once."""
     start = time.perf_counter()
     mx.eval([product(x, packed) for packed in weights])
     return (time.perf_counter() - start) / len(weights)
 
 
 def ratio_at(rows: int, hidden: int, weights: Sequence[Packed], precision: mx.Dtype, rounds: int) -> Any:
-    """Return the median over interleaved rounds of packed over unpacked seconds, and of packed seconds."""
+    """Return two medians over interleaved rounds: of packed / unpacked seconds, and of packed seconds."""
     x = mx.random.normal((rows, hidden)).astype(precision)
     mx.eval(x)
     ways = (partial(seconds, packed_product), partial(seconds, unpacked_product))
-    pairs = [tuple(way(x, weights) for way in ways) for _ in range(rounds + 1)][1:]  # the first warms up
+    # The first round is a warm-up.
+    pairs = [tuple(way(x, weights) for way in ways) for _ in range(rounds + 1)][1:]
     return median(packed / unpacked for packed, unpacked in pairs), median(packed for packed, _ in pairs)
 
 
 def measure_layer(
     hidden: int, out: int, bits: int, precision: mx.Dtype, options: argparse.Namespace
 ) -> dict[int, float]:
-    """Return rows -> ratio for one layer, up to the rows from which there is nothing more to learn."""
+    """Return rows -> ratio for one layer. Larger numbers of rows are left out if the result is clear."""
     weights = make_weights(hidden, out, bits, precision, COLD_BYTES[options.backend])
     ratios: dict[int, float] = {}
     for rows in options.rows:
@@ -101,9 +104,10 @@ def measure_layer(
 
 
 def crossover(layers: Sequence[Mapping[int, float]]) -> int | None:
-    """Return the least rows from which every layer's ratio is above 1 there and at all larger; None is never.
+    """Return the smallest number of rows from which unpacking is faster for every layer; None means never.
 
-    layers: rows -> packed over unpacked seconds. Where larger ones were left out, unpacking had won clearly.
+    The ratio must be above 1 at this number and at all larger numbers. layers: rows -> packed seconds divided
+    by unpacked seconds. Larger numbers of rows were left out only if unpacking was clearly faster.
     """
     found = []
     for ratios in layers:
@@ -128,7 +132,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print the table, then the entry."""
+    """Measure and print the table, then the entry of CROSSOVER."""
     options = parse(arguments)
     print(f"{options.backend}, {options.precision}: quantized_matmul / (dequantize + matmul), medians")
     print(f"{'layer':<20}" + "".join(f"{rows:>7}" for rows in options.rows))

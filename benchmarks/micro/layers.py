@@ -1,6 +1,7 @@
-"""What the library's CPU kernels gain over MLX's own functions: ``python -m benchmarks.micro.layers``.
+"""Compares the library's CPU kernels with MLX's own functions: ``python -m benchmarks.micro.layers``.
 
-On this CPU: one layer of the embedded model on 768 tokens of 24 a text, on one core, interleaved, medians.
+It measures one layer of the embedded model on this CPU, on 768 tokens with 24 tokens per text, on one core.
+Rounds are interleaved, and results are medians.
 """
 
 import statistics
@@ -17,12 +18,12 @@ ROUNDS = 41
 
 
 def random(*shape: int) -> mx.array:
-    """Normal numbers, float32."""
+    """Return random numbers of the normal distribution, float32."""
     return mx.array(np.random.default_rng(0).normal(size=shape).astype(np.float32))
 
 
 def pairs() -> dict[str, tuple[Callable[[], mx.array], Callable[[], mx.array]]]:
-    """Name each function: MLX's own, and ours."""
+    """Return each function's name with its two versions: MLX's own and ours."""
     inner, hidden, weight = random(TEXTS, TOKENS, INNER), random(TEXTS, TOKENS, WIDTH), random(WIDTH)
     heads = random(TEXTS, HEADS, TOKENS, HEAD)
     mask = (mx.arange(TOKENS) < TOKENS - 1)[None, None, None]
@@ -48,7 +49,7 @@ def seconds(function: Callable[[], mx.array]) -> float:
 
 
 def main() -> None:
-    """Print milliseconds of both, and how far they are apart."""
+    """Print the milliseconds of both versions, and the largest difference of their results."""
     mx.set_default_device(mx.cpu)
     print(f"{'function':<12} {'MLX, ms':>8} {'ours, ms':>9} {'gain':>6}  apart by")
     for name, (theirs, ours) in pairs().items():

@@ -1,1 +1,1 @@
-"""Speed beside other implementations, each in a process of its own."""
+"""Compares speed with other implementations, each in its own process."""

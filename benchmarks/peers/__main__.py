@@ -1,9 +1,10 @@
-"""Throughput beside other implementations, as ratios: ``make peers``.
+"""Compares throughput with other implementations, as ratios: ``make peers``.
 
-Each engine runs in a process of its own (``peer_worker.py``), on the same texts, which no engine has seen
-before; rounds are interleaved, so that a slow spell of the machine meets all of them. A ratio is the median
-of the rounds' ratios, and its interval holds the true median at 98 %; absolute figures of a shared CPU are
-not worth quoting. A decoder's peers are in ``make decoders``.
+Each engine runs in its own process (``peer_worker.py``). All engines encode the same texts, and no engine has
+seen these texts before. Rounds are interleaved, so a slow period of the machine affects all engines. A ratio
+is the median of the ratios of the rounds. Its interval contains the true median with 98 % confidence.
+Absolute figures of a shared CPU are not reliable enough to quote. ``make decoders`` has the peers of
+decoders.
 """
 
 import random
@@ -24,10 +25,10 @@ from embedding_gate.workers import Worker
 REFERENCE = ROOT / ".venv-reference" / "bin" / "python"
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 ROUNDS = 7
-SAME = 1e-4  # components; an engine that strays further does other work
+SAME = 1e-4  # largest difference of a component; an engine beyond it does different work
 
 
-NEEDS = {  # packages of each engine of peer_worker.py
+NEEDS = {  # the packages that each engine of peer_worker.py needs
     "ours": ("mlx",),
     "sentence-transformers": ("sentence-transformers", "torch", "transformers"),
     "onnxruntime": ("onnxruntime", "tokenizers", "torch", "transformers"),
@@ -38,18 +39,18 @@ NEEDS = {  # packages of each engine of peer_worker.py
 def engine(
     name: str, python: str, which: str, environment: Mapping[str, str] = MappingProxyType({})
 ) -> Worker:
-    """Name the worker of an engine of peer_worker.py."""
+    """Return the worker of an engine of peer_worker.py."""
     return Worker(name, "benchmarks.peers.peer_worker", [which], python, environment, NEEDS[which])
 
 
 def unique_texts(count: int, seed: int) -> list[str]:
-    """Make texts of 5 to 40 words, none like another, from the words of the fixture."""
+    """Make different texts of 5 to 40 words from the words of the fixture."""
     generator = random.Random(seed)  # noqa: S311  (not for cryptography)
     return [" ".join(generator.choices(fixture_words(), k=generator.randint(5, 40))) for _ in range(count)]
 
 
 def compare(engines: list[Worker], count: int, rounds: int) -> None:
-    """Print each engine's tokens/s as a ratio to the first engine's, and how far its vectors stray."""
+    """Print the tokens/s of each engine, the ratio to the first engine, and how far its vectors differ."""
     rates: dict[str, list[float]] = {peer.name: [] for peer in engines}
     strays = dict.fromkeys(rates, 0.0)
     for peer in engines:
@@ -80,7 +81,7 @@ def compare(engines: list[Worker], count: int, rounds: int) -> None:
 
 
 def main() -> None:
-    """Compare with the peers on OpenBLAS and MKL, then with MLX's own BLAS, on fewer texts."""
+    """Compare with the peers that use OpenBLAS and MKL, then with those on MLX's own BLAS, on fewer texts."""
     ours = engine("embedding-gate", sys.executable, "ours")
     peers = [
         engine("sentence-transformers (torch, fp32)", str(REFERENCE), "sentence-transformers"),

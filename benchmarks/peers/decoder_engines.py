@@ -1,4 +1,4 @@
-"""The engines of the decoder benchmark, as data, and the models that they run."""
+"""The engines of the decoder benchmark, and the models that they run."""
 
 import json
 import sys
@@ -16,7 +16,11 @@ TINY = {"hidden_size": 256, "num_hidden_layers": 3, "intermediate_size": 512, "v
 
 @dataclass(frozen=True)
 class Engine:
-    """How an engine is run. ``sampled`` layers are one and two; ``texts`` of the batch, None all of them."""
+    """How an engine is run.
+
+    sampled: only models of one and of two layers are timed. texts: the number of texts of the batch that are
+    used; None means all.
+    """
 
     name: str
     which: str
@@ -27,7 +31,7 @@ class Engine:
 
 
 def engines_for(on_cpu: bool) -> list[Engine]:
-    """Return the engines of a device, the gate first."""
+    """Return the engines of a device. The gate is the first."""
     if not on_cpu:
         return [Engine(name, name, "bfloat16") for name in ENGINES]
     return [
@@ -40,14 +44,14 @@ def engines_for(on_cpu: bool) -> list[Engine]:
 
 
 def config_for(size: str) -> dict[str, Any]:
-    """Return config.json of a size, packed in 4 bits; "tiny" is for trying the command."""
+    """Return the config.json of a size, quantized to 4 bits. The size "tiny" is for trying the command."""
     if size == "tiny":
         return {**config_of(f"{PREFIX}qwen3-embedding-0.6b-4bit"), **TINY}
     return config_of(f"{PREFIX}qwen3-embedding-{size}-4bit")
 
 
 def worker(engine: Engine, size: str, device: str, torch_python: str) -> Worker:
-    """Name the worker of an engine, which loads no more layers than it is timed with."""
+    """Return the worker of an engine. It loads only the layers that are timed."""
     config = config_for(size)
     if engine.sampled:
         config["num_hidden_layers"] = 2

@@ -1,4 +1,4 @@
-"""The decoder benchmark's table and its targets, as text."""
+"""Prints the table of the decoder benchmark and its targets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 from benchmarks.peers.figures import Measured, Target
 from embedding_gate.roofline import flops_per_token, mfu
 
-# Least cosine of mlx-lm's vector of a text to the gate's, with the same weights. Measured with 36 layers of
-# width 256 on a CPU: 0.987 where mlx-lm computes in bfloat16; 0.21 at most to another text's vector.
+# The smallest allowed cosine between the vector of mlx-lm and the vector of the gate for the same text, with
+# the same weights. Measured with 36 layers of width 256 on a CPU: 0.987 if mlx-lm computes in bfloat16. The
+# cosine to the vector of another text was at most 0.21.
 SAME = 0.9
 HEADER = (
     f"{'engine':<20} {'tokens/s':>10} {'gate is':>9} {'least .. most':>18} {'MFU':>7} {'latency ms':>11} "
@@ -22,9 +23,11 @@ def print_size(
     measured: Mapping[str, Measured],
     matmul: Mapping[str, float],
 ) -> bool:
-    """Print the table of one size; return whether a figure is impossible or an engine does other work.
+    """Print the table of one size.
 
-    matmul: the best rate of each precision in this run, FLOP/s.
+    Return whether a figure is impossible or an engine does different work.
+
+    matmul: the best rate of each precision in this run, in FLOP/s.
     """
     flops, peak = flops_per_token(config, tokens), max(matmul.values())
     rates = ", ".join(f"{name} {rate / 1e12:.3g}" for name, rate in matmul.items())
@@ -55,7 +58,7 @@ def print_size(
 def print_targets(
     targets: Sequence[Target], measured: Mapping[str, Measured], device: str, batch: tuple[int, int]
 ) -> bool:
-    """Print each target with its verdict; return whether one was missed."""
+    """Print each target with its verdict; return whether a target was missed."""
     verdicts = [target.verdict(measured, device, batch) for target in targets]
     for target, verdict in zip(targets, verdicts, strict=True):
         print(f"  {f'{target}':<40} {verdict}")

@@ -1,7 +1,7 @@
-"""One decoder in a process of its own: token ids in, seconds and vectors out.
+"""Runs one decoder in its own process: it reads token ids, and writes seconds and vectors.
 
-The clock starts with ids in host memory and ends with unit-length vectors there: last token, float32. Each
-engine is one function, and imports what it needs itself, for torch's environment may have no MLX.
+The time starts with ids in host memory and ends with vectors of length 1 in host memory: last token, float32.
+Each engine is one function. It does its own imports, because the environment of torch may have no MLX.
 """
 
 import json
@@ -27,14 +27,17 @@ Vectors = NDArray[np.float32]
 
 @dataclass
 class Engine:
-    """A loaded decoder: its trunk, whose ``layers`` may be cut, and ids (B, T) -> vectors (B, D)."""
+    """A loaded decoder.
+
+    trunk: its ``layers`` may be shortened. encode: ids (B, T) -> vectors (B, D).
+    """
 
     trunk: Any
     encode: Callable[[Ids], Vectors]
 
 
 def gate(spec: Mapping[str, Any]) -> Engine:
-    """Load this library's decoder. A CPU works on a part of the batch on each core, as Embedder does."""
+    """Load the decoder of this library. On a CPU each core encodes a part of the batch, as in Embedder."""
     from benchmarks.harness.matmul import streams  # noqa: PLC0415
     from embeddings.backend import mx  # noqa: PLC0415
     from embeddings.models import Decoder  # noqa: PLC0415
@@ -58,7 +61,7 @@ def gate(spec: Mapping[str, Any]) -> Engine:
 
 
 def mlx_lm(spec: Mapping[str, Any]) -> Engine:
-    """Load the same weights into mlx-lm's own model, quantized as its ``load`` does it."""
+    """Load the same weights into the model of mlx-lm, quantized in the same way as its ``load``."""
     from embeddings.backend import mx, nn  # noqa: PLC0415
     from embeddings.pooling import normalize  # noqa: PLC0415
 
@@ -79,9 +82,10 @@ def mlx_lm(spec: Mapping[str, Any]) -> Engine:
 
 
 def torch(spec: Mapping[str, Any]) -> Engine:
-    """Make transformers' model of these shapes with random weights: bf16 on CUDA, float32 on a CPU.
+    """Create the model of transformers with these shapes and random weights.
 
-    Not compiled ("eager"); attention is what transformers chooses, torch's fused one.
+    The precision is bf16 on CUDA and float32 on a CPU. The model is not compiled ("eager"). transformers
+    chooses the attention: the fused attention of torch.
     """
     import torch as library  # noqa: PLC0415
     from transformers import Qwen3Config, Qwen3Model  # noqa: PLC0415
@@ -110,7 +114,7 @@ def torch(spec: Mapping[str, Any]) -> Engine:
 
 
 def _config_and_weights(spec: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Read the configuration as a folder's, and make the synthetic weights in the precision asked for."""
+    """Read the configuration from a folder, and make synthetic weights in the requested precision."""
     from embeddings.folder import ModelFolder  # noqa: PLC0415
     from embeddings.loading import PRECISIONS, use_device  # noqa: PLC0415
     from embeddings.models import Decoder, DecoderConfig  # noqa: PLC0415
@@ -126,7 +130,7 @@ def _config_and_weights(spec: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Encode the request's ids with the first so many layers, all where it names none."""
+    """Encode the ids of the request with its number of first layers, or with all if it names none."""
     engine.trunk.layers = whole[: request.get("layers") or len(whole)]
     ids = np.array(request["ids"], dtype=np.int32)
     start = time.perf_counter()
@@ -138,7 +142,7 @@ def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, A
 
 
 def start() -> Callable[[Any], dict[str, Any]]:
-    """Load the engine that the command line names; return how it answers a request."""
+    """Load the engine named on the command line; return the function that answers a request."""
     engine = {"gate": gate, "mlx-lm": mlx_lm, "torch": torch}[sys.argv[1]](json.loads(sys.argv[2]))
     run = partial(timed, engine, engine.trunk.layers)
 

@@ -1,11 +1,12 @@
-"""A decoder's throughput and latency beside mlx-lm's own and torch's, as ratios: ``make decoders``.
+"""Compares throughput and latency of decoders with mlx-lm and torch, as ratios: ``make decoders``.
 
-Each engine runs in a process of its own (``decoder_worker.py``) on the same random ids, which none has seen
-before; rounds are interleaved, so that a slow spell of the machine meets all of them. benchmarks/README.md
-says what each column means.
+Each engine runs in its own process (``decoder_worker.py``). All engines encode the same random ids, and no
+engine has seen these ids before. Rounds are interleaved, so a slow period of the machine affects all engines.
+benchmarks/README.md explains each column.
 
-On a CPU mlx-lm's model would take an hour for a batch. There it is timed with one layer and with two, on
-one text, and the rest is extrapolated; so is the gate once more, to show what extrapolating is worth.
+On a CPU the model of mlx-lm would take an hour for a batch. So it is timed on one text with one layer and
+with two layers, and the rest is extrapolated. The gate is also extrapolated once, in addition to its full
+measurement, to show how accurate extrapolation is.
 """
 
 import argparse
@@ -31,7 +32,7 @@ SHORT_TEXT = 16  # tokens
 
 
 def time_batch(engine: Engine, running: Worker, ids: Any, layers: int) -> tuple[float, Any]:
-    """Return the seconds of a batch, extrapolated to all layers where sampled, and the first vectors."""
+    """Return the seconds of a batch and the first vectors. Sampled engines are extrapolated to all layers."""
     if not engine.sampled:
         answer = running.ask({"ids": ids})
         return float(answer["seconds"]), answer["vectors"]
@@ -42,7 +43,10 @@ def time_batch(engine: Engine, running: Worker, ids: Any, layers: int) -> tuple[
 def measure(
     workers: Mapping[Engine, Worker], config: Mapping[str, Any], options: argparse.Namespace
 ) -> tuple[dict[str, Measured], dict[str, float]]:
-    """Measure the engines of one size in interleaved rounds; return them, and the best matmul rates."""
+    """Measure the engines of one size in interleaved rounds.
+
+    Return the measurements and the best matmul rates.
+    """
     fresh, layers = FreshIds(config["vocab_size"]), config["num_hidden_layers"]
     measured = {engine.name: Measured(extrapolated=engine.sampled) for engine in workers}
     matmul: dict[str, float] = {}
@@ -71,7 +75,7 @@ def measure(
 
 
 def _cosines(firsts: Mapping[Engine, Any]) -> dict[str, float]:
-    """Return the least cosine of each MLX engine's vectors to those of the gate with as many layers."""
+    """Return the smallest cosine of mlx-lm's vectors to the gate's vectors with as many layers."""
     gates = {engine.sampled: vectors for engine, vectors in firsts.items() if engine.which == "gate"}
     return {
         engine.name: float((gates[engine.sampled][: len(vectors)] * vectors).sum(axis=1).min())
@@ -146,12 +150,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def device_name(device: str) -> str:
-    """Return what the chip calls itself; ``device`` is "cpu" or "gpu"."""
+    """Return the name that the chip reports; ``device`` is "cpu" or "gpu"."""
     return str(mx.device_info(mx.cpu if device == "cpu" else mx.gpu).get("device_name", device))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, judge; return 1 if a target was missed, a figure is impossible or work differs."""
+    """Measure, print and judge.
+
+    Return 1 if a target was missed, a figure is impossible or an engine does different work.
+    """
     options = parse(arguments)
     on_cpu = options.device == "cpu"
     name = device_name(options.device)
@@ -171,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "engines": {name: asdict(one) for name, one in measured.items()},
             "matmul": matmul,
         }
-        if options.json:  # after each size, so that a run that is cut short has left something
+        if options.json:  # after each size, so that a stopped run keeps the results of the finished sizes
             options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return int(wrong)
 

@@ -1,4 +1,4 @@
-"""What the decoder benchmark makes of its timings: extrapolation, targets and their verdicts."""
+"""Computes the figures of the decoder benchmark: extrapolation, targets and their verdicts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,13 @@ SIZES = ("0.6b", "4b", "8b")
 
 
 def extrapolate(one: float, two: float, layers: int) -> float:
-    """Return the seconds of all layers from those of one and of two: the difference is a layer.
+    """Return the seconds of all layers, computed from the seconds of one layer and of two layers.
 
-    Embedding, norm and pooling are in both, so they are counted once.
+    The difference of the two is the time of a layer. Embedding, norm and pooling are in both times, so they
+    are counted once.
 
     Raises:
-        ValueError: two layers took no longer than one, so the clock met something else.
+        ValueError: two layers did not take longer than one, so something else disturbed the timing.
 
     """
     if not two > one:
@@ -25,17 +26,17 @@ def extrapolate(one: float, two: float, layers: int) -> float:
 
 
 class FreshIds:
-    """Random token ids of which no text comes twice, the same for the same seed."""
+    """Random token ids. No text comes twice. The same seed gives the same ids."""
 
     def __init__(self, vocabulary: int, seed: int = 0) -> None:
         self._vocabulary, self._random = vocabulary, np.random.default_rng(seed)
         self._used: set[bytes] = set()
 
     def __call__(self, rows: int, tokens: int) -> NDArray[np.int32]:
-        """Return ids (rows, tokens), int32, each row another than all before.
+        """Return ids (rows, tokens), int32. Each row differs from all earlier rows.
 
         Raises:
-            ValueError: the vocabulary has no such number of texts of this length.
+            ValueError: the vocabulary is too small for so many different texts of this length.
 
         """
         texts: list[NDArray[np.int32]] = []
@@ -51,7 +52,10 @@ class FreshIds:
 
 @dataclass
 class Measured:
-    """What one engine did: tokens/s of each round, seconds of each short text, cosine to the gate's."""
+    """The measurements of one engine.
+
+    rates: tokens/s of each round. latencies: seconds of each short text. cosine: to the vectors of the gate.
+    """
 
     extrapolated: bool = False
     rates: list[float] = field(default_factory=list)
@@ -60,27 +64,27 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """The median of the rounds, tokens/s."""
+        """The median rate of the rounds, in tokens/s."""
         return median(self.rates)
 
     @property
     def latency(self) -> float | None:
-        """The median, in seconds; None where it was not measured."""
+        """The median latency in seconds; None if it was not measured."""
         return median(self.latencies) if self.latencies else None
 
     def slower(self, gate: "Measured") -> tuple[float, float, float]:
-        """How many times the gate's tokens/s are this engine's: median, least and most of the rounds."""
+        """Return the gate's tokens/s divided by this engine's: median, minimum and maximum of the rounds."""
         ratios = [ours / theirs for ours, theirs in zip(gate.rates, self.rates, strict=True)]
         return median(ratios), min(ratios), max(ratios)
 
 
 @dataclass(frozen=True)
 class Target:
-    """A threshold of one figure, on one class of device, for one shape of batch."""
+    """A threshold for one figure, on one class of device and for one batch shape."""
 
     size: str
     figure: str  # "tokens/s", "speed" (gate over the peer) or "latency" (gate's over the peer's)
-    threshold: float  # at least; at most for a latency
+    threshold: float  # the smallest allowed value; for a latency the largest
     peer: str = ""
     device: str = "H100"
     batch: tuple[int, int] = (128, 128)  # rows, tokens
@@ -91,7 +95,7 @@ class Target:
         return f"{self.size} {named} {'<=' if self.figure == 'latency' else '>='} {self.threshold:,g}"
 
     def measure(self, measured: Mapping[str, Measured]) -> float | None:
-        """Return the figure, None where an engine or its latency was not measured."""
+        """Return the figure; None if an engine or its latency was not measured."""
         gate, peer = measured["gate"], measured.get(self.peer)
         if self.figure == "tokens/s":
             return gate.rate
@@ -102,7 +106,7 @@ class Target:
         return gate.latency / peer.latency if gate.latency and peer.latency else None
 
     def verdict(self, measured: Mapping[str, Measured], device: str, batch: tuple[int, int]) -> str:
-        """Say "met" or "MISSED" with the figure, or "not judged" and why."""
+        """Return "met" or "MISSED" with the figure, or "not judged" with the reason."""
         if device != self.device:
             return f"not judged: it is for {self.device}, this is {device}"
         if batch != self.batch:
@@ -129,7 +133,10 @@ TARGETS: tuple[Target, ...] = (
 
 
 def device_class(backend: str, name: str) -> str:
-    """Name the class of device that targets are set for; an H200 multiplies as an H100 does."""
+    """Return the class of the device, as targets name it.
+
+    An H200 is of class H100, because both have the same speed of matrix products.
+    """
     if backend == "cpu":
         return "CPU"
     return "H100" if any(chip in name for chip in ("H100", "H200")) else name

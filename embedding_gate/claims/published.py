@@ -1,6 +1,6 @@
 """Compares published figures with measured ones: reproduced, not reproduced, or not comparable.
 
-claims.py judges them by arithmetic, with the statements around them.
+claims.py judges the figures and the statements by arithmetic.
 """
 
 import math
@@ -20,8 +20,9 @@ from embedding_gate.metrics.similarity import cohesion, intra_category_similarit
 
 __all__ = ["MARGIN", "Comparison", "Figure", "Published", "Statement", "compare", "measure", "read_published"]
 
-# For another arithmetic than the published one: computing fixtures/tiny-qwen3 in bfloat16 in place of
-# float32 moves its figures by up to 2.4e-4 on the gate's topics, float16 by 2.0e-5. About four times that.
+# The margin for other arithmetic than the published one. With bfloat16 instead of float32, the figures of
+# fixtures/tiny-qwen3 on the gate's topics change by up to 2.4e-4; with float16 by 2.0e-5. The margin is about
+# four times 2.4e-4.
 MARGIN = 0.001
 
 _LISTS = ("models", "possible_on", "lacks")
@@ -34,7 +35,7 @@ class Figure:
     """One published figure of a model ("": of no model). A measurement between low and high reproduces it.
 
     verdict, possible_on: the expected verdict; the families of devices that could do it.
-    lacks: what another measurement would need and the results do not say.
+    lacks: conditions that a new measurement would need and that the published results do not state.
     """
 
     model: str
@@ -57,9 +58,9 @@ class Figure:
 class Statement:
     """One published statement, in its own words.
 
-    check: the rule that judges it. models: those that it is about. The others: as of a figure.
-    source, says: what refutes it, where no arithmetic can: an address, or a file of a locked package and its
-        very words.
+    check: the rule that judges it. models: the models that it is about. The other fields: as in Figure.
+    source, says: what refutes the statement if no arithmetic can: an address or a file of a locked package,
+        and a literal quotation from it.
     """
 
     section: str
@@ -75,7 +76,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Published:
-    """Figures and statements, the SHA-256 of their texts (joined by line feeds), names of models -> name."""
+    """The published figures and statements.
+
+    texts: SHA-256 of their texts, joined by line feeds. names: names and aliases of models -> published name.
+    """
 
     texts: str
     names: Mapping[str, str]
@@ -83,11 +87,11 @@ class Published:
     statements: tuple[Statement, ...] = ()
 
     def model(self, name: str) -> str:
-        """Return the published name of the model that goes by that name, "" where nobody published any."""
+        """Return the published name of the model with this name, or "" if nothing is published about it."""
         return self.names.get(projector_name(name).casefold(), "")
 
     def of(self, name: str) -> list[Figure]:
-        """Return the figures of the model that goes by that name; none where nobody published any."""
+        """Return the published figures of the model with this name; the list may be empty."""
         model = self.model(name)
         return [figure for figure in self.figures if model and figure.model == model]
 
@@ -121,7 +125,7 @@ def compare(
 ) -> list[Comparison]:
     """Compare a model's published figures with the measured ones, on texts with that SHA-256.
 
-    margin: how much more than its printed digits a figure may differ. It does not apply to counts.
+    margin: how much a figure may differ beyond its printed digits. It does not apply to counts.
     """
     found = []
     for figure in published.of(name):

@@ -15,9 +15,9 @@ __all__ = ["Step", "cross_size", "published_step", "scaling_table"]
 
 @dataclass(frozen=True)
 class Step:
-    """From one size to the next larger one.
+    """The step from one size to the next larger size.
 
-    measured: how many times slower the larger is. predicted: how many times more FLOPs its tokens take.
+    measured: how many times slower the larger model is. predicted: how many times more FLOPs its tokens take.
     """
 
     smaller: str
@@ -36,8 +36,8 @@ def cross_size(
 ) -> list[Step]:
     """Compare the ratio of neighbouring sizes' rates with the ratio of their FLOPs.
 
-    rates: size -> tokens/s. configs: size -> config.json. tokens: of a text, 0 where nothing is known of
-    lengths and attention is to be left out. The smallest comes first.
+    rates: size -> tokens/s. configs: size -> config.json. tokens: the tokens of a text; 0 if lengths
+    are not known, and then attention is left out. The step of the smallest size comes first.
 
     Raises:
         InputError: a rate is not above 0, or a size has no configuration.
@@ -57,7 +57,7 @@ def cross_size(
 def scaling_table(steps: Sequence[Step], published: Published) -> list[str]:
     """Return a line for each step: times slower, as measured, as FLOPs predict, and as published.
 
-    A model of the published results stands there by its size, as "0.6B", any other by its own name.
+    A model of the published results is shown by its size, such as "0.6B". Another model is shown by its name.
     """
     if not steps:
         return []
@@ -74,12 +74,12 @@ def scaling_table(steps: Sequence[Step], published: Published) -> list[str]:
 
 
 def published_step(step: Step, published: Published) -> str | None:
-    """Return how many times slower the larger size is by the published results, as printed, or None."""
+    """Return how many times slower the larger size is in the published results, as printed, or None."""
     quantity = f"throughput, {_size(step.smaller, published)} over {_size(step.larger, published)}"
     return next((figure.shown for figure in published.figures if figure.quantity == quantity), None)
 
 
 def _size(name: str, published: Published) -> str:
-    """Return the size that a published model's name ends in, or the name as it is."""
+    """Return the size at the end of a published model's name, or the unchanged name."""
     found = re.search(r"[\d.]+B$", published.model(name))
     return found.group() if found else name

@@ -1,4 +1,4 @@
-"""The rule for each kind of published statement: statement and evidence -> what follows, and why."""
+"""The rule for each kind of published statement: (statement, evidence) -> the verdict with its reason."""
 
 from collections.abc import Callable, Mapping
 
@@ -22,14 +22,14 @@ __all__ = ["STATEMENTS"]
 
 
 def speeds(statement: Statement, evidence: Evidence) -> Finding:
-    """One device must be able to do all of the models' rates."""
+    """Judge whether one device can reach the rates of all models."""
     return under_the_roof(
         [(model, evidence.value(THROUGHPUT, model)) for model in _models(statement, evidence)], evidence
     )
 
 
 def scales(statement: Statement, evidence: Evidence) -> Finding:
-    """Rates by size beside FLOPs by size; and one device must be able to do them."""
+    """Compare rates by size with FLOPs by size, and judge whether one device can reach all rates."""
     rates = {model: evidence.value(THROUGHPUT, model) for model in _models(statement, evidence)}
     steps = cross_size(rates, evidence.configs, 0)
     shown = "; ".join(
@@ -45,14 +45,14 @@ def _models(statement: Statement, evidence: Evidence) -> list[str]:
 
 
 def correct_by_norm(statement: Statement, evidence: Evidence) -> Finding:  # noqa: ARG001
-    """Whether length 1 tells a right model from one that gives every text the same vector."""
+    """Judge whether norm 1 distinguishes a correct model from one that gives all texts the same vector."""
     lengths = np.linalg.norm(_constant(), axis=1)
     shown = f"the same vector for every text has norm {lengths.mean():.3f} +- {lengths.std():.3f} as well"
     return Finding("refuted" if np.allclose(lengths, 1) else "not reproduced here", shown)
 
 
 def meaning_by_cohesion(statement: Statement, evidence: Evidence) -> Finding:  # noqa: ARG001
-    """Whether cohesion tells meaning from collapse."""
+    """Judge whether cohesion distinguishes meaning from collapse (the same vector for all texts)."""
     collapsed = cohesion(_constant(), ["art", "art", "food", "food"])
     best = max(evidence.value("cohesion", model) for model in evidence.configs)
     shown = (
@@ -66,14 +66,14 @@ def _constant() -> NDArray[np.float64]:
 
 
 def grows_with_size(statement: Statement, evidence: Evidence) -> Finding:  # noqa: ARG001
-    """Cohesion from size to size."""
+    """Judge whether cohesion grows from size to size."""
     values = [evidence.value("cohesion", model) for model in evidence.configs]
     shown = ", ".join(f"{value:.3f}" for value in values)
     return Finding("reproduced" if values == sorted(values) else "refuted", f"{shown} from small to large")
 
 
 def most(quantity: str) -> Callable[[Statement, Evidence], Finding]:
-    """Make the rule that the model named has the most of a quantity."""
+    """Return a rule that judges whether the named model has the largest value of a quantity."""
 
     def rule(statement: Statement, evidence: Evidence) -> Finding:
         values = {model: evidence.value(quantity, model) for model in evidence.configs}
@@ -86,14 +86,14 @@ def most(quantity: str) -> Callable[[Statement, Evidence], Finding]:
 
 
 def same_latency(statement: Statement, evidence: Evidence) -> Finding:
-    """The latency of one text beside the time of one in a batch."""
+    """Compare the latency of one text with the time of one text in a batch."""
     (model,) = _models(statement, evidence)
     each, alone = evidence.figure("time per text in a batch, ms", model), evidence.value(LATENCY, model)
     return compare(each, alone, f"{alone:g} ms / {each.shown} ms = {alone / each.middle:.2f}")
 
 
 def saved_by_size(statement: Statement, evidence: Evidence) -> Finding:  # noqa: ARG001
-    """Whether what grows the speedup is the uncached time, and not a faster hit."""
+    """Judge whether the speedup grows because of a longer uncached time, not because of a faster hit."""
     took = [evidence.value(LATENCY, model) for model in evidence.configs]
     hits = [time / evidence.value("cache speedup", m) for time, m in zip(took, evidence.configs, strict=True)]
     shown = ", ".join(f"{hit:.3f}" for hit in hits)
@@ -102,7 +102,10 @@ def saved_by_size(statement: Statement, evidence: Evidence) -> Finding:  # noqa:
 
 
 def by_source(statement: Statement, evidence: Evidence) -> Finding:
-    """A source says otherwise: its file holds the quotation, or it is an address to look up."""
+    """Judge by a source that contradicts the statement.
+
+    The file of the source must contain the quotation, or the source is an address to look up.
+    """
     text = " ".join(evidence.documents.get(statement.source, "").split())
     found = statement.says in text if text else statement.source.startswith("https://")
     shown = f"{statement.source}: {statement.says}"
@@ -110,7 +113,7 @@ def by_source(statement: Statement, evidence: Evidence) -> Finding:
 
 
 def exported(statement: Statement, evidence: Evidence) -> Finding:  # noqa: ARG001
-    """The three files of a model, by the gate's own writer."""
+    """Judge whether the gate's own writer writes the three files of a model."""
     files = evidence.measured.get(("", "projector files"), 0)
     return Finding(
         "reproduced" if files == 3 else "not reproduced here", f"--projector writes {files:g} of 3"

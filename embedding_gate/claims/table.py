@@ -14,7 +14,7 @@ __all__ = ["claims_table", "published_table"]
 
 
 def published_table(found: Sequence[Comparison]) -> list[str]:
-    """Return published figures beside measured ones, and what follows."""
+    """Return a table of published figures, measured figures and verdicts."""
     if not found:
         return []
     rows = [
@@ -33,7 +33,9 @@ def published_table(found: Sequence[Comparison]) -> list[str]:
 
 
 def claims_table(claims: Sequence[Claim], devices: Sequence[Device], width: int = 120) -> list[str]:
-    """Return published claims by section, each with its verdict and, beneath, the arithmetic and the devices.
+    """Return published claims by section, each with its verdict.
+
+    The arithmetic and the devices are shown below each claim.
 
     Neighbouring rows with the same arithmetic show it once, below the last row.
     """
@@ -57,7 +59,7 @@ def claims_table(claims: Sequence[Claim], devices: Sequence[Device], width: int 
 
 
 def _beneath(claim: Claim, devices: Sequence[Device], width: int) -> Iterator[str]:
-    """The arithmetic, the classes of devices, and what else was expected."""
+    """Yield the arithmetic, the families of devices, and the expected verdict if it differs."""
     finding = claim.finding
     texts = [finding.arithmetic]
     if finding.chips:
@@ -70,7 +72,10 @@ def _beneath(claim: Claim, devices: Sequence[Device], width: int) -> Iterator[st
 
 
 def _families(chips: Sequence[Device], devices: Sequence[Device]) -> str:
-    """Say which families could do it, by which chips where not by all, and which could not."""
+    """Return which families could do it and which could not.
+
+    The chips are named if only some chips of a family could do it.
+    """
     able: list[str] = []
     unable: list[str] = []
     for family in dict.fromkeys(device.family for device in devices):
