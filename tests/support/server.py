@@ -180,7 +180,7 @@ class Service:
         return [float(value) for value in vector]
 
     def count(self, texts: Texts) -> int:
-        """Count the tokens of the texts that the model reads."""
+        """Count the tokens that the model reads from the texts."""
         if isinstance(texts[0], str):
             return sum(len(ids) for ids in self.tokenize([str(text) for text in texts]).ids)
         return sum(len(ids) for ids in texts)

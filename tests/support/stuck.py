@@ -7,14 +7,14 @@ import pytest
 from tqdm import tqdm
 
 
-def stuck(*call: object, **options: object) -> None:  # noqa: ARG001  (the parameters of the function that it replaces)
+def stuck(*call: object, **options: object) -> None:  # noqa: ARG001  (as in the replaced function)
     tqdm.get_lock()  # type: ignore[no-untyped-call]  # each progress bar does this too
     print(f"at work: {call}", flush=True)
     threading.Event().wait()
 
 
 def deaf() -> bool:
-    """Return whether this process ignores Ctrl-C."""
+    """Return whether this process blocks Ctrl-C (SIGINT)."""
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 

@@ -70,7 +70,7 @@ class Sentences:
 
 
 def made() -> Chain:
-    """Return such an object."""
+    """Return an object with the interface of LangChain."""
     return Chain()
 
 
@@ -110,7 +110,7 @@ def talks(texts: list[str]) -> Any:
 
 
 def place(texts: list[str]) -> list[list[float]]:
-    """Return the process and thread numbers."""
+    """Return the process number, and whether this is the main thread."""
     main = threading.current_thread() is threading.main_thread()
     return [[os.getpid(), main] for _ in texts]
 
@@ -128,7 +128,7 @@ def starts_another(texts: list[str]) -> list[list[float]]:
 
 
 def raises(texts: list[str]) -> Any:
-    """Raise an error for many texts, and for one special text."""
+    """Raise an error for many texts, or for a text that contains a null character."""
     if len(texts) >= MANY or "\x00" in texts[0]:
         raise ValueError("too many\nor too odd")
     return hashed(texts)

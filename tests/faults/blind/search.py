@@ -53,9 +53,9 @@ def all_families() -> dict[str, Family]:
 def largest(candidates: list[Candidate], quick: Check, whole: Check) -> tuple[Candidate | None, str]:
     """Return the most harmful candidate that passes, and the check that is red for the next larger one.
 
-    quick and whole return the name of a red check of a candidate. quick runs the quick checks, whole runs all.
+    quick and whole return the name of a red check of a candidate. quick runs the quick checks, whole all.
     The candidates are sorted by harm. A bisection with the quick checks comes first. Then all checks run on
-    one candidate after the other, towards smaller harm.
+    one candidate after the other, from slightly larger harm downwards.
     """
     order = sorted((one for one in candidates if one.loss > 0), key=lambda one: one.loss)
     low, high = -1, len(order)  # order[low] passes, order[high] is red
