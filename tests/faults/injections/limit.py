@@ -167,7 +167,7 @@ def positions_begin_anew(patch: Patch) -> None:
         def __init__(self, rope: Any) -> None:
             self.rope = rope
 
-        def __call__(self, x: mx.array, offset: Any = 0) -> mx.array:  # noqa: ARG002  (ignoring it is the fault)
+        def __call__(self, x: mx.array, offset: Any = 0) -> mx.array:  # noqa: ARG002  (this is the fault)
             turned: mx.array = self.rope(x)
             return turned
 
