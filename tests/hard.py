@@ -1,9 +1,9 @@
-"""The suite in hard surroundings, one run after the other: ``python -m tests.hard`` (make hard).
+"""Runs the suite in difficult environments, one after the other: ``python -m tests.hard`` (make hard).
 
 No test may depend on the processor, the load, the number of cores, the version of Python, or the order. So
 the suite runs on OpenBLAS's kernels of other processors, on one core, beside busy processes, under other
-Pythons, in random orders, and on MLX's own BLAS. What a run prints is in build/hard/NAME.log. A red run does
-not stop the others.
+versions of Python, in random orders, and on MLX's own BLAS. The output of a run is in build/hard/NAME.log. A
+red run does not stop the other runs.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LOGS = ROOT / "build" / "hard"
 KERNELS = ("Nehalem", "Sandybridge", "Haswell", "Zen")  # SSE, AVX, and AVX2 of two makers
 PYTHONS = ("3.11", "3.12", "3.13")
 ORDERS, BUSY = 3, 4
-# What CI runs: the gate, the project's own tests with whole runs among them, and the proof.
+# What CI runs: the gate, the project's own tests (with whole runs of the gate), and the proof.
 SHARED = ("-n", "auto", "--dist", "worksteal")
 WHOLE = (
     ("-m", "quality"),
@@ -49,8 +49,9 @@ FAST = WHOLE[1:2]
 class Leg:
     """One run of the suite.
 
-    ready: makes what the run needs, or raises CannotRun. before: words in front of the command.
-    options: of pytest. busy: how many processes compute beside it. fast: leaves out the gate and the proof.
+    ready: prepares the run, or raises CannotRun. before: words in front of the command.
+    options: options of pytest. busy: the number of processes that compute at the same time.
+    fast: the run leaves out the gate and the proof.
     """
 
     name: str
@@ -85,7 +86,7 @@ def plan() -> Iterator[Leg]:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """Keep so many processes computing."""
+    """Keep the given number of processes computing."""
     running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -96,7 +97,7 @@ def busy(count: int) -> Iterator[None]:
 
 
 def run(leg: Leg, *, fast: bool) -> tuple[bool, str]:
-    """Run a leg, print its line, and return whether it is red, and that line."""
+    """Run a leg and print its line. Return whether it is red, and that line."""
     start, log = time.monotonic(), LOGS / f"{leg.name}.log"
     try:
         leg.ready()
@@ -117,12 +118,12 @@ def run(leg: Leg, *, fast: bool) -> tuple[bool, str]:
 
 
 def last_line(log: Path) -> str:
-    """Return the line with the counts, which is pytest's last."""
+    """Return pytest's last line. It contains the counts."""
     return log.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the legs that are asked for; 1 where one is red."""
+    """Run the requested legs. Return 1 if one is red."""
     legs = {leg.name: leg for leg in plan()}
     parser = argparse.ArgumentParser(prog="python -m tests.hard", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--list", action="store_true", help="name the legs and run none")

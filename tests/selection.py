@@ -1,7 +1,7 @@
-"""What ``-m`` selects: a misspelt marker is refused at once, and only folders that can match are read.
+"""The selection by ``-m``: an unknown marker is an error at once, and only folders that can match are read.
 
-Each marker of the project has a folder of its name under ``tests``, and a test proves that all its tests live
-there. So ``-m quality`` imports nothing of the other tests, and needs none of the packages that they need.
+Each marker of the project has a folder of the same name under ``tests``. A test proves that all tests of the
+marker are in it. So ``-m quality`` imports no other tests and does not need the packages that they need.
 """
 
 import ast
@@ -13,28 +13,28 @@ __all__ = ["MARKERS", "can_match", "named", "pytest_ignore_collect", "pytest_ses
 
 HERE = Path(__file__).parent
 MARKERS = ("quality", "faults", "claims", "end_to_end")
-# A call is a marker with arguments, quality(some=1): whether that holds, pytest decides.
+# A call is a marker with arguments, such as quality(some=1). pytest decides whether it matches.
 _WORDS = (ast.Name, ast.Load, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not)
 _ALLOWED = (*_WORDS, ast.Call, ast.keyword, ast.Constant)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest prints anything
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Refuse what cannot be run, before tests are collected."""
+    """Refuse options that cannot work, before tests are collected."""
     refuse_unknown(session.config)
     refuse_parallel(session.config)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out each folder of tests that cannot match, but none that the user named."""
+    """Leave out each test folder that cannot match, unless the user named it."""
     return None if named(config) or can_match(config, collection_path) else True
 
 
 def refuse_unknown(config: pytest.Config) -> None:
-    """Refuse a marker that there is not. Every plugin has registered its own by now.
+    """Refuse a marker that does not exist. Every plugin has registered its markers by now.
 
     Raises:
-        UsageError: there is none of that name, or the expression is none.
+        UsageError: a marker does not exist, or the expression is not valid.
 
     """
     known = {line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")}
@@ -43,19 +43,19 @@ def refuse_unknown(config: pytest.Config) -> None:
 
 
 def named(config: pytest.Config) -> bool:
-    """Tell whether the user named what to collect."""
+    """Return whether the user named the path to collect."""
     return config.args_source is pytest.Config.ArgsSource.ARGS
 
 
 def can_match(config: pytest.Config, path: Path) -> bool:
-    """Tell whether the expression can hold for tests of a folder. Only whole folders of tests are judged."""
+    """Return whether the expression can match tests of a folder. Only whole test folders are judged."""
     expression = _parsed(config)
     ours = all(isinstance(node, _WORDS) for node in ast.walk(expression)) and _names(expression) <= {*MARKERS}
     return _holds(expression, path.name) if ours and path.parent == HERE else True
 
 
 def refuse_parallel(config: pytest.Config) -> None:
-    """Refuse -n where it would share the gate or its proof out: their verdicts are collected in one process.
+    """Refuse -n if it would split the gate or its proof: their verdicts are collected in one process.
 
     Raises:
         UsageError: tests of the gate or of the proof may be selected.
@@ -73,7 +73,7 @@ def refuse_parallel(config: pytest.Config) -> None:
 
 
 def _parsed(config: pytest.Config) -> ast.expr:
-    """Parse the expression. Python reads it as pytest does, where the markers are names of Python's."""
+    """Parse the expression. Python parses it as pytest does if the markers are valid Python names."""
     text = config.getoption("markexpr")
     try:
         found = ast.parse(text.strip() or "True", mode="eval").body

@@ -1,4 +1,4 @@
-"""What the runs of tests/hard.py need: kernels that the processor has, other Pythons, a plugin."""
+"""Helpers of tests/hard.py: they find kernels that the processor supports, other Pythons, and a plugin."""
 
 import os
 import shutil
@@ -25,11 +25,11 @@ print(backend.in_use())
 
 
 class CannotRun(Exception):
-    """Why a run is left out on this machine."""
+    """An error: a run is left out on this machine. The message gives the reason."""
 
 
 def look_for_kernel(kernel: str) -> None:
-    """Multiply with a kernel in another process, which is killed on a processor that cannot run it."""
+    """Multiply with a kernel in another process. A processor that cannot run the kernel kills the process."""
     environment = {**os.environ, KERNEL: kernel, CHOICE_VARIABLE: "openblas"}
     done = subprocess.run(
         [sys.executable, "-c", PROBE], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -42,13 +42,13 @@ def look_for_kernel(kernel: str) -> None:
 
 
 def look_for_taskset() -> None:
-    """Ask for the command that keeps a process on one core, and for that core."""
+    """Check that the command that keeps a process on one core exists, and that the core is available."""
     if not shutil.which("taskset") or 0 not in os.sched_getaffinity(0):
         raise CannotRun("needs taskset, and core 0")
 
 
 def make_environment(version: str, folder: Path) -> None:
-    """Make an environment of another Python from the lock, once."""
+    """Make an environment for another Python from the lock file, once."""
     locks = sorted(ROOT.glob("requirements*.lock"))
     ready = folder / ".ready"
     if ready.exists() and all(lock.stat().st_mtime < ready.stat().st_mtime for lock in locks):
@@ -60,7 +60,7 @@ def make_environment(version: str, folder: Path) -> None:
 
 
 def find_python(version: str) -> str:
-    """Find an interpreter that runs: on PATH, where pyenv's often do not, or among pyenv's own."""
+    """Find a working interpreter on PATH or in pyenv. pyenv's entries on PATH often do not work."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
     places = [Path(folder) / f"python{version}" for folder in os.get_exec_path()]
     for place in (*places, *sorted(pyenv.glob(f"versions/{version}.*/bin/python"))):
@@ -71,7 +71,7 @@ def find_python(version: str) -> str:
 
 
 def make_plugin(folder: Path) -> None:
-    """Install the plugin that shuffles tests into a folder of its own, so that no other run has it."""
+    """Install the test-shuffling plugin into its own folder, so that no other run loads it."""
     if not (folder / "pytest_randomly").exists():
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         wanted = project["optional-dependencies"]["hard"]
@@ -79,14 +79,14 @@ def make_plugin(folder: Path) -> None:
 
 
 def run_or_raise(command: Sequence[str]) -> None:
-    """Run a command that prepares a leg."""
+    """Run a command that prepares a leg, or raise CannotRun."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotRun((done.stderr.strip() or "no reason given").rpartition("\n")[2])
 
 
 def says(command: Sequence[str]) -> str:
-    """Return what a command prints, or nothing where it fails."""
+    """Return the output of a command, or an empty string if it fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

@@ -1,1 +1,1 @@
-"""Other implementations: where the goldens and the thresholds come from."""
+"""Other implementations. The goldens and the thresholds come from them."""

@@ -1,8 +1,8 @@
-"""What a harness of the usual kind rewards: ``make collapse``.
+"""The figures that a harness of the usual kind rewards: ``make collapse``.
 
-The same weights and texts, pooled rightly and wrongly, with the two figures that such harnesses look
-at: the mean norm and the cohesion, the mean over categories of the mean cosine between two different
-texts of a category.
+The same weights and texts are pooled rightly and wrongly. For each, the table shows the two figures that such
+harnesses use: the mean norm and the cohesion. The cohesion is the mean over categories of the mean cosine
+between two different texts of a category.
 """
 
 import numpy as np

@@ -1,14 +1,15 @@
 """The polynomials of embeddings/models/cpu_kernels.py: ``python -m tests.reference.fit_cpu`` prints them.
 
-Each has the least largest error, found as a linear program over a grid (scipy's HiGHS).
+Each polynomial has the smallest maximum error (minimax). It is the solution of a linear program over a grid
+(scipy's HiGHS).
 
-- Of a normal distribution's tail: P(t) with t / P(t)^32 nearest to t * Phi(-t). Phi(-t)^(-1/32) is smooth
-  and grows slowly, so five powers of P(t) do and the product t * Phi(-t) comes out right to 1.2e-7.
-- Of 2^f for f from -1/2 to 1/2, by its relative error, 7.5e-8.
+- The tail of a normal distribution: P(t) such that t / P(t)^32 is nearest to t * Phi(-t). Phi(-t)^(-1/32) is
+  smooth and grows slowly. So five powers in P(t) are enough, and the error of t * Phi(-t) is 1.2e-7.
+- 2^f for f from -1/2 to 1/2. Its relative error is 7.5e-8.
 
-The library's own come from a run in which the solver's tolerance was as large as these errors: 1.9e-7 and
-1.2e-7. tests/embeddings/test_layers.py holds them by their errors. The coefficients say little: some that
-differ by a thousandth are as good.
+The library's own polynomials come from an earlier run. In that run the solver's tolerance was as large as
+these errors, so their errors are 1.9e-7 and 1.2e-7. tests/embeddings/test_layers.py tests the errors of the
+polynomials, not their coefficients: other coefficients that differ by a thousandth are as good.
 """
 
 import numpy as np
@@ -17,11 +18,11 @@ from scipy.optimize import linprog
 from scipy.special import log_ndtr
 
 Values = NDArray[np.float64]
-UNIT = 1e-7  # of an error: the solver allows itself a ten millionth of whatever unit it is given
+UNIT = 1e-7  # unit of the errors: the solver's tolerance is a ten millionth of the unit that it is given
 
 
 def normal_tail(degree: int = 5, squarings: int = 5, end: float = 5.5) -> Values:
-    """Fit P(t) on [0, end]; beyond it both sides are smaller than the error."""
+    """Fit P(t) on [0, end]. Beyond it both functions are smaller than the error."""
     t = _grid(0, end)
     root = np.exp(-log_ndtr(-t) / 2**squarings)
     tail = t * np.exp(log_ndtr(-t))
@@ -29,18 +30,18 @@ def normal_tail(degree: int = 5, squarings: int = 5, end: float = 5.5) -> Values
 
 
 def exp2(degree: int = 5) -> Values:
-    """Fit 2^f."""
+    """Fit 2^f for f from -1/2 to 1/2."""
     f = _grid(-0.5, 0.5)
     return _fit(f, np.exp2(f), weight=np.exp2(-f), degree=degree)
 
 
 def _grid(low: float, high: float) -> Values:
-    """Points that lie closer together at both ends, where a minimax error peaks."""
+    """Return points that lie closer together at both ends, where a minimax error peaks."""
     return low + (high - low) * (1 - np.cos(np.linspace(0, np.pi, 4001)[1:])) / 2
 
 
 def _fit(x: Values, wanted: Values, *, weight: Values, degree: int) -> Values:
-    """Minimise the largest weight * |P(x) - wanted|; coefficients, lowest power first."""
+    """Minimise the largest weight * |P(x) - wanted|. Return the coefficients, lowest power first."""
     scale = np.abs(x).max()
     weight = weight / UNIT
     columns = weight[:, None] * np.vander(x / scale, degree + 1, increasing=True)

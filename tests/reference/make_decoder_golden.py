@@ -1,8 +1,9 @@
 """Make a tiny Qwen3 checkpoint and its golden hidden states: part of ``make golden``.
 
-The weights are random (NumPy, seeded); the shapes have what the real ones have: grouped-query attention,
-q and k normalised per head, a head wider than hidden size / heads, tied embeddings, theta of a million.
-Goldens come from transformers' Qwen3Model in float64. Of ``embeddings`` nothing is imported here.
+The weights are random (NumPy, seeded). The tiny model has the features of the real models: grouped-query
+attention, q and k normalised per head, a head wider than hidden size / heads, tied embeddings, and a theta of
+a million. The goldens come from transformers' Qwen3Model in float64. This file imports nothing from
+``embeddings``.
 """
 
 import json
@@ -57,12 +58,12 @@ POOLING = {
     "include_prompt": True,
 }
 PROMPTS = {**plain_folder.PROMPTS, "similarity_fn_name": "cosine"}
-LENGTHS = (1, 2, 17, 64, 300, 4096)  # of the golden sequences
-EVERY = 64  # of a long sequence so many positions are skipped, but for its end
+LENGTHS = (1, 2, 17, 64, 300, 4096)  # lengths of the golden sequences
+EVERY = 64  # a long sequence keeps one position in this many, and its end
 
 
 def weights() -> dict[str, np.ndarray]:
-    """Return seeded weights by the official checkpoints' names, which lack the prefix "model."."""
+    """Return seeded weights under the official checkpoints' names. These lack the prefix "model."."""
     draw = np.random.default_rng(20)
     width, inner, heads, key_heads, head = 64, 128, 4, 2, 32
 
@@ -93,7 +94,7 @@ def weights() -> dict[str, np.ndarray]:
 
 
 def tokenizer() -> Tokenizer:
-    """Return a byte-level tokenizer without merges that appends one end token, as Qwen3-Embedding's does."""
+    """Return a byte-level tokenizer without merges. It appends one end token, as Qwen3-Embedding's does."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     made = Tokenizer(models.BPE(vocab={letter: row for row, letter in enumerate(alphabet)}, merges=[]))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -104,7 +105,7 @@ def tokenizer() -> Tokenizer:
 
 
 def write_checkpoint(folder: Path, config: dict[str, object], tensors: dict[str, np.ndarray]) -> None:
-    """Write a folder as the official ones are laid out."""
+    """Write a folder with the layout of the official ones."""
     (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
     for name, content in {
         "config.json": config,
@@ -119,9 +120,9 @@ def write_checkpoint(folder: Path, config: dict[str, object], tensors: dict[str,
 
 
 def pack(weight: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Quantize a matrix as MLX lays it out: eight numbers of 4 bits to a uint32, in scaled groups.
+    """Quantize a matrix in MLX's layout: eight numbers of 4 bits per uint32, in scaled groups.
 
-    Returns the three arrays of a checkpoint, and the matrix that they stand for.
+    Returns the three arrays of a checkpoint, and the matrix that they represent.
     """
     rows, columns = weight.shape
     groups = weight.reshape(rows, columns // GROUP, GROUP)
@@ -140,7 +141,7 @@ def kept(length: int) -> np.ndarray:
 
 
 def write_golden(folder: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Run transformers on those weights in float64, and keep what it gives."""
+    """Run transformers on the weights in float64, and store the results."""
     model = Qwen3Model(Qwen3Config(**CONFIG)).double().eval()
     model.load_state_dict({name: torch.from_numpy(weight).double() for name, weight in tensors.items()})
     draw = np.random.default_rng(21)
@@ -161,7 +162,7 @@ def write_golden(folder: Path, tensors: dict[str, np.ndarray]) -> None:
 def main() -> None:
     """Write both checkpoints, in float32 and in 4 bits, and their goldens.
 
-    The second has the names of mlx-lm's conversions, and the matrices that its goldens come from are
+    The second checkpoint has the names of mlx-lm's conversions. Its goldens come from matrices that are
     unpacked here, in NumPy.
     """
     plain = weights()

@@ -1,8 +1,8 @@
 """Make a tiny checkpoint of each decoder family, with golden hidden states: part of ``make golden``.
 
-A family is one file, ``fixtures/families/NAME.safetensors``: random weights (NumPy, seeded; float16 holds
-them exactly), golden states of transformers' own class in float64, and config.json in the metadata.
-Of ``embeddings`` nothing is imported here.
+A family is one file, ``fixtures/families/NAME.safetensors``. It holds random weights (NumPy, seeded; float16
+holds them exactly), golden states of transformers' own class in float64, and config.json in the metadata.
+This file imports nothing from ``embeddings``.
 """
 
 import json
@@ -35,7 +35,7 @@ LLAMA = {
     "tie_word_embeddings": False,
     "vocab_size": 260,
 }
-LLAMA_3 = {  # every wavelength of the scaling is there: short, long, and one between
+LLAMA_3 = {  # covers every wavelength range of the scaling: short, long, and between
     **LLAMA,
     "attention_bias": True,
     "mlp_bias": True,
@@ -67,7 +67,7 @@ MISTRAL = {
     "tie_word_embeddings": False,
     "vocab_size": 260,
 }
-GEMMA = {  # 72: a width whose square root, the scale of the embeddings, is not exact in bfloat16
+GEMMA = {  # width 72: its square root, the scale of the embeddings, is not exact in bfloat16
     "model_type": "gemma",
     "architectures": ["GemmaForCausalLM"],
     "attention_bias": False,
@@ -114,34 +114,34 @@ CONFIGS = {
     "gemma2": GEMMA_2,
     "gemma3": GEMMA_3,
 }
-SHORT = (1, 17, 64)  # for families that mlx-lm runs in another way: enough to show it
+SHORT = (1, 17, 64)  # for families that mlx-lm runs differently: these lengths are enough to show it
 
 
 def draw_weights(model: torch.nn.Module, *, gemma: bool) -> dict[str, np.ndarray]:
-    """Return seeded float16 weights by their names in a checkpoint, for every parameter of a model."""
+    """Return seeded float16 weights for every parameter of a model, under their names in a checkpoint."""
     draw = np.random.default_rng(30)
     found = {}
     for name, parameter in model.named_parameters():
         shape = tuple(parameter.shape)
         weight = draw.normal(size=shape)
         if name.startswith("embed_tokens"):
-            weight *= 0.2 if gemma else 1.0  # these scale their embeddings
+            weight *= 0.2 if gemma else 1.0  # gemma scales its embeddings
         elif len(shape) == 2:
             weight *= shape[1] ** -0.5
         elif name.endswith(".bias"):
             weight *= 0.3
         else:
-            weight = 0.3 * weight + (0 if gemma else 1)  # gemma keeps what is added to 1
+            weight = 0.3 * weight + (0 if gemma else 1)  # gemma stores the weight minus 1
         found[name] = weight.astype(np.float16)
     return found
 
 
 def write_family(name: str, config: dict[str, object]) -> None:
-    """Run transformers on random weights in float64, and keep both."""
+    """Run transformers on random weights in float64, and store the weights and the hidden states."""
     gemma = str(config["model_type"]).startswith("gemma")
     declared = AutoConfig.for_model(**config)
     if name == "gemma2":
-        declared._attn_implementation = "eager"  # the default leaves out its soft cap; softmax in float32
+        declared._attn_implementation = "eager"  # the default ignores the soft cap; softmax is in float32
     model = AutoModel.from_config(declared).double().eval()
     weights = draw_weights(model, gemma=gemma)
     model.load_state_dict({name: torch.from_numpy(weight).double() for name, weight in weights.items()})
@@ -164,7 +164,7 @@ def write_family(name: str, config: dict[str, object]) -> None:
 
 
 def main() -> None:
-    """Write every family's file."""
+    """Write the file of every family."""
     for name, config in CONFIGS.items():
         write_family(name, config)
 

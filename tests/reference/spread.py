@@ -1,8 +1,8 @@
-"""How far right implementations stray: ``make spread``. The thresholds of the gate are set from its figures.
+"""The differences between correct implementations: ``make spread``. The gate's thresholds are set from them.
 
-The gate runs in a new process for each of several arithmetics that are all right (OpenBLAS kernels of
-other processors, other thread counts, MLX's own BLAS), and for each check the worst figure is printed.
-A threshold is four times that, rounded up to 1, 2 or 5 times a power of ten; a floor is half of the smallest.
+The gate runs in a new process for each of several correct arithmetics: OpenBLAS kernels of other processors,
+other thread counts, and MLX's own BLAS. For each check the worst figure is printed. A threshold is four times
+this figure, rounded up to 1, 2 or 5 times a power of ten. A floor is half of the smallest figure.
 """
 
 import json
@@ -28,7 +28,7 @@ VARIANTS = {
 
 
 def measure() -> None:
-    """Run the gate in this process, on the matrix's slice of texts, and print what it measured."""
+    """Run the gate in this process on the fault matrix's slice of texts, and print the measured figures."""
     warnings.simplefilter("ignore")
     subject = slice_of(adapter.open_subject(DEFAULT_MODEL))
     gate = session.open_gate(subject)
@@ -45,7 +45,7 @@ def rounded_up(value: float) -> float:
 
 
 def main() -> None:
-    """Print each check's figure under each arithmetic, and the extremes."""
+    """Print the figure of each check under each arithmetic, and the extremes."""
     found: dict[str, dict[str, float]] = {}
     for name, environment in VARIANTS.items():
         done = subprocess.run(

@@ -1,7 +1,7 @@
 """Thresholds of the semantic checks: ``make thresholds`` prints them as TOML.
 
-After them: by how much the same model with its weights in fewer bits is surely worse than with all of
-them. That of the precisions people use is what the thresholds "... beside baseline" are set from.
+Then it prints how much worse the same model with weights in fewer bits surely is than with float32 weights.
+The thresholds "... beside baseline" are set from these figures for the precisions that people use.
 """
 
 import sys
@@ -21,7 +21,7 @@ from tests.faults.slices import golden_of
 
 
 def all_thresholds(model: str) -> Iterator[Entry]:
-    """Yield every semantic threshold of a model that has goldens: on the gate's texts, and on their slice."""
+    """Yield every semantic threshold of a model with goldens: on the gate's texts, and on their slice."""
     golden, few = golden_of(model), own_files.slice_of_sets()
     if golden is None:
         sys.exit(f"{model} has no goldens: make golden")
@@ -31,7 +31,7 @@ def all_thresholds(model: str) -> Iterator[Entry]:
 
 
 def in_bits(weight: mx.array, bits: int) -> mx.array:
-    """Round a matrix to so many bits in groups of 64, as mlx-lm quantizes; 16 is bfloat16."""
+    """Round a matrix to the given number of bits in groups of 64, as mlx-lm does. 16 means bfloat16."""
     if bits == 16:
         return weight.astype(mx.bfloat16).astype(mx.float32)
     if weight.ndim != 2 or weight.shape[1] % 64:
@@ -41,7 +41,7 @@ def in_bits(weight: mx.array, bits: int) -> mx.array:
 
 
 def print_precisions() -> None:
-    """Print by how much each precision is surely worse than float32, and on what."""
+    """Print how much worse each precision surely is than float32, for each quality figure."""
     sets = own_files.sets()
     right: dict[str, Floats] = {}
     print("# surely worse than float32:")
@@ -64,7 +64,7 @@ def print_precisions() -> None:
 
 
 def main() -> None:
-    """Print the thresholds."""
+    """Print the thresholds and the figures of the precisions."""
     for threshold in all_thresholds(DEFAULT_MODEL):
         print(as_toml(threshold, DEFAULT_MODEL))
     print_precisions()

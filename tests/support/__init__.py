@@ -1,3 +1,3 @@
-"""What several tests share: models and repositories made here, commands, plain surroundings."""
+"""Code that several tests share: small models and repositories, commands, a plain environment."""
 
-HANG = 300  # seconds that no step here takes on the slowest and busiest machine: what takes longer never ends
+HANG = 300  # seconds; no step takes so long on the slowest, busiest machine, so a longer one hangs

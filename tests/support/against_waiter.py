@@ -1,4 +1,4 @@
-"""A worker that only tells which process it is."""
+"""A worker that returns only its process number."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ from embedding_gate.serving import serve
 
 
 def start() -> Any:
-    """Answer whatever is asked."""
+    """Answer every request."""
     return lambda _: {"pid": os.getpid()}
 
 

@@ -1,4 +1,4 @@
-"""A worker that does as it is told. It and a process that it starts hold a pipe open until they end."""
+"""A worker that obeys its requests. It and its child process hold a pipe open until they end."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ from embedding_gate.serving import serve
 
 
 def start() -> Any:
-    """Open the pipe that the command line names, if it names one; return what answers."""
+    """Open the pipe that the command line names, if any, and return the function that answers requests."""
     if sys.argv[1:]:
-        pipe = open(sys.argv[1], "w")  # noqa: SIM115, PTH123  (open until the process ends)
+        pipe = open(sys.argv[1], "w")  # noqa: SIM115, PTH123  (it stays open until the process ends)
         subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], stdout=pipe)
 
     def answer(request: str) -> Any:

@@ -1,4 +1,4 @@
-"""Commands that a user types, run as a user runs them: each in a new process."""
+"""Functions that run commands as a user does: each in a new process."""
 
 import os
 import subprocess
@@ -23,6 +23,6 @@ def pytest_run(*arguments: str, path: Path | None = None) -> subprocess.Complete
 
 
 def run_with_plugin(tmp_path: Path, plugin: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest with a plugin of those lines."""
+    """Run pytest with a plugin that consists of the given lines."""
     (tmp_path / "a_plugin.py").write_text(plugin)
     return pytest_run("-p", "a_plugin", *arguments, path=tmp_path)

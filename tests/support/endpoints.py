@@ -1,4 +1,4 @@
-"""Servers of the fake embedder, opened for judgement, and judged."""
+"""Functions that serve the fake embedder and judge the server."""
 
 from collections.abc import Collection, Sequence
 from contextlib import closing
@@ -24,12 +24,12 @@ FORMS = ("http://{}/v1/embeddings", "ollama:{}", "tei:{}")
 
 
 def right_service() -> Service:
-    """Return a service that keeps the contract."""
+    """Return a service that fulfils the contract."""
     return Service(FAKE.encode, FAKE.tokenize, FAKE.encode_ids)
 
 
 def sample(seed: int) -> list[str]:
-    """Return 48 of the gate's texts that the fake embedder tells apart."""
+    """Return 48 of the gate's texts to which the fake embedder gives different vectors."""
     known = texts().of_kind("word", "sentence", "script")
     order = np.random.default_rng(seed).permutation(len(known))
     return distinct_texts([known[row] for row in order], FAKE.tokenize)
@@ -37,17 +37,17 @@ def sample(seed: int) -> list[str]:
 
 @cache
 def thresholds() -> dict[str, Threshold]:
-    """Read the thresholds of a server's contract."""
+    """Read the thresholds of the contract for servers."""
     found = thresholds_of("any", hashes(sets()), OWN, "float32")
     names = {check_name(name) for name in endpoint_tests()}
     return {check: threshold for check, threshold in found.items() if check in names}
 
 
 class Model(Protocol):
-    """What the judge knows of a model: its tokenizer."""
+    """The part of a model that the judge has: its tokenizer."""
 
     def tokenize(self, texts: Sequence[str]) -> TokenIds:
-        """Return token ids, cut at the limit."""
+        """Return token ids, truncated at the token limit."""
 
 
 def judge(
@@ -60,7 +60,7 @@ def judge(
     model: Model = FAKE,
     limit: int = FAKE.limit,
 ) -> Gate:
-    """Judge the server there by its contract. timeout: seconds that a request may take."""
+    """Judge the server at the address by its contract. timeout: the seconds allowed for a request."""
 
     def opened() -> Client:
         return open_client(form.format(place), "model", timeout=timeout)

@@ -1,4 +1,4 @@
-"""A model that answers in microseconds: hashed words and pairs of words, with a tokenizer of its own."""
+"""A fake model that answers in microseconds. It hashes words and word pairs and has its own tokenizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ SPECIAL = {"[CLS]": START, "[SEP]": END}
 
 @dataclass(frozen=True)
 class FakeTokens:
-    """Token ids of N texts, and how many of each were cut off."""
+    """The token ids of N texts, and the number of tokens cut off from each text."""
 
     ids: list[NDArray[np.int32]]
     dropped: NDArray[np.int64]
 
 
 class FakeEmbedder:
-    """Texts to vectors (N, 128) by their words. A token is a word; one not in ASCII is unknown."""
+    """Maps texts to vectors (N, 128) by their words. A token is a word. A word not in ASCII is unknown."""
 
     limit = 48
     dimension = 128
@@ -32,7 +32,7 @@ class FakeEmbedder:
         self._table = np.random.default_rng(1).standard_normal((997, self.dimension)).astype(np.float32)
 
     def tokenize(self, texts: Sequence[str]) -> FakeTokens:
-        """Return token ids, special tokens included, cut at the limit."""
+        """Return token ids with special tokens, truncated at the token limit."""
         whole = [[START, *map(self._id, text.split()), END] for text in texts]
         room = self.limit - 1
         cut = [ids if len(ids) <= self.limit else [*ids[:room], END] for ids in whole]
@@ -51,7 +51,7 @@ class FakeEmbedder:
         return self.encode_ids([ids.tolist() for ids in self.tokenize(texts).ids])
 
     def encode_ids(self, ids: list[list[int]]) -> NDArray[np.float32]:
-        """Return vectors (N, D) of length 1 of token ids."""
+        """Return vectors (N, D) of length 1 for token ids."""
         return np.stack([self._vector(row) for row in ids])
 
     def _vector(self, ids: list[int]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""A model hub on 127.0.0.1 that can fail, and a cache laid out as huggingface_hub does it."""
+"""A model hub on 127.0.0.1 that can fail, and a cache with the layout of huggingface_hub."""
 
 import json
 import os
@@ -26,23 +26,23 @@ CODE = dict.fromkeys(("modeling.py", "pytorch_model.bin", "a.pt", "onnx/m.onnx",
 
 @dataclass
 class FakeHub:
-    """What a hub holds, how it fails, and what was asked of it."""
+    """The files of a hub, its failures, and the requests that it received."""
 
     files: dict[str, bytes] = field(default_factory=lambda: {**FILES, **CODE})
     fails: dict[str, tuple[int, str]] = field(default_factory=dict)  # "tree" or a file -> status, error code
-    breaks: int = 0  # so many times the weights' connection ends halfway
-    interrupts: bool = False  # Ctrl-C when the weights are halfway
+    breaks: int = 0  # how many downloads of the weights end halfway
+    interrupts: bool = False  # send Ctrl-C halfway through the weights
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, "tree" or a file, range
 
-    agents: set[str] = field(default_factory=set)  # what those who asked said of themselves
+    agents: set[str] = field(default_factory=set)  # the user agents of the requests
 
     def counts(self) -> Counter[str]:
-        """Count the files that were asked for by GET."""
+        """Count the files that were requested by GET."""
         return Counter(what for method, what, _ in self.asked if method == "GET")
 
 
 class HubServer(ThreadingHTTPServer):
-    """Serves a FakeHub at a free port."""
+    """A server of a FakeHub on a free port."""
 
     def __init__(self, fake: FakeHub) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         fake = self.server.fake
         start = int((re.findall(r"bytes=(\d+)-", self.headers.get("Range", "")) or ["0"])[0])
         headers = {"ETag": f'"{sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT}
-        if what == WEIGHTS:  # as the real hub: they can be had over another protocol, which nobody serves
+        if what == WEIGHTS:  # like the real hub: it offers another protocol too, which is not served here
             headers |= {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": "http://127.0.0.1:1/"}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
@@ -97,12 +97,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body[: len(body) // 2] if cut else body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its signature)
-        """Say nothing on stderr."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the signature of the base class)
+        """Print nothing on stderr."""
 
 
 def fill(cache: Path, files: dict[str, bytes], *, listed: dict[str, bytes] | None = None) -> Path:
-    """Lay files out as huggingface_hub does: blobs, links to them in a snapshot, maybe the list of files."""
+    """Lay files out like huggingface_hub: blobs, a snapshot of links to them, and maybe the file list."""
     repository = cache / ("models--" + NAME.replace("/", "--"))
     folder = repository / "snapshots" / COMMIT
     for name, data in files.items():

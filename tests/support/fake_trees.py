@@ -1,4 +1,4 @@
-"""Trees to compare that take a known time of a clock that nothing else moves."""
+"""Fake source trees to compare. Each takes a known time of a fake clock."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -17,18 +17,18 @@ ALL = (SHORT, Benchmark("one", 1, 8), Benchmark("cached", 4, 8, cached=True))
 
 
 class Clock:
-    """A clock that stands still but for what is said to take time."""
+    """A fake clock. It moves only when code says that something takes time."""
 
     def __init__(self) -> None:
         self.now, self.turns = 0.0, list[str]()
 
     def __call__(self) -> float:
-        """Return the seconds that were said to pass."""
+        """Return the seconds that have passed."""
         return self.now
 
 
 class Fake:
-    """A tree: a token is a word, and takes a millisecond times ``pace``."""
+    """A fake tree. A token is a word. Each token takes one millisecond times ``pace``."""
 
     dimension, max_tokens = 3, 64
 
@@ -39,22 +39,22 @@ class Fake:
         self.times = 1
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Answer as a worker does."""
+        """Answer a request as a worker process does."""
         found: dict[str, Any] = getattr(self, do)(**request)
         return found
 
     def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> TokenizedTexts:  # noqa: ARG002
-        """A token is a word."""
+        """Return the words of the texts as tokens."""
         ids = [np.zeros(len(text.split()), np.int32) for text in texts]
         return TokenizedTexts(ids, np.zeros(len(ids), np.int64))
 
     def encode(self, texts: Sequence[str], *, prompt_name: str | None = None) -> NDArray[Any]:  # noqa: ARG002
-        """Put a text's length and first letter on the circle."""
+        """Return points on the unit circle that depend on a text's length and first letter."""
         angles = np.array([len(text) + ord(text[0]) / 100 for text in texts])
         return np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1).astype(np.float32)
 
     def hold(self, batches: list[list[str]], *, times: int, cached: bool) -> dict[str, Any]:  # noqa: ARG002
-        """Take texts."""
+        """Store the texts."""
         self.held, self.times = batches, times
         self.seen.append([text for batch in batches for text in batch])
         return {"tokens": self.count(self.seen[-1])}
@@ -64,27 +64,27 @@ class Fake:
         return int(self.tokenize(texts).lengths.sum())
 
     def cost(self) -> float:
-        """Seconds of a turn."""
+        """Return the seconds of one turn."""
         tokens = sum(len(text.split()) for batch in self.held for text in batch)
         return self.times * tokens * 1e-3 * self.pace
 
     def run(self) -> dict[str, Any]:
-        """Pass the time of what is held."""
+        """Move the clock by the time of the stored texts."""
         self.clock.now += self.cost()
         self.clock.turns.append(self.name)
         return {}
 
     def look(self, call: int) -> dict[str, Any]:
-        """Return vectors."""
+        """Return the vectors of the stored texts."""
         return pack(self.encode(self.held[call % len(self.held)]))
 
     def spy(self, texts: list[str]) -> dict[str, Any]:
-        """Return what was worked on."""
+        """Return what was computed."""
         return {"tokens": self.count(texts), "bits": 32}
 
 
 def run(kind: type[Fake] = Fake, pace: float = 1.0, **given: Any) -> tuple[list[Fake], dict[str, Measured]]:
-    """Measure a base, a tree of that kind and pace, and the base again."""
+    """Measure the base, a tree of the given class and pace, and the base again."""
     clock = Clock()
     arms = [Fake("base", clock), kind("ours", clock, pace), Fake("again", clock)]
     return arms, measure(lambda: nullcontext(arms), given.pop("benchmarks", ALL), clock=clock, **given)

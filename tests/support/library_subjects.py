@@ -1,4 +1,4 @@
-"""Functions of a few lines around this repository's library, as a user writes them around another."""
+"""Short functions around this repository's library, as a user writes them around another library."""
 
 from typing import Any
 
@@ -15,18 +15,18 @@ def embed(texts: list[str]) -> list[list[float]]:
 
 
 class Chain:
-    """The same as an object of LangChain."""
+    """The same with the interface of LangChain."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """(N, D)."""
+        """Return vectors (N, D)."""
         return embed(texts)
 
     def embed_query(self, text: str) -> list[float]:
-        """(D,)."""
+        """Return a vector (D,)."""
         return embed([text])[0]
 
 
 def first_token(texts: list[str]) -> Any:
-    """Embed with one fault: the vector of the first token in place of the mean."""
+    """Embed with one fault: use the vector of the first token instead of the mean."""
     states = np.array([states[0] for states in MODEL.hidden_states(texts)])
     return states / np.linalg.norm(states, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Measures servers of the fake embedder, by a clock that only their work moves."""
+"""Measurements of servers of the fake embedder, with a fake clock that only their work moves."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -43,17 +43,17 @@ Vectors = NDArray[np.float32]
 
 
 class Work:
-    """A clock that moves as texts are encoded: 0.1 ms for each token. To ask it takes 1 us."""
+    """A fake clock that moves 0.1 ms for each encoded token. Each reading of it takes 1 us."""
 
     def __init__(self) -> None:
         self.now, self._lock = 0.0, threading.Lock()
 
     def __call__(self) -> float:
-        """Return the seconds."""
+        """Return the time in seconds."""
         return self.take(1e-6)
 
     def take(self, seconds: float) -> float:
-        """Let time pass."""
+        """Move the clock forward."""
         with self._lock:
             self.now += seconds
             return self.now
@@ -65,32 +65,32 @@ class Work:
 
 
 class Words:
-    """The judge's tokenizer of the fake embedder."""
+    """The tokenizer that the judge uses for the fake embedder."""
 
     max_tokens = FAKE.limit
     tokenize = staticmethod(FAKE.tokenize)
 
     @staticmethod
     def count_tokens(texts: Sequence[str]) -> Any:
-        """(N,)."""
+        """Return the token counts (N,)."""
         return np.array([len(ids) for ids in FAKE.tokenize(texts).ids])
 
 
 class Rounds:
-    """Stands in for the fixture of pytest-benchmark."""
+    """A replacement of the pytest-benchmark fixture."""
 
     def __init__(self, clock: Work) -> None:
         self._clock, self.extra_info = clock, dict[str, Any]()
         self.stats = SimpleNamespace(stats=SimpleNamespace(data=[]))
 
     def pedantic(self, work: Any, *, setup: Any, teardown: Any, rounds: int, **_: Any) -> None:
-        """Time rounds."""
+        """Time the rounds."""
         self.stats.stats.data = by_clock(self._clock)(setup, work, teardown, rounds)
 
 
 @contextmanager
 def opened(service: Service, clock: Work, form: str = FORMS[0]) -> Iterator[Bench]:
-    """Serve, and open the server for measurement."""
+    """Start the server, and open it for measurement."""
     with serve(service) as running:
         address = form.format(running.place)
         asked = Server(address, open_client(address, "model"))
@@ -100,7 +100,7 @@ def opened(service: Service, clock: Work, form: str = FORMS[0]) -> Iterator[Benc
 
 
 def measure_all(bench: Bench, clock: Work) -> None:
-    """Make all benchmarks, and what the audits need."""
+    """Run all benchmarks, and collect what the audits need."""
 
     def measure() -> Measure:
         return Measure(bench, Rounds(clock))
@@ -114,7 +114,7 @@ def measure_all(bench: Bench, clock: Work) -> None:
 
 
 def measured(change: Callable[[Work], Callable[[list[str]], Vectors]], form: str = FORMS[0]) -> Bench:
-    """Measure a server that encodes in another way."""
+    """Measure a server with another encode function."""
     clock = Work()
     with opened(Service(change(clock), FAKE.tokenize), clock, form) as bench:
         measure_all(bench, clock)
@@ -122,7 +122,7 @@ def measured(change: Callable[[Work], Callable[[list[str]], Vectors]], form: str
 
 
 def red(bench: Bench) -> set[str]:
-    """Name the audits that fail."""
+    """Return the names of the audits that fail."""
     gate = judge("fake", bench.findings)
     assert not gate.unread
     return {verdict.check for verdict in gate.red}

@@ -1,4 +1,4 @@
-"""A page as a browser reads it, and records to show."""
+"""Helpers to read a page as a browser does, and records to show on it."""
 
 from html.parser import HTMLParser
 
@@ -12,7 +12,7 @@ from embedding_gate.report.sections import document
 
 
 class Read(HTMLParser):
-    """What a browser makes of a page: its elements, their attributes, and the text."""
+    """The parts of a page that a browser reads: its elements, their attributes, and the text."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -23,23 +23,23 @@ class Read(HTMLParser):
         self.feed(source)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element, and that it is open."""
+        """Record an element, and mark it as open."""
         self.elements.append(tag)
         self.attributes += attrs
         if tag != "meta":
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """See that it is the one last opened."""
+        """Check that it closes the element that was opened last."""
         assert self.open.pop() == tag, f"</{tag}> closes another element"
 
     def handle_data(self, data: str) -> None:
-        """Note text."""
+        """Record text."""
         self.text += data
 
 
 def show(record: Record, **pictures: list[Figure]) -> str:
-    """Return the page of a record."""
+    """Return the page for a record."""
     return page(document(record), pictures=pictures, plotly="x")
 
 

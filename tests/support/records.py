@@ -1,4 +1,4 @@
-"""Records of runs, made by hand: what tests of the report and of its page show."""
+"""Records of runs, written by hand. The tests of the report and its page use them."""
 
 import json
 import math
@@ -36,7 +36,7 @@ TOPICS = Topics(tuple("12345"), CATEGORIES, ("one", "two", "three", "four", "</s
 
 
 def a_gate() -> Gate:
-    """Make a gate that is red by a NaN."""
+    """Make a gate that is red because of a NaN."""
     gate = Gate("m", {"category similarity: a": Threshold("category similarity: a", "m", 0.5, "", 0.25)})
     gate.verdicts = [
         Verdict("cohesion", 0.5, ">= 0.25", 2.0, "pass"),
@@ -96,12 +96,12 @@ def a_speed(**changes: Any) -> dict[str, Any]:
 
 
 def a_record(*parts: dict[str, Any], passed: bool = True, **made: Any) -> Record:
-    """Make a record of some parts."""
+    """Make a record from some parts."""
     return make_record({**MADE, **made}, parts, passed=passed)
 
 
 def a_comparison() -> dict[str, Any]:
-    """Make the comparison with another revision, of which one row could not be measured."""
+    """Make the comparison with another revision. One of its rows could not be measured."""
     far, near = Ratio(1.2, 1.18, 1.23), Ratio(1, 0.99, 1.01)
     slow = Row("one text", "one text", far, near, 0.1, "FAIL", confirmed=True, evidence="slower")
     broken = Row("cached", "1,000 texts", None, None, 0.1, "ERROR", evidence="no round was timed")
@@ -124,7 +124,7 @@ JUDGE = {
 
 
 def a_full_record() -> Record:
-    """Make a record that has something in every section."""
+    """Make a record with content in every section."""
     fault = {
         "name": "first-token pooling",
         "cause": "pooling",
@@ -175,12 +175,12 @@ def a_full_record() -> Record:
 
 
 def as_data(record: Record) -> Any:
-    """Return what report.json holds."""
+    """Return the content of report.json."""
     return json.loads(as_json(record))
 
 
 def errors(record: Any) -> list[str]:
-    """Return what the JSON Schema says against the content of a report.json."""
+    """Return the errors that the JSON Schema finds in the content of a report.json."""
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     found = jsonschema.Draft202012Validator(schema).iter_errors(record)

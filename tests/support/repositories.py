@@ -1,4 +1,4 @@
-"""Small git repositories, made here."""
+"""Helpers that make small git repositories."""
 
 import subprocess
 from pathlib import Path
@@ -20,7 +20,7 @@ def git(root: Path, *command: str) -> str:
 
 
 def commit(root: Path, **files: str) -> str:
-    """Commit files, "__" in their names for a dot; return the hash."""
+    """Commit files and return the hash. "__" in a file name stands for a dot."""
     for name, text in files.items():
         (root / name.replace("__", ".")).write_text(text, encoding="utf-8")
     git(root, "add", "--all")

@@ -1,6 +1,6 @@
-"""A small server of embeddings that keeps the contract, in three forms of API, around any callable.
+"""A small embeddings server around any callable. It fulfils the contract in three forms of API.
 
-Each step is a method of its own, so that a fault replaces one step (tests/faults/endpoints.py).
+Each step is its own method, so that a fault can replace one step (tests/faults/endpoints.py).
 """
 
 import asyncio
@@ -31,7 +31,7 @@ Texts = list[str] | list[list[int]]
 
 
 class Refused(Exception):
-    """A request is not acceptable."""
+    """An error: a request is not acceptable."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -40,12 +40,12 @@ class Refused(Exception):
 
 @dataclass
 class Service:
-    """What the server does.
+    """The work of the server.
 
-    encode: texts to vectors (N, D) of length 1.
+    encode: maps texts to vectors (N, D) of length 1.
     tokenize: the model's own tokenizer.
-    encode_ids: token ids, special tokens included, to vectors (N, D); None where the model takes texts alone.
-    model: the one that it serves; key: what it asks for, or "".
+    encode_ids: maps token ids with special tokens to vectors (N, D). None if the model takes only texts.
+    model: the name of the served model. key: the required API key, or "".
     """
 
     encode: Callable[[list[str]], Vectors]
@@ -63,7 +63,7 @@ class Service:
         return self
 
     async def answer(self, request: Request) -> Response:
-        """Answer a request of any form."""
+        """Answer a request in any form of API."""
         try:
             self.check_key(request)
             body = self.read(await request.body())
@@ -91,12 +91,12 @@ class Service:
         return self.whole(make(vectors, encoding, texts, body))
 
     def check_key(self, request: Request) -> None:
-        """Refuse who has not the key."""
+        """Refuse a request without the right key."""
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
             raise Refused("wrong key", 401)
 
     def read(self, content: bytes) -> dict[str, Any]:
-        """Read the body."""
+        """Read the request body."""
         try:
             body = json.loads(content)
         except ValueError as error:
@@ -106,7 +106,7 @@ class Service:
         return body
 
     def check_model(self, model: Any) -> None:
-        """Refuse another model."""
+        """Refuse a request for another model."""
         if model != self.model:
             raise Refused(f"no model {model!r}", 404)
 
@@ -156,7 +156,7 @@ class Service:
         return self.encode_ids([ids for ids in texts if isinstance(ids, list)])
 
     def dimensions(self, body: dict[str, Any], width: int, *, unset: bool) -> int:
-        """Return how many components are asked for."""
+        """Return the requested number of components."""
         asked = body.get("dimensions", width)
         if unset and type(asked) is int and (asked == 0 or asked > width):
             return width
@@ -165,22 +165,22 @@ class Service:
         return asked
 
     def cut(self, vectors: Vectors, width: int) -> Vectors:
-        """Shorten vectors, and give them length 1 again."""
+        """Shorten vectors, and scale them to length 1 again."""
         if width == vectors.shape[1]:
             return vectors
         short = vectors[:, :width]
         return np.asarray(short / np.linalg.norm(short, axis=1, keepdims=True), dtype=np.float32)
 
     def pack(self, vector: Vectors) -> str:
-        """Return base64 of a vector."""
+        """Return a vector in base64."""
         return base64.b64encode(vector.astype("<f4").tobytes()).decode()
 
     def numbers(self, vector: Vectors) -> Any:
-        """Return the JSON numbers of a vector."""
+        """Return a vector as JSON numbers."""
         return [float(value) for value in vector]
 
     def count(self, texts: Texts) -> int:
-        """Count the tokens that the model reads of the texts."""
+        """Count the tokens that the model reads from the texts."""
         if isinstance(texts[0], str):
             return sum(len(ids) for ids in self.tokenize([str(text) for text in texts]).ids)
         return sum(len(ids) for ids in texts)
@@ -207,17 +207,17 @@ class Service:
         return [self.numbers(vector) for vector in vectors]
 
     def whole(self, content: Any) -> Response:
-        """Return an answer as it is sent."""
+        """Return an answer in the form in which it is sent."""
         return Response(json.dumps(content), media_type="application/json")
 
     def error(self, message: str, status: int) -> Response:
-        """Return a refusal as it is sent."""
+        """Return a refusal in the form in which it is sent."""
         return JSONResponse({"error": {"message": message, "type": "invalid_request_error"}}, status)
 
 
 @dataclass
 class Running:
-    """A server that runs: where, and what it serves from now on."""
+    """A running server: its address, and the service that it uses from now on."""
 
     place: str
     service: Service
@@ -229,8 +229,8 @@ class Running:
 
 @contextmanager
 def serve(service: Service, **options: Any) -> Iterator[Running]:
-    """Serve on a free port of the loopback, in a thread."""
-    # By its protocol asyncio knows a TCP socket, and switches the delay of small packets off.
+    """Serve on a free port of the loopback interface, in a thread."""
+    # asyncio recognises a TCP socket by its protocol. It then switches off the delay of small packets.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
@@ -240,7 +240,7 @@ def serve(service: Service, **options: Any) -> Iterator[Running]:
         config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", **options)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
-        thread.start()  # connections wait in the socket until it answers
+        thread.start()  # connections wait in the socket until the thread answers
         try:
             yield running
         finally:

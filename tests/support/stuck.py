@@ -1,4 +1,4 @@
-"""Work that says when it has begun and never ends; a pytest plugin (``-p``) by which the proof does it."""
+"""Work that reports its start and never ends, and a pytest plugin (``-p``) that puts it into the proof."""
 
 import signal
 import threading
@@ -7,14 +7,14 @@ import pytest
 from tqdm import tqdm
 
 
-def stuck(*call: object, **options: object) -> None:  # noqa: ARG001  (as those of what it stands for)
-    tqdm.get_lock()  # type: ignore[no-untyped-call]  # as each progress bar does
+def stuck(*call: object, **options: object) -> None:  # noqa: ARG001  (as in the replaced function)
+    tqdm.get_lock()  # type: ignore[no-untyped-call]  # each progress bar does this too
     print(f"at work: {call}", flush=True)
     threading.Event().wait()
 
 
 def deaf() -> bool:
-    """Whether this process never hears Ctrl-C."""
+    """Return whether this process blocks Ctrl-C (SIGINT)."""
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 

@@ -1,6 +1,6 @@
-"""Subjects of the tests, as a user writes them: ``--subject=python:tests.support.subjects:NAME``.
+"""Test subjects, written as a user writes them: ``--subject=python:tests.support.subjects:NAME``.
 
-They need NumPy alone.
+They need only NumPy.
 """
 
 import os
@@ -13,42 +13,42 @@ from typing import Any
 
 import numpy as np
 
-MANY = 5  # texts: from there on some of these fail
+MANY = 5  # with this number of texts or more, some of these subjects fail
 _both = threading.Barrier(2)
 
 
 def hashed(texts: Sequence[Any]) -> Any:
-    """Give each text a vector of its own, of length 1."""
+    """Return a different vector of length 1 for each text."""
     rows = [np.random.default_rng(list(repr(text).encode())).normal(size=8) for text in texts]
     return np.array([row / np.linalg.norm(row) for row in rows]).reshape(-1, 8)
 
 
 class Chain:
-    """An object as of LangChain."""
+    """An object with the interface of LangChain."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """(N, 8)."""
+        """Return vectors (N, 8)."""
         return hashed(texts).tolist()  # type: ignore[no-any-return]
 
     def embed_query(self, text: str) -> list[float]:
-        """(8,), of the text after a prompt."""
+        """Return a vector (8,) of the text after a prompt."""
         return hashed([f"query: {text}"])[0].tolist()  # type: ignore[no-any-return]
 
 
 class Fast:
-    """An object as of fastembed: what it returns is a generator."""
+    """An object with the interface of fastembed. Its methods return a generator."""
 
     def embed(self, texts: list[str]) -> Iterator[Any]:
-        """(8,) for each text."""
+        """Yield a vector (8,) for each text."""
         yield from hashed(texts)
 
     def passage_embed(self, texts: list[str]) -> Iterator[Any]:
-        """(8,) for each text, after a prompt."""
+        """Yield a vector (8,) for each text after a prompt."""
         yield from hashed([f"passage: {text}" for text in texts])
 
 
 class Sentences:
-    """An object as of sentence-transformers."""
+    """An object with the interface of sentence-transformers."""
 
     prompts = {"query": "query: ", "document": ""}  # noqa: RUF012
 
@@ -63,31 +63,31 @@ class Sentences:
         truncate_dim: int | None = None,
         normalize_embeddings: bool = False,
     ) -> Any:
-        """(N, 8) or (N, truncate_dim)."""
+        """Return vectors (N, 8) or (N, truncate_dim)."""
         prefix = self.prompts[prompt_name] if prompt_name else ""
         found = hashed([prefix + text for text in texts])[:, :truncate_dim] * len(self.folder)
         return found / np.linalg.norm(found, axis=1, keepdims=True) if normalize_embeddings else found
 
 
 def made() -> Chain:
-    """Make an object."""
+    """Return an object with the interface of LangChain."""
     return Chain()
 
 
 class Tensor:
-    """As of torch, as far as it is asked."""
+    """A fake torch tensor. It has only the methods that are called."""
 
     def __init__(self, values: Any) -> None:
         self._values = values
 
     def detach(self) -> "Tensor":
-        """Itself."""
+        """Return the tensor itself."""
         return self
 
     cpu = float = detach
 
     def numpy(self) -> Any:
-        """Its values."""
+        """Return the values."""
         return self._values
 
 
@@ -102,7 +102,7 @@ def list_of_tensors(texts: list[str]) -> list[Tensor]:
 
 
 def talks(texts: list[str]) -> Any:
-    """Print, and read what nobody writes."""
+    """Print, and read from stdin, to which nobody writes."""
     print("words on stdout")
     os.write(1, b"and words below Python\n")
     assert not sys.stdin.read()
@@ -110,25 +110,25 @@ def talks(texts: list[str]) -> Any:
 
 
 def place(texts: list[str]) -> list[list[float]]:
-    """Tell process and thread."""
+    """Return the process number, and whether this is the main thread."""
     main = threading.current_thread() is threading.main_thread()
     return [[os.getpid(), main] for _ in texts]
 
 
 def meets(texts: list[str]) -> Any:
-    """Wait until another call is here too."""
+    """Wait until another call arrives too."""
     if texts != ["a text"]:
         _both.wait(timeout=60)
     return hashed(texts)
 
 
 def starts_another(texts: list[str]) -> list[list[float]]:
-    """Start a process that outlives its parent, and tell its number."""
+    """Start a process that outlives its parent, and return its number."""
     return [[subprocess.Popen(["sleep", "600"]).pid] for _ in texts]  # noqa: S607
 
 
 def raises(texts: list[str]) -> Any:
-    """Refuse many texts, and the odd one."""
+    """Raise an error for many texts, or for a text that contains a null character."""
     if len(texts) >= MANY or "\x00" in texts[0]:
         raise ValueError("too many\nor too odd")
     return hashed(texts)
@@ -142,7 +142,7 @@ def dies(texts: list[str]) -> Any:
 
 
 def crashes(texts: list[str]) -> Any:
-    """End the process as a fault of memory does."""
+    """End the process as a memory fault does."""
     if len(texts) >= MANY:
         os.write(2, b"a last word\n")
         os.abort()
@@ -157,32 +157,32 @@ def hangs(texts: list[str]) -> Any:
 
 
 def one_too_few(texts: list[str]) -> Any:
-    """Leave out a vector."""
+    """Leave out one vector."""
     return hashed(texts[1:] if len(texts) >= MANY else texts)
 
 
 def ragged(texts: list[str]) -> Any:
-    """Give vectors of unequal widths."""
+    """Return vectors of unequal widths."""
     return [[1.0] * (number + 1) for number in range(len(texts))]
 
 
 def words(texts: list[str]) -> Any:
-    """Give words in place of numbers."""
+    """Return words instead of numbers."""
     return [["a", "b"] for _ in texts]
 
 
 def flat(texts: list[str]) -> Any:
-    """Give a number for each text."""
+    """Return a number for each text."""
     return [1.0 for _ in texts]
 
 
 def nothing(texts: list[str]) -> Any:  # noqa: ARG001
-    """Give no answer."""
+    """Return no answer."""
     return None
 
 
 def other_width(texts: list[str]) -> Any:
-    """Give wider vectors to many texts."""
+    """Return wider vectors for many texts."""
     return np.ones((len(texts), 9 if len(texts) >= MANY else 8))
 
 

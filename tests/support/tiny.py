@@ -1,4 +1,4 @@
-"""A tiny BERT with random weights in a real folder, built in milliseconds, to damage at will."""
+"""A tiny BERT with random weights in a real folder. It is built in milliseconds; tests may damage it."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def build(folder: Path, *, max_tokens: int = 20) -> Path:
 
 
 def weights() -> dict[str, np.ndarray]:
-    """Make the weights of CONFIG, seeded."""
+    """Make the seeded random weights for CONFIG."""
     config = BertConfig(**{key: CONFIG[key] for key in BertConfig.__dataclass_fields__})
     random = np.random.default_rng(0)
     return {
@@ -51,7 +51,7 @@ def weights() -> dict[str, np.ndarray]:
 
 
 def tokenizer() -> Tokenizer:
-    """Make a WordPiece tokenizer of 64 entries: special tokens, letters, and what is left of the alphabet."""
+    """Make a WordPiece tokenizer of 64 entries: special tokens, letters, and the rest of the alphabet."""
     vocabulary = [
         "[PAD]",
         "[UNK]",
@@ -75,6 +75,6 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def edit_json(path: Path, **changes: Any) -> None:
-    """Set keys of a JSON file's object; None takes a key out."""
+    """Set keys of the object in a JSON file. None removes a key."""
     content = json.loads(path.read_text(encoding="utf-8")) | changes
     write_json(path, {key: value for key, value in content.items() if value is not None})

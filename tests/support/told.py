@@ -1,4 +1,4 @@
-"""A client of a subject that is asked, and tells what it was asked."""
+"""A fake client of a subject. It records its requests."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 class Told:
-    """A client that remembers what it was asked."""
+    """A fake client that remembers its requests."""
 
     name, prompts = "told", frozenset({"query"})
 
@@ -17,9 +17,9 @@ class Told:
         self.asked: list[tuple[list[str], dict[str, Any]]] = []
 
     def encode(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
-        """(N, width)."""
+        """Return vectors (N, width)."""
         self.asked.append((list(texts), options))
         return np.ones((len(texts), options.get("truncate_dim", self.width)), dtype=np.float32)
 
     def close(self) -> None:
-        """End nothing."""
+        """Do nothing: there is nothing to end."""

@@ -1,4 +1,4 @@
-"""Vectors of texts by topic, drawn at random, the same in each run."""
+"""Random vectors of texts by topic. They are the same in each run."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ __all__ = ["drawn"]
 
 
 def drawn(texts: int = 60, categories: int = 4, noise: float = 2) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Draw (N, 12) vectors about the centre of their category, and the name of the category of each."""
+    """Draw vectors (N, 12) around the centres of their categories; return them and the category names."""
     draw = np.random.default_rng(7)
     names = tuple(f"c{number}" for number in draw.integers(categories, size=texts))
     centres = {name: draw.normal(size=12) for name in sorted(set(names))}

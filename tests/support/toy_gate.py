@@ -1,4 +1,4 @@
-"""A repository with a gate so small that it runs in half a second: what tests of the pull request judge."""
+"""A repository with a tiny gate that runs in half a second. The tests of the pull request judge it."""
 
 import json
 from pathlib import Path
@@ -92,7 +92,7 @@ HARMLESS = "\ndef encode():\n    return 1.0\n"
 
 
 def git(folder: Path, *words: str) -> None:
-    """Run git there, as somebody."""
+    """Run git in the repository, with a made-up user."""
     who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
     run_git(folder, *who, *words)
 
@@ -105,7 +105,7 @@ def edit(folder: Path, files: dict[str, str]) -> None:
 
 
 def make_toy(folder: Path) -> Path:
-    """Make the repository, with one commit, and return its root."""
+    """Make the repository with one commit, and return its root."""
     model = model_as_data(
         Gate("toy", {}),
         NOTHING,
@@ -127,7 +127,7 @@ def make_toy(folder: Path) -> Path:
 
 
 def judged(toy: Path, *options: str) -> dict[str, Any]:
-    """Judge the toy's work tree by its commit, and return the record."""
+    """Judge the work tree of the toy repository against its commit, and return the record."""
     report = toy.parent / "report"
     status = main(["--base", "HEAD", "--head", str(toy), "--report", str(report), *options], toy)
     record = json.loads((report / "report.json").read_text())

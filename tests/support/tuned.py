@@ -1,4 +1,4 @@
-"""Folders of models that were made from the embedded model."""
+"""Model folders that are made from the embedded model."""
 
 import shutil
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Weights = dict[str, NDArray[np.generic]]
 
 
 def copied(folder: Path, change: Callable[[Weights], Weights] | None = None) -> Path:
-    """Copy the embedded model's folder, with other weights."""
+    """Copy the folder of the embedded model, with other weights."""
     shutil.copytree(find(MODEL), folder)
     if change is not None:
         save_file(change(load_file(folder / "model.safetensors")), folder / "model.safetensors")

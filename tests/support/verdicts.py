@@ -1,4 +1,4 @@
-"""Verdicts, and signatures of faults, made by hand."""
+"""Verdicts and fault signatures, written by hand."""
 
 from embedding_gate.verdicts.diagnosis import (
     Signature,

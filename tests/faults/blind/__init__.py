@@ -1,1 +1,1 @@
-"""The search for what the gate cannot see: ``python -m tests.faults.blind_spots``."""
+"""The search for faults that the gate cannot detect: ``python -m tests.faults.blind_spots``."""

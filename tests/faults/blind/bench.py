@@ -1,7 +1,7 @@
 """The gate's own checks, run on perturbed vectors.
 
-Left out are those that a perturbation cannot touch, because it is a function of the text and its right
-vector: batches, order, threads, processes, caches, tokens, hidden states, weights and files.
+A perturbation is a function of the text and its right vector. So it cannot affect the checks of batches,
+order, threads, processes, caches, tokens, hidden states, weights and files. These checks are left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,12 +33,12 @@ HELD = frozenset(
     "token_ids files weights truncation_count hostile_texts".split()
 )
 YOURS = "a model of your own"
-QUICK = ("parity", "beside_baseline", "retrieval", "pairs")  # cheap, and most often red
+QUICK = ("parity", "beside_baseline", "retrieval", "pairs")  # cheap, and red most often
 Judged = tuple[Subject | Recorded, Gate]
 
 
 class Perturbed:
-    """An encoder whose vectors a perturbation has changed; all else is the right one's."""
+    """An encoder whose vectors are changed by a perturbation. Everything else is the right encoder's."""
 
     def __init__(self, right: Encoder, change: Change, kept: dict[tuple[str | None, str], Any]) -> None:
         self.right, self.change, self.kept = right, change, kept
@@ -54,9 +54,11 @@ class Perturbed:
         normalize_embeddings: bool = True,
         truncate_dim: int | None = None,
     ) -> NDArray[np.float32]:
-        """Return changed vectors (N, D); right ones are computed once in a process."""
+        """Return changed vectors (N, D). The right vectors are computed once per process."""
         if truncate_dim is not None:
-            self.right.encode(texts[:1], truncate_dim=truncate_dim)  # refuses what it refuses
+            self.right.encode(
+                texts[:1], truncate_dim=truncate_dim
+            )  # raises the same errors as the right encoder
         new = [text for text in dict.fromkeys(texts) if (prompt_name, text) not in self.kept]
         if new:
             right = self.right.encode(new, prompt_name=prompt_name, normalize_embeddings=False)
@@ -80,7 +82,7 @@ _kept: dict[tuple[str | None, str], Any] = {}
 
 @cache
 def world() -> World:
-    """Encode the labelled sets by the embedded model."""
+    """Encode the labelled sets with the embedded model."""
     subject = _subject()
     sets = (("topics", subject.topics), ("pairs", subject.pairs), ("", subject.retrieval))
     texts: dict[str, list[str]] = {}
@@ -94,25 +96,25 @@ def world() -> World:
 
 
 def embedded(change: Change) -> Judged:
-    """The embedded model, with all that is known of it."""
+    """Return the embedded model with all its reference data."""
     subject = _with(change)
     return subject, session.open_gate(subject)
 
 
 def yours(change: Change) -> Judged:
-    """The same vectors as those of a model without goldens and thresholds, beside the embedded one."""
+    """Return the same vectors as a model without goldens and thresholds; the embedded one is the baseline."""
     subject = _unknown(change)
     return subject, session.open_gate(subject)
 
 
 def better(change: Change) -> Judged:
-    """The same, beside a baseline that is worse than the model: the embedded one in 3 bits."""
+    """Return the same with a baseline that is worse than the model: the embedded model in 3 bits."""
     subject = replace(_unknown(change), baseline=_in_3_bits())
     return subject, session.open_gate(subject)
 
 
 def recorded(change: Change) -> Judged:
-    """The vectors of the topics alone, recorded, and no model to ask."""
+    """Return recorded vectors of the topics only, without a model to call."""
     found = Recorded(YOURS, _unknown(change).topics)
     return found, session.open_recorded_gate(found)
 
@@ -148,9 +150,9 @@ def _in_3_bits() -> Baseline:
 
 
 def red(column: str, change: Change, first: str = "", *, quick: bool = False) -> str:
-    """Return the name of a test that is red, or "" where all pass. first: the one to begin with.
+    """Return the name of a test that is red, or "" if all pass.
 
-    quick: only those that compare with the baseline and goldens.
+    first: the test to begin with. quick: run only the tests that compare with the baseline and goldens.
     """
     judged, gate = COLUMNS[column](change)
     tests = register.recorded_tests() if isinstance(judged, Recorded) else register.live_tests()
@@ -162,6 +164,6 @@ def red(column: str, change: Change, first: str = "", *, quick: bool = False) ->
         try:
             with gate.claim(name):
                 tests[name](subject, gate)
-        except Exception:  # noqa: BLE001  (the gate has recorded it as a verdict)
+        except Exception:  # noqa: BLE001  (the gate has already recorded it as a verdict)
             return name
     return ""

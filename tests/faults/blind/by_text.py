@@ -1,7 +1,8 @@
-"""Perturbations that know the text: noise that it seeds, vectors of other texts, and harm aimed at queries.
+"""Perturbations that depend on the text: noise seeded by it, vectors of other texts, harm to chosen queries.
 
-A text is known however it is written (by its letters and digits), so that a check which edits a text meets
-the same fault again; or by its exact text alone, as an entry of a cache that is stale or mixed up.
+A text is recognised in one of two ways. The first is by its letters and digits, however it is written: a
+check that edits a text then meets the same fault again. The second is by its exact text only: this is like
+a stale or mixed-up entry of a cache.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from tests.faults.blind.world import Change, Family, Floats, Make, World, key
 
 __all__ = ["families"]
 
-Name = Callable[[str], str]  # what a text is known by
+Name = Callable[[str], str]  # returns the key by which a text is recognised
 KNOWN: dict[str, Name] = {"": key, ", by exact text": str}
 
 
@@ -42,14 +43,14 @@ def families() -> Iterator[Family]:
 
 
 def noise_of(text: str, seed: int, width: int) -> Floats:
-    """Return a unit vector (D,) that belongs to a text."""
+    """Return a random unit vector (D,), the same each time for the same text."""
     digest = sha256(f"{seed}:{text}".encode()).digest()
     drawn = np.random.default_rng(int.from_bytes(digest[:8], "big")).normal(size=width)
     return np.asarray(drawn / np.linalg.norm(drawn))
 
 
 def noise(name: Name) -> Make:
-    """Add a vector of the strength's length, drawn for each text."""
+    """Add a random vector to each text's vector. Its length is the strength."""
 
     def make(_: World, strength: float, seed: int) -> Change:
         def change(texts: Sequence[str], vectors: Floats) -> Floats:
@@ -62,7 +63,7 @@ def noise(name: Name) -> Make:
 
 
 def only(kind: str, make: Make) -> Make:
-    """Change the texts of one set alone."""
+    """Change only the texts of one set."""
 
     def made(world: World, strength: float, seed: int) -> Change:
         right, kinds = make(world, strength, seed), world.kinds
@@ -77,7 +78,7 @@ def only(kind: str, make: Make) -> Make:
 
 
 def long_noise(world: World, strength: float, seed: int) -> Change:
-    """Add noise to texts of more than a hundred characters."""
+    """Add noise to texts of more than 100 characters."""
     right = noise(key)(world, strength, seed)
 
     def change(texts: Sequence[str], vectors: Floats) -> Floats:
@@ -88,14 +89,14 @@ def long_noise(world: World, strength: float, seed: int) -> Change:
 
 
 def replaced(by: dict[str, Floats], name: Name) -> Change:
-    """Give some texts other vectors (D,)."""
+    """Replace the vectors (D,) of some texts."""
     return lambda texts, vectors: np.array(
         [by.get(name(text), row) for text, row in zip(texts, vectors, strict=True)]
     )
 
 
 def mixed(name: Name) -> Make:
-    """Mix every vector with that of another text, drawn for it."""
+    """Mix every vector with the vector of another text, drawn at random."""
 
     def make(world: World, strength: float, seed: int) -> Change:
         def change(texts: Sequence[str], vectors: Floats) -> Floats:
@@ -109,7 +110,7 @@ def mixed(name: Name) -> Make:
 
 
 def some_exchanged(kind: str, name: Name) -> Callable[[World, float, int], Change]:
-    """Give so many random texts of a set each other's vectors, in a ring."""
+    """Exchange the vectors of the given number of random texts of a set, in a ring."""
 
     def make(world: World, strength: float, seed: int) -> Change:
         rows = np.random.default_rng(seed).permutation(len(world.texts[kind]))[: int(strength) + 1]
@@ -120,12 +121,12 @@ def some_exchanged(kind: str, name: Name) -> Callable[[World, float, int], Chang
 
 
 def worst_first(losses: Floats, count: float) -> NDArray[np.int64]:
-    """Return the numbers of the queries that lose most."""
+    """Return the indices of the ``count`` queries that lose most, the largest loss first."""
     return np.argsort(-losses, kind="stable")[: int(count)]
 
 
 def lost(name: Name) -> Make:
-    """Give some queries the opposite of their vectors: those first that were answered best."""
+    """Negate the vectors of some queries. The queries that were answered best come first."""
 
     def make(world: World, strength: float, _: int) -> Change:
         texts, vectors = world.texts["queries"], world.vectors["queries"]
@@ -135,7 +136,7 @@ def lost(name: Name) -> Make:
 
 
 def answers_lost(name: Name) -> Make:
-    """Give the best answers of some queries the opposite of their vectors."""
+    """Negate the vectors of the best answers of some queries."""
 
     def make(world: World, strength: float, _: int) -> Change:
         texts, vectors = world.texts["passages"], world.vectors["passages"]
@@ -146,7 +147,7 @@ def answers_lost(name: Name) -> Make:
 
 
 def exchanged(name: Name) -> Make:
-    """Exchange the best answers of some queries with their rivals."""
+    """Exchange the vectors of some queries' best answers with those of their rivals."""
 
     def make(world: World, strength: float, _: int) -> Change:
         texts, vectors = world.texts["passages"], world.vectors["passages"]
@@ -160,14 +161,14 @@ def exchanged(name: Name) -> Make:
 
 
 def to_rivals(world: World, strength: float, _: int) -> Change:
-    """Turn every query to the nearest passage that does not answer it."""
+    """Move every query towards the nearest passage that does not answer it."""
     texts, vectors = world.texts["queries"], world.vectors["queries"]
     aims = (1 - strength) * vectors + strength * world.vectors["passages"][world.rivals]
     return replaced(dict(zip(map(key, texts), aims, strict=True)), key)
 
 
 def from_queries(world: World, strength: float, _: int) -> Change:
-    """Turn every best answer from its query."""
+    """Move every best answer away from its query."""
     queries, passages = world.vectors["queries"], world.vectors["passages"]
     by = {
         key(world.texts["passages"][answer]): passages[answer] - strength * query
@@ -177,9 +178,10 @@ def from_queries(world: World, strength: float, _: int) -> Change:
 
 
 def component_wise(world: World, strength: float, _: int) -> Change:
-    """Move every component of passages by the strength: what answers a query from it, others to the nearest.
+    """Move every component of the passages by the strength, in the direction that does most harm.
 
-    What a threshold on the largest difference of a component lets through at worst.
+    A passage that answers a query moves away from it. Other passages move towards the nearest query.
+    This is the worst case that a threshold on the largest difference of a component lets through.
     """
     queries, passages = world.vectors["queries"], world.vectors["passages"]
     signs = np.sign(queries[np.argmax(passages @ queries.T, axis=1)])
@@ -190,7 +192,10 @@ def component_wise(world: World, strength: float, _: int) -> Change:
 
 
 def cheapest(world: World, strength: float, _: int) -> Change:
-    """Turn so many queries to their rivals, those first that lose most for the way, each as far as pays."""
+    """Move the given number of queries towards their rivals, each only as far as the loss grows.
+
+    The queries that lose most per distance come first.
+    """
     queries, aims = world.vectors["queries"], world.vectors["passages"][world.rivals]
     ways = np.linspace(0.02, 0.6, 30)
     at = [unit((1 - way) * queries + way * aims) for way in ways]

@@ -1,4 +1,4 @@
-"""The largest harm of each family that no check sees."""
+"""The search for the largest harm of each family that no check detects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ from tests.faults.blind.world import Change, Family
 
 __all__ = ["Found", "all_families", "largest", "search"]
 
-FINER = 5  # halvings between the strength that passes and the next that is red
-AGAIN = 3  # larger harms tried after the bisection, because what is seen need not grow with the harm
+FINER = 5  # bisection steps between the strength that passes and the next one, which is red
+AGAIN = 3  # larger harms tried after the bisection, because a larger harm may be harder to detect
 
 
 @dataclass(frozen=True)
 class Found:
     """The largest undetected harm of a family in a column.
 
-    loss: of mean nDCG@10; 0 where nothing that hurts passes. killer: the check that sees the next larger.
+    loss: the loss of mean nDCG@10. It is 0 if no harmful perturbation passes.
+    killer: the check that detects the next larger harm.
     """
 
     family: str
@@ -34,7 +35,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A perturbation and the harm that it does."""
+    """A perturbation and its harm."""
 
     strength: float
     seed: int
@@ -45,15 +46,16 @@ Check = Callable[[Candidate], str]
 
 
 def all_families() -> dict[str, Family]:
-    """Return every family by name."""
+    """Return all families by name."""
     return {family.name: family for family in (*smooth.families(), *by_text.families())}
 
 
 def largest(candidates: list[Candidate], quick: Check, whole: Check) -> tuple[Candidate | None, str]:
-    """Return the candidate of the largest harm that is not red, and what is red of the next larger one.
+    """Return the most harmful candidate that passes, and the check that is red for the next larger one.
 
-    quick, whole: name what is red of a candidate, by the quick checks or by all. By bisection over the
-    candidates in the order of their harm with the quick ones; then one by one downwards with all.
+    quick and whole return the name of a red check of a candidate. quick runs the quick checks, whole all.
+    The candidates are sorted by harm. A bisection with the quick checks comes first. Then all checks run on
+    one candidate after the other, from slightly larger harm downwards.
     """
     order = sorted((one for one in candidates if one.loss > 0), key=lambda one: one.loss)
     low, high = -1, len(order)  # order[low] passes, order[high] is red
@@ -72,7 +74,7 @@ def largest(candidates: list[Candidate], quick: Check, whole: Check) -> tuple[Ca
 
 
 def search(name: str) -> list[Found]:
-    """Search a family in every column."""
+    """Search one family in every column."""
     family, world = all_families()[name], bench.world()
 
     @cache

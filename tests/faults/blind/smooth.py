@@ -1,4 +1,4 @@
-"""Perturbations that are functions of the vector alone: what another, worse model might give."""
+"""Perturbations that depend only on the vector: what another, worse model might return."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,8 +8,8 @@ from embedding_gate.metrics import resampling
 from tests.faults.blind.world import Change, Family, Floats, World
 
 __all__ = ["families"]
-KEPT = 48  # components that the search scales
-SEARCHED = 60  # steps of it
+KEPT = 48  # principal components that the search scales
+SEARCHED = 60  # steps of the search
 NOTHING = np.zeros(resampling.DRAWS)
 
 
@@ -41,13 +41,13 @@ def linear(matrix: Floats) -> Change:
 
 
 def draw(world: World, seed: int, *shape: int) -> Floats:
-    """Draw normal numbers with variance 1 / D, so that a row has a length of about 1."""
+    """Draw normal numbers with variance 1 / D. A row then has a length of about 1."""
     width = world.every.shape[1]
     return np.asarray(np.random.default_rng(seed).normal(size=(*shape, width)) / np.sqrt(width))
 
 
 def rotation(world: World, strength: float, seed: int) -> Change:
-    """Turn by an angle in D / 2 random planes: harmless, whatever the angle."""
+    """Rotate by an angle in D / 2 random planes. This is harmless for every angle."""
     basis = np.linalg.qr(draw(world, seed, world.every.shape[1]))[0]
     half, (c, s) = len(basis) // 2, (np.cos(strength), np.sin(strength))
     one, other = basis[:half], basis[half : 2 * half]
@@ -56,12 +56,12 @@ def rotation(world: World, strength: float, seed: int) -> Change:
 
 
 def along_axes(world: World, scale: Floats) -> Change:
-    """Scale the principal components by (D,)."""
+    """Scale the principal components by factors (D,)."""
     return linear(world.axes.T * scale @ world.axes)
 
 
 def shrunk(which: slice) -> Callable[[World, float, int], Change]:
-    """Shrink some principal components: a strength of 1 takes them out."""
+    """Shrink some principal components. A strength of 1 removes them."""
 
     def make(world: World, strength: float, _: int) -> Change:
         scale = np.ones(len(world.axes))
@@ -72,56 +72,56 @@ def shrunk(which: slice) -> Callable[[World, float, int], Change]:
 
 
 def steeper(world: World, strength: float, _: int) -> Change:
-    """Scale each principal component by a power of its deviation; a power of -1 whitens."""
+    """Scale each principal component by a power of its standard deviation. A power of -1 whitens."""
     deviation = (world.every @ world.axes.T).std(axis=0)
     return along_axes(world, (np.maximum(deviation, 1e-3) / deviation[0]) ** strength)
 
 
 def pulled(world: World, strength: float, _: int) -> Change:
-    """Add the mean vector."""
+    """Add the mean vector to every vector."""
     return lambda __, vectors: vectors + strength * world.every.mean(axis=0)
 
 
 def constant(world: World, strength: float, seed: int) -> Change:
-    """Add one random direction to all."""
+    """Add one random direction to every vector."""
     return lambda _, vectors: vectors + strength * draw(world, seed)
 
 
 def sheared(world: World, strength: float, seed: int) -> Change:
-    """Add one random direction as far as a vector lies along another."""
+    """Add one random direction to each vector, scaled by the vector's component along another."""
     along, to = draw(world, seed, 2)
     return lambda _, vectors: vectors + strength * np.outer(vectors @ along, to) * len(to) ** 0.5
 
 
 def to_the_queries(world: World, strength: float, _: int) -> Change:
-    """Pull every passage to the mean query as far as it lies there: a few come first for all."""
+    """Pull each passage to the mean query, near ones more: a few passages then rank first for all queries."""
     hub = world.vectors["queries"].mean(axis=0)
     hub /= np.linalg.norm(hub)
     return lambda __, vectors: vectors + strength * np.outer(vectors @ hub, hub)
 
 
 def scales(world: World, strength: float, seed: int) -> Change:
-    """Scale each dimension by a factor drawn for it."""
+    """Scale each dimension by its own random factor."""
     width = world.every.shape[1]
     return linear(np.diag(np.exp(strength * draw(world, seed) * np.sqrt(width))))
 
 
 def dropped(world: World, strength: float, seed: int) -> Change:
-    """Set so many dimensions to 0."""
+    """Set the given number of dimensions to 0."""
     gone = np.random.default_rng(seed).permutation(world.every.shape[1])[: int(strength)]
     return lambda _, vectors: np.where(np.isin(np.arange(vectors.shape[1]), gone), 0.0, vectors)
 
 
 def mixed_map(world: World, strength: float, seed: int) -> Change:
-    """Add a random linear map of the vector: noise that is alike for texts that are."""
+    """Add a random linear map of the vector: similar texts get similar noise."""
     width = world.every.shape[1]
     return linear(np.eye(width) + strength * draw(world, seed, width))
 
 
 def searched(world: World, strength: float, seed: int) -> Change:
-    """Scale the first principal components so as to lose most, by a (1 + 1) evolution strategy.
+    """Scale the first principal components for the largest loss, by a (1 + 1) evolution strategy.
 
-    What it climbs is the loss of nDCG@10, less ten times what the paired bootstrap would be sure of.
+    It maximises the loss of nDCG@10 minus ten times the loss that the paired bootstrap is sure of.
     """
     random, found = np.random.default_rng(seed), np.zeros(KEPT)
 

@@ -1,7 +1,7 @@
-"""What a perturbation of vectors may know, and what it costs: the loss of nDCG@10.
+"""The data that a perturbation of vectors may use, and its cost: the loss of nDCG@10.
 
-A perturbation is a function of texts and their right vectors, each for itself. So all that a gate asks of
-batches, order, threads and processes holds by construction: what is left is what the vectors say.
+A perturbation is a function of one text and its right vector. So every check of batches, order, threads and
+processes passes by construction. Only the checks of the vectors' content remain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ Change = Callable[[Sequence[str], Floats], Floats]  # N texts, their vectors (N,
 
 
 def key(text: str) -> str:
-    """Return what a text says, however it is written: its letters and digits."""
+    """Return the letters and digits of a text. They stay the same however the text is written."""
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
@@ -36,27 +36,27 @@ class World:
 
     @cached_property
     def every(self) -> Floats:
-        """All vectors (N, D)."""
+        """Return all vectors (N, D)."""
         return np.concatenate(list(self.vectors.values()))
 
     @cached_property
     def axes(self) -> Floats:
-        """The principal axes (D, D) of all vectors as rows, strongest first."""
+        """Return the principal axes (D, D) of all vectors as rows, strongest first."""
         return np.asarray(np.linalg.svd(self.every - self.every.mean(axis=0))[2])
 
     @cached_property
     def kinds(self) -> dict[str, str]:
-        """The set that each text is of, by its key."""
+        """Return the set of each text, by the text's key."""
         return {key(text): name for name, texts in self.texts.items() for text in texts}
 
     @cached_property
     def right(self) -> Floats:
-        """Each query's nDCG@10 (Q,) without a change."""
+        """Return each query's nDCG@10 (Q,) without a change."""
         return self.ndcg(self.vectors["queries"], self.vectors["passages"])
 
     @cached_property
     def answers(self) -> NDArray[np.int64]:
-        """Each query's best passage (Q,)."""
+        """Return the index (Q,) of each query's best passage."""
         found = np.zeros(len(self.texts["queries"]), dtype=np.int64)
         for row in np.argsort(self.retrieval.gains, kind="stable"):
             found[self.retrieval.query_rows[row]] = self.retrieval.passage_rows[row]
@@ -64,7 +64,7 @@ class World:
 
     @cached_property
     def rivals(self) -> NDArray[np.int64]:
-        """The passage (Q,) nearest to each query among those that are not relevant to it."""
+        """Return the index (Q,) of the nearest passage that is not relevant, for each query."""
         cosines = self.vectors["queries"] @ self.vectors["passages"].T
         cosines[self.retrieval.query_rows, self.retrieval.passage_rows] = -np.inf
         return np.asarray(np.argmax(cosines, axis=1))
@@ -79,15 +79,15 @@ class World:
         return self.right - self.ndcg(*sides)
 
 
-Make = Callable[[World, float, int], Change]  # of a strength, and a seed
+Make = Callable[[World, float, int], Change]  # arguments: the world, a strength and a seed
 
 
 @dataclass(frozen=True)
 class Family:
-    """Perturbations of one kind, from a strength of 0, which changes nothing, to ``most``.
+    """Perturbations of one kind, with strengths from 0 to ``most``. A strength of 0 changes nothing.
 
     counted: whether the strength is a number of texts or dimensions.
-    seeds: how many draws are tried.
+    seeds: the number of random draws that are tried.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Family:
     seeds: int = 1
 
     def strengths(self) -> list[float]:
-        """Return the strengths to try, ascending: every count, or thirty-three over eight powers of ten."""
+        """Return the strengths to try, ascending: every count, or 33 strengths over eight powers of ten."""
         if self.counted:
             return [float(count) for count in range(1, int(self.most) + 1)]
         return [float(one) for one in self.most * np.geomspace(1e-8, 1, 33)]

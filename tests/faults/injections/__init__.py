@@ -1,1 +1,1 @@
-"""The injections, a file for each cause: each replaces one function of the library by its faulty twin."""
+"""Injections, one file for each cause. Each replaces one library function with a faulty version."""

@@ -1,4 +1,4 @@
-"""Which tokens read which, how strongly, and with which heads."""
+"""Faults in attention: which tokens attend to which, with what weight, and with which heads."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -72,7 +72,7 @@ def causal_mask_off_by_one(patch: Patch) -> None:
     model=TINY_DECODER,
 )
 def grouped_heads_swapped(patch: Patch) -> None:
-    """Queries attend to the keys of another group."""
+    """Let queries attend to the keys of another group."""
 
     def change(trunk: Any) -> None:
         for layer in trunk.layers:
@@ -98,7 +98,7 @@ def query_norm_skipped(patch: Patch) -> None:
 
 
 def change_attention(patch: Patch, scaled: Callable[[float], float]) -> None:
-    """Scale the scores of the encoder by another number."""
+    """Scale the encoder's attention scores by a different number."""
 
     def attention(
         queries: mx.array, keys: mx.array, values: mx.array, *, scale: float, mask: mx.array | None

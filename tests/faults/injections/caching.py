@@ -1,4 +1,4 @@
-"""Vectors that were computed before."""
+"""Faults in caching: vectors that were computed earlier."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""How many tokens a rate is of: harness faults, on the machine of simulated.py."""
+"""Harness faults in the token count of a rate. They run on the simulated machine of simulated.py."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

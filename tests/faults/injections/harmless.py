@@ -1,4 +1,4 @@
-"""Harmless changes: the gate must stay green. A check that flags one raises false alarms."""
+"""Harmless changes: the gate must stay green. A check that flags one raises a false alarm."""
 
 import itertools
 import threading
@@ -70,11 +70,11 @@ def another_thread(patch: Patch) -> None:
 
 @harmless("cached a second time", "out", "every vector is a hit")
 def cached_a_second_time(patch: Patch) -> None:
-    """Return hits alone: each call is made twice with one cache, and only the second may warn."""
+    """Return cache hits only. Each call runs twice with one cache, and only the second may warn."""
     first, warn = threading.local(), tokens.warn_of_truncation
 
     def warn_once(dropped: NDArray[np.int64], max_tokens: int) -> None:
-        if not getattr(first, "now", False):  # hidden states warn too
+        if not getattr(first, "now", False):  # hidden states also warn
             warn(dropped, max_tokens)
 
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
@@ -98,7 +98,7 @@ def shortest_first(patch: Patch) -> None:
 
 
 def padded_to(multiple: int) -> Callable[[Patch], None]:
-    """Pad each batch to a multiple of so many tokens."""
+    """Pad each batch to a multiple of the given number of tokens."""
 
     def inject(patch: Patch) -> None:
         def pad(ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""Harmless changes of how long the model takes: no audit may be red."""
+"""Harmless changes of the model's run time: no audit may be red."""
 
 import itertools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def slow_model(patch: Patch) -> None:
 
 
 def forward_passes(take: Callable[[int], float]) -> Callable[[Patch], None]:
-    """Let the n-th forward pass take ``take(n)`` times as long as it should."""
+    """Let the n-th forward pass take ``take(n)`` times its normal time."""
 
     def inject(patch: Patch) -> None:
         numbers = itertools.count()

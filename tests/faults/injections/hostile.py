@@ -1,4 +1,4 @@
-"""Texts that nobody expects."""
+"""Faults on unusual texts that nobody expects."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a kernel or a compiled graph does wrong for some shapes alone."""
+"""Faults of a kernel or a compiled graph that occur only for some shapes."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def first_value_replayed(patch: Patch) -> None:
     def call(self: bert.Bert, ids: mx.array, lengths: mx.array) -> mx.array:
         if ids.shape not in kept:
             hidden = right(self, ids, lengths)
-            mx.eval(hidden)  # or another thread cannot use it
+            mx.eval(hidden)  # without this, another thread cannot use it
             kept[ids.shape] = hidden
         return kept[ids.shape]
 

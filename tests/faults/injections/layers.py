@@ -1,4 +1,4 @@
-"""The arithmetic of the layers."""
+"""Faults in the arithmetic of the layers."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -48,7 +48,8 @@ def layer_norm_epsilon(patch: Patch) -> None:
 def overflow(patch: Patch) -> None:
     right = layers.gelu
 
-    # Each text's largest activation is 22 to 25; scaled so, those above 24.53 pass fp16's 65,504.
+    # The largest activation of each text is 22 to 25.
+    # With this scale, activations above 24.53 exceed the fp16 maximum of 65,504.
     def gelu(x: mx.array) -> mx.array:
         return right((x * 2670).astype(mx.float16).astype(mx.float32) / 2670)
 
@@ -104,7 +105,7 @@ def gelu_on_silu(patch: Patch) -> None:
 
 
 def change_rms_norm(patch: Patch, change: Callable[[mx.array, float], tuple[mx.array, float]]) -> None:
-    """Normalise with other weights and another epsilon than a decoder's norms hold."""
+    """Normalise with weights and an epsilon that differ from those of the decoder's norms."""
     patch.setattr(
         nn.layers.normalization.RMSNorm,
         "__call__",
@@ -163,7 +164,7 @@ def biases_left_out(patch: Patch) -> None:
 
 
 def compute_in(patch: Patch, precision: mx.Dtype) -> None:
-    """Round what goes into each affine map of the encoder, and what comes out; sums stay in float32."""
+    """Round the input and the output of each affine map of the encoder. Sums stay in float32."""
     right = layers.linear
 
     def kept(x: mx.array) -> mx.array:

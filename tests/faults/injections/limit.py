@@ -1,4 +1,4 @@
-"""Where a text is cut off, and who is told."""
+"""Faults in truncation: where a text is cut off, and whether the user is warned."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -108,7 +108,7 @@ def end_token_cut_off(patch: Patch) -> None:
 
     def remember(tokenizer: Any, limit: int) -> None:
         tokenizer.no_truncation()
-        limits[id(tokenizer)] = tokenizer, limit  # kept, so that no other gets its number
+        limits[id(tokenizer)] = tokenizer, limit  # keep it alive, so no other object gets its id
 
     right = tokens.TextTokenizer.__call__
 
@@ -162,12 +162,12 @@ def dense_mask(patch: Patch) -> None:
 )
 def positions_begin_anew(patch: Patch) -> None:
     class FromZero:
-        """A rotary embedding that is not told where a step begins."""
+        """A rotary embedding that ignores the offset at which a step begins."""
 
         def __init__(self, rope: Any) -> None:
             self.rope = rope
 
-        def __call__(self, x: mx.array, offset: Any = 0) -> mx.array:  # noqa: ARG002  (that is the fault)
+        def __call__(self, x: mx.array, offset: Any = 0) -> mx.array:  # noqa: ARG002  (this is the fault)
             turned: mx.array = self.rope(x)
             return turned
 

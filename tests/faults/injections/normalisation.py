@@ -1,4 +1,4 @@
-"""The length of a vector."""
+"""Faults in the length of a vector."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,7 +59,7 @@ def normalize_ignored(patch: Patch) -> None:
 
 
 def scaled_by(length: Callable[[mx.array], mx.array]) -> Callable[[Patch], None]:
-    """Divide vectors (B, D) by what some function takes for their lengths."""
+    """Divide vectors (B, D) by the lengths that the given function computes."""
 
     def inject(patch: Patch) -> None:
         patch.setattr(pooling, "normalize", lambda vectors: vectors / length(vectors))

@@ -1,4 +1,4 @@
-"""Which vector belongs to which text, and how many there are."""
+"""Faults in the order and the number of vectors: which vector belongs to which text."""
 
 from collections.abc import Sequence
 from typing import Any

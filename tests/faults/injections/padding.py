@@ -1,4 +1,4 @@
-"""What a text is padded with reaches its vector: in the mean, through attention, or at the wrong end."""
+"""Faults that let padding change a vector: in the mean, through attention, or at the wrong end."""
 
 import threading
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ def mask_left_out_at_the_limit(patch: Patch) -> None:
     model=TINY_DECODER,
 )
 def left_padded(patch: Patch) -> None:
-    """Pad to the left, where the last token is found as if to the right, and positions count the padding."""
+    """Pad on the left, but find the last token as if padded on the right; positions count the padding."""
 
     def pad(ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
         right = batching.pad(ids)
@@ -139,7 +139,10 @@ def mask_left_out_for_equal_lengths(patch: Patch) -> None:
     source="Blaizzy/mlx-embeddings#80",
 )
 def rows_that_read_nothing(patch: Patch) -> None:
-    """A softmax over no key at all is 0 / 0: here that of padding more than a window of 64 past its text."""
+    """Make the softmax of some padding 0 / 0, because it attends to no key.
+
+    This is the padding that lies more than a window of 64 past the end of its text.
+    """
 
     def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
         behind = (mx.arange(hidden.shape[1])[None, :] - lengths[:, None])[..., None]

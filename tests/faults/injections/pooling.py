@@ -1,4 +1,4 @@
-"""Which tokens become the vector."""
+"""Faults in pooling: which tokens become the vector."""
 
 from functools import cache
 
@@ -80,7 +80,7 @@ def last_slot_on_a_decoder(patch: Patch) -> None:
 
 
 def pooler(hidden: mx.array) -> mx.array:
-    """Apply the dense layer and tanh that BERT was pretrained with, and no sentence model uses: (..., D)."""
+    """Apply the dense layer and tanh of BERT's pretraining: (..., D). No sentence model uses them."""
     weight, bias = _dense_layer()
     return mx.tanh(hidden @ weight.T + bias)
 
@@ -175,5 +175,5 @@ def end_token_taken_for_padding(patch: Patch) -> None:
 
 
 def _places(hidden: mx.array) -> mx.array:
-    """Number the tokens of hidden states (B, T, D): (1, T, 1)."""
+    """Return the token positions of hidden states (B, T, D): (1, T, 1)."""
     return mx.arange(hidden.shape[1])[None, :, None]

@@ -1,4 +1,4 @@
-"""Where a token stands."""
+"""Faults in the position of a token."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def theta_ignored(patch: Patch) -> None:
 
 
 def change_rope(patch: Patch, change: Callable[[Any], Callable[[mx.array, int], mx.array]]) -> None:
-    """Turn queries and keys (B, H, T, D), from a position on, by a function made from the right attention."""
+    """Rotate queries and keys (B, H, T, D) from an offset on, by a function made from the right attention."""
 
     def replace(trunk: Any) -> None:
         for layer in trunk.layers:
@@ -41,7 +41,7 @@ def change_rope(patch: Patch, change: Callable[[Any], Callable[[mx.array, int], 
 
 
 def are_keys(attention: Any, x: mx.array) -> bool:
-    """Tell keys from queries: there are fewer of their heads."""
+    """Return whether these are keys: keys have fewer heads than queries."""
     return bool(x.shape[1] == attention.n_kv_heads)
 
 
@@ -54,7 +54,7 @@ def are_keys(attention: Any, x: mx.array) -> bool:
     model=TINY_DECODER,
 )
 def position_off_by_one(patch: Patch) -> None:
-    """Only relative positions count: keys and queries must disagree for it to show."""
+    """Shift the positions of the keys only: positions are relative, so a shift of both has no effect."""
 
     def change(attention: Any) -> Callable[[mx.array, int], mx.array]:
         rope = attention.rope
@@ -109,13 +109,13 @@ def interleaved(patch: Patch) -> None:
     model=TINY_DECODER,
 )
 def norm_after_rotation(patch: Patch) -> None:
-    """Turn back what was normalised and turned, scale as if it had been turned first."""
+    """Undo the rotation of a normalised vector, then scale as if the rotation had come first."""
 
     def change(attention: Any) -> Callable[[mx.array, int], mx.array]:
         rope, scales = attention.rope, (attention.q_norm, attention.k_norm)
 
         def turn(x: mx.array, offset: int) -> mx.array:
-            # The norm of a turned vector is that of the vector, so only the scale's place differs.
+            # A rotation keeps the norm of a vector, so only the place of the scale differs.
             scale = scales[are_keys(attention, x)].weight
             turned: mx.array = rope(x / scale, offset=offset) * scale
             return turned
@@ -151,7 +151,7 @@ def bfloat16_tables(patch: Patch) -> None:
 
 
 def change_positions(patch: Patch, change: Callable[[mx.array, tuple[int, ...]], mx.array]) -> None:
-    """Add other position embeddings: table (P, D) and the shape (B, T) of the ids -> (B, T, D) or (T, D)."""
+    """Add other position embeddings: table (P, D) and ids' shape (B, T) -> (B, T, D) or (T, D)."""
 
     def embed(self: bert.Bert, ids: mx.array) -> mx.array:
         tables = "embeddings.{}_embeddings.weight"

@@ -1,4 +1,4 @@
-"""What stands before a text."""
+"""Faults in the prompt before a text."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -48,7 +48,7 @@ def prompt_on_everything(patch: Patch) -> None:
 
 
 def change_prompt(patch: Patch, change: Callable[[str], str]) -> None:
-    """Change what is set before texts."""
+    """Change the prompt that is put before texts."""
     right = prompts.prefix_of
     patch.setattr(embedder, "prefix_of", lambda *arguments, **options: change(right(*arguments, **options)))
 

@@ -1,6 +1,6 @@
-"""Work that a measured round leaves out, or does when nobody looks at the clock.
+"""Faults that skip work in a measured round, or do it while the clock is not running.
 
-Injected into the library as the measurements see it, on the machine of simulated.py.
+They are injected into the library that the measurements use, on the simulated machine of simulated.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def cached(patch: Patch) -> None:
 
 
 def from_kept(patch: Patch, kept: Kept, *, once: bool) -> None:
-    """Take vectors that were worked out before the clock ran from where they were kept, once or always."""
+    """Return stored vectors that were computed before the clock started, once or always."""
 
     def encode(right: Any, self: EmbedderEngine, texts: Sequence[str], **options: Any) -> Vectors:
         found = {text: kept[text] for text in texts if text in kept}
@@ -70,13 +70,13 @@ def known_ahead(patch: Patch) -> None:
 
 
 def when_counted(some: slice, *, once: bool) -> Callable[[Patch], None]:
-    """Encode some of the texts when their tokens are counted, which is before the clock runs."""
+    """Encode some texts when their tokens are counted. This happens before the clock starts."""
 
     def inject(patch: Patch) -> None:
         right, kept = EmbedderEngine.tokenize, Kept()
 
         def tokenize(self: EmbedderEngine, texts: Sequence[str]) -> TokenizedTexts:
-            if len(texts) <= simulated.PLAN.probe[0]:  # not the words that texts are made of
+            if len(texts) <= simulated.PLAN.probe[0]:  # not the word list that texts are built from
                 kept.update(zip(texts[some], self.embedder.encode(texts[some]), strict=True))
             return right(self, texts)
 
@@ -114,7 +114,7 @@ def unfilled_buffer(patch: Patch) -> None:
 
 
 def by_another(patch: Patch, make: Callable[[Embedder], Embedder]) -> None:
-    """Let another model encode in the rounds than is looked at without the clock."""
+    """Encode in the timed rounds with a different model than the one that is checked untimed."""
 
     def encode(right: Any, self: EmbedderEngine, texts: Sequence[str], **options: Any) -> Any:
         return right(EmbedderEngine(make(self.embedder)), texts, **options)
@@ -141,7 +141,7 @@ def half_of_each_text(patch: Patch) -> None:
 
 
 def hurry(patch: Patch, when: Callable[[int, int], bool]) -> None:
-    """Run the first layer alone in the calls that ``when`` says, of their number and of texts in them."""
+    """Run only the first layer in some calls. ``when`` selects them by call number and number of texts."""
     right, calls = Decoder.__call__, [0]
 
     def call(self: Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
@@ -164,4 +164,4 @@ def hurried_in_large_batches(patch: Patch) -> None:
 
 @fault("layers skipped but in the last round", "time", "which is looked at", kills=("untimed vectors",))
 def hurried_now_and_then(patch: Patch) -> None:
-    hurry(patch, lambda number, _: number <= simulated.PLAN.latency_rounds)  # the warm-up is the first
+    hurry(patch, lambda number, _: number <= simulated.PLAN.latency_rounds)  # the first call is the warm-up

@@ -1,4 +1,4 @@
-"""What goes into the layers, which of them run, and what goes past them."""
+"""Faults in the layer stack: the input of the layers, which layers run, and the residual paths."""
 
 from copy import copy
 from dataclasses import replace
@@ -14,7 +14,7 @@ SEGMENTS = "embeddings.token_type_embeddings.weight"
 
 
 def change_token_types(patch: Patch, order: slice, scale: float = 1.0) -> None:
-    """Give every token another token type than 0: the first of the table in that order, scaled."""
+    """Give every token another token type than 0: the first row of the reordered table, scaled."""
     right = bert.Bert.embed
 
     def embed(self: bert.Bert, ids: mx.array) -> mx.array:

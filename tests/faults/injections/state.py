@@ -1,4 +1,4 @@
-"""What one call leaves behind for another, and what differs from run to run."""
+"""Faults of state: one call changes a later call, or results differ from run to run."""
 
 import threading
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def shared_state(patch: Patch) -> None:
     model=TINY_DECODER,
 )
 def state_between_batches(patch: Patch) -> None:
-    """The end of the last batch of as many texts is still attended to: a cache that was not emptied."""
+    """Let texts attend to the end of the last batch with as many texts, as with a cache not emptied."""
     right, kept = decoder.Decoder.__call__, dict[int, mx.array]()
 
     def call(self: decoder.Decoder, ids: mx.array, lengths: mx.array) -> mx.array:

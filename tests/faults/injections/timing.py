@@ -1,6 +1,6 @@
-"""The clock and the rounds: rates that are wrong although the work was done.
+"""Faults in the clock and the rounds: the work is done, but the rates are wrong.
 
-Injected into the harness of the measurements, on the machine of simulated.py.
+They are injected into the harness of the measurements, on the simulated machine of simulated.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ Times = Callable[[Callable[[], None], Callable[[], None], Callable[[], None], in
 
 
 def time_by(patch: Patch, timed: Times) -> None:
-    """Time rounds in another way than pytest-benchmark does; the meter's own clock stays right."""
+    """Time rounds differently from pytest-benchmark. The meter's own clock stays right."""
     patch.setattr(simulated.Rounds, "timed", staticmethod(timed))
 
 

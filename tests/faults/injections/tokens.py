@@ -1,4 +1,4 @@
-"""From a text to its ids."""
+"""Faults in tokenization: from a text to its token ids."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Vectors that do not say what the model made of the text."""
+"""Faults in the vectors: they differ from what the model computed for the text."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -132,7 +132,7 @@ def two_passages_exchanged(patch: Patch) -> None:
     partner = {one: other, other: one}
 
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
-        if isinstance(texts, str):  # refused by the library, as it should be
+        if isinstance(texts, str):  # the library refuses a single string, which is right
             return right(self, texts, **options)
         return right(self, [partner.get(text, text) for text in texts], **options)
 

@@ -1,4 +1,4 @@
-"""What was loaded."""
+"""Faults in the loaded weights."""
 
 from embeddings.backend import mx
 from tests.faults.registry import Patch, faults_of
@@ -12,7 +12,7 @@ Weights = dict[str, mx.array]
 
 
 def rounded(weight: mx.array, bits: int = 2) -> mx.array:
-    """Return what so many bits leave of a matrix."""
+    """Return a matrix rounded to the given number of bits."""
     return mx.dequantize(*mx.quantize(weight, group_size=64, bits=bits), group_size=64, bits=bits)
 
 
