@@ -84,5 +84,7 @@ def test_exported_names() -> None:
     for name in embeddings.__all__:
         assert getattr(embeddings, name) is not None
     assert set(embeddings.__all__) <= set(dir(embeddings))
-    defined = {name for name, value in vars(embeddings.errors).items() if isinstance(value, type)}
+    module = embeddings.errors
+    kinds = (value for value in vars(module).values() if isinstance(value, type))
+    defined = {kind.__name__ for kind in kinds if kind.__module__ == module.__name__}
     assert defined <= set(embeddings.__all__)
