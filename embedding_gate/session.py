@@ -15,7 +15,7 @@ from embedding_gate.claims.published import MARGIN, Comparison, compare, measure
 from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
 from embedding_gate.data.rows import tsv_notes
-from embedding_gate.endpoint import Endpoint
+from embedding_gate.endpoint import Endpoint, is_address
 from embedding_gate.errors import FixtureError, InputError, SubjectError, SubjectLost
 from embedding_gate.own_files import (
     FIXTURES,
@@ -27,6 +27,7 @@ from embedding_gate.own_files import (
     thresholds_of,
 )
 from embedding_gate.register import (
+    GateTest,
     endpoint_tests,
     gate_tests,
     is_semantic,
@@ -44,8 +45,6 @@ from embedding_gate.verdicts.diagnosis import looks_like, read_signatures
 from embedding_gate.verdicts.gate import Gate, check_name
 from embedding_gate.verdicts.threshold_file import read_own_thresholds
 from embedding_gate.verdicts.thresholds import Threshold
-
-# The functions of the register are offered here too, for whoever runs the checks.
 
 
 def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
@@ -114,11 +113,17 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
     return lines
 
 
+def tests_of(options: Options) -> dict[str, GateTest]:
+    """Return the tests of a run on a live model, by name."""
+    server = is_address(options.subject or "")
+    return live_tests(options.recipe, server=server, origin=options.origin is not None)
+
+
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that bind a model on its texts."""
-    server, origin = "endpoint" in subject.offers, subject.origin is not None
-    tests_run = live_tests(options.recipe, server=server, origin=origin)
-    thresholds = _thresholds(subject.name, tests_run, hashes(subject.sets), options, subject.precision)
+    thresholds = _thresholds(
+        subject.name, tests_of(options), hashes(subject.sets), options, subject.precision
+    )
     return Gate(subject.name, thresholds, options.require)
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from embedding_gate.adapter import open_subject
-from embedding_gate.endpoint import is_address
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
-from embedding_gate.register import live_tests, recorded_tests
-from embedding_gate.session import open_gate, open_recorded_gate, unbound
+from embedding_gate.register import recorded_tests
+from embedding_gate.session import open_gate, open_recorded_gate, tests_of, unbound
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded
@@ -44,15 +43,7 @@ class Run:
     def name(self, names: list[str], *, recorded: bool) -> None:
         """Say what is judged."""
         self.names = names
-        self.tests = (
-            recorded_tests()
-            if recorded
-            else live_tests(
-                self.options.recipe,
-                server=is_address(self.options.subject or ""),
-                origin=self.options.origin is not None,
-            )
-        )
+        self.tests = recorded_tests() if recorded else tests_of(self.options)
 
     def opened(self, name: str, embedder: object = None) -> Judged:
         """Return what is judged under a name. embedder: an object that embeds, of this process, or None."""

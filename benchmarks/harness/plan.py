@@ -24,6 +24,7 @@ class Plan:
     """Shapes and rounds. A shape is (texts, tokens of each). Longer texts than the model reads are cut.
 
     headline: the shape whose rate stands in the summary. matmul: size and times of the matrix products.
+    cache, cache_rounds, loads, matmul: only of the library. Another subject has none of them.
     clients: how many clients ask a server at once. each: requests of a client in a round.
     requests: requests of so many clients together, at least.
     """
@@ -32,13 +33,13 @@ class Plan:
     headline: tuple[int, int]
     rounds: int
     latency_rounds: int
-    cache: tuple[int, int]
-    cache_rounds: int
     probe: tuple[int, int]
     probe_rounds: int
-    loads: int
     warm_ups: int
-    matmul: tuple[int, int]
+    cache: tuple[int, int] = (0, 0)
+    cache_rounds: int = 0
+    loads: int = 0
+    matmul: tuple[int, int] = (0, 0)
     clients: Sequence[int] = ()
     each: int = 1
     requests: int = 0
@@ -98,13 +99,9 @@ _OUTSIDE = Plan(
     headline=(32, 64),
     rounds=INTERVAL,
     latency_rounds=PERCENTILES[99],
-    cache=(0, 0),
-    cache_rounds=0,
     probe=(16, 256),
     probe_rounds=9,
-    loads=0,
     warm_ups=2,
-    matmul=(0, 0),
     clients=(8, 32),
     each=3,
     requests=PERCENTILES[99],

@@ -20,7 +20,7 @@ MOST = 2048  # texts: as many as OpenAI documents
 
 
 def probe(endpoint: Endpoint, texts: Sequence[str], when: str) -> list[str]:
-    """Ask for texts anew, and say which did not get the vectors that they got at first."""
+    """Ask for texts again, and say which did not get the same vectors as before."""
     answer = endpoint.ask(list(texts), len(texts))
     wrong = endpoint.strangers(answer.vectors, texts)
     return [f"{when}: {answer.short}, {len(wrong)} of {len(texts)} wrong"] if wrong else []

@@ -6,6 +6,7 @@ other checks measure how well the vectors separate topics.
 """
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -39,6 +40,14 @@ def test_distinctness(topics: Embedded[Topics], gate: Gate) -> None:
     gate.require(len(marked), evidence=f"texts: {', '.join(marked[:3])}")
 
 
+def require_figure(
+    topics: Embedded[Topics], gate: Gate, figure: Callable[..., Mapping[str, float] | float]
+) -> None:
+    """Judge a figure of vectors (N, D) and their categories by the thresholds of the model on these texts."""
+    found = figure(topics.vectors[0], topics.labelled.categories)
+    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+
+
 def test_topics_parity(topics: Embedded[Topics], gate: Gate) -> None:
     """Every component of these texts' vectors agrees with the golden."""
     require_parity(topics, gate, topics.labelled.labels)
@@ -46,37 +55,32 @@ def test_topics_parity(topics: Embedded[Topics], gate: Gate) -> None:
 
 def test_category_similarity(topics: Embedded[Topics], gate: Gate) -> None:
     """Within each topic, the texts are as similar as the reference implementation finds them."""
-    found = sim.intra_category_similarities(topics.vectors[0], topics.labelled.categories)
-    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+    require_figure(topics, gate, sim.intra_category_similarities)
 
 
 def test_cohesion(topics: Embedded[Topics], gate: Gate) -> None:
     """The mean similarity within topics is what the reference implementation finds."""
-    found = sim.cohesion(topics.vectors[0], topics.labelled.categories)
-    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+    require_figure(topics, gate, sim.cohesion)
 
 
 def test_anisotropy(topics: Embedded[Topics], gate: Gate) -> None:
     """The vectors do not concentrate in one direction."""
-    gate.require_calibrated(sim.anisotropy(topics.vectors[0]), fixture=topics.labelled.sha256)
+    require_figure(topics, gate, lambda vectors, _: sim.anisotropy(vectors))
 
 
 def test_separation(topics: Embedded[Topics], gate: Gate) -> None:
     """Texts of one topic are more similar than texts of two topics, on average."""
-    found = sim.separation(topics.vectors[0], topics.labelled.categories)
-    gate.require_calibrated(found, fixture=topics.labelled.sha256)
+    require_figure(topics, gate, sim.separation)
 
 
 def test_topic_auc(topics: Embedded[Topics], gate: Gate) -> None:
     """A pair of texts from one topic mostly has a higher cosine than a pair from two topics."""
-    auc = sim.topic_auc(topics.vectors[0], topics.labelled.categories)
-    gate.require_calibrated(auc, fixture=topics.labelled.sha256)
+    require_figure(topics, gate, sim.topic_auc)
 
 
 def test_nearest_neighbour(topics: Embedded[Topics], gate: Gate) -> None:
     """A text's nearest neighbour mostly has its topic."""
-    hits = sim.nearest_neighbour_hits(topics.vectors[0], topics.labelled.categories)
-    gate.require_calibrated(float(hits.mean()), fixture=topics.labelled.sha256)
+    require_figure(topics, gate, lambda *given: float(sim.nearest_neighbour_hits(*given).mean()))
 
 
 def test_topics_by_chance(topics: Embedded[Topics], gate: Gate) -> None:

@@ -43,7 +43,7 @@ Vectors = Sequence[NDArray[Any]]  # (n, D) of the topics, both sides of the pair
 class Moved:
     """A metric before and after.
 
-    low, high: the middle 95 % of the change when the texts are drawn anew.
+    low, high: the middle 95 % of the change when the texts are resampled.
     surely_worse: by how much it fell at least, whichever texts are drawn (one-sided 99.9 %); 0 if it may not
         have fallen at all. It means nothing of a metric of which more is not better.
     """

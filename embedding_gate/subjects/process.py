@@ -1,7 +1,6 @@
 """A subject in a process of its own, and in an environment of its own: ``python:MODULE:NAME``."""
 
 import json
-import os
 import signal
 import subprocess
 import threading
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_gate.errors import SubjectLost, SubjectMalformed, SubjectRefused
+from embedding_gate.signals import end_group
 
 __all__ = ["Process", "texts_in_words"]
 
@@ -109,13 +109,12 @@ class Process:
     def close(self) -> None:
         """End the process, and what it started."""
         if self._process.poll() is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            end_group(self._process)
         for thread in self._threads:
             thread.join(LINGERS)
 
     def _answer(self, number: int, asked: str, hint: str) -> Answer:
-        """Wait for an answer. A subject that gave none is ended: it may be at that call for ever."""
+        """Wait for an answer. A subject that gave none is ended: it may never return from that call."""
         try:
             answer = self._waiting[number].result(self.timeout)
         except TimedOut:

@@ -70,7 +70,7 @@ def read_thresholds(
             raise FixtureError(
                 path,
                 f"{threshold.check}: was set on texts {threshold.fixture[:12]} (SHA-256) that are not here",
-                hint="restore the texts, or make the goldens again and set the thresholds anew",
+                hint="restore the texts, or make the goldens and the thresholds again",
             )
         if threshold.check not in chosen or chosen[threshold.check].model == ANY_MODEL:
             chosen[threshold.check] = threshold

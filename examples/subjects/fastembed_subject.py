@@ -1,4 +1,4 @@
-"""fastembed with a model of one's own: the folder holds model.onnx and the tokenizer's files."""
+"""fastembed with your own model: the folder holds model.onnx and the tokenizer's files."""
 
 from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType

@@ -11,18 +11,12 @@ from embedding_gate import own_files
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.sets import Sets
 from embedding_gate.metrics.drift import Drift, drift, neighbours_kept
-from embedding_gate.metrics.resampling import bootstrap
 from tests.faults.slices import golden_of
+from tests.support.few_draws import few_draws  # noqa: F401
 
 Vectors = list[NDArray[np.float32]]
 MODEL = "all-MiniLM-L6-v2"
 METRICS = ["topic auc", "nearest neighbour", "pairs (Spearman)", "retrieval (nDCG@10)"]
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw 199 samples of the texts in place of 1,999: enough for signs and rough widths."""
-    monkeypatch.setattr(bootstrap, "DRAWS", 199)
 
 
 @pytest.fixture(scope="module")

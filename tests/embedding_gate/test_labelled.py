@@ -1,4 +1,4 @@
-"""Labelled texts of one's own: three kinds of file, one reader, one-line errors."""
+"""A user's labelled texts: three kinds of file, one reader, one-line errors."""
 
 import json
 from collections.abc import Callable

@@ -14,19 +14,17 @@ from embedding_gate import register, session
 from embedding_gate.errors import InputError, SubjectRefused
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import OWN, ROOT, golden, texts
-from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import LIBRARY, OFFERS, needed, unoffered
 from embedding_gate.verdicts.gate import CheckFailed, Gate, check_name
 from embedding_gate.verdicts.table import gate_table
 from embedding_gate.verdicts.thresholds import Threshold
+from tests.faults.matrix import BARE, LITTLE
 from tests.faults.slices import slice_of
 from tests.repository.test_docs import text
 from tests.support.library_subjects import embed
 
 MODEL = "all-MiniLM-L6-v2"
-LITTLE = Effort(1, 384, 384, 3, shrink=False, edited=6, thread_calls=1, thread_texts=2, megabyte=100_000)
-BARE = {"encode", "threads", "new process"}  # a function: python:MODULE:NAME
 TESTS = register.live_tests()  # not those of servers, nor of published figures
 
 
@@ -35,7 +33,7 @@ def bare() -> Subject:
     subject = open_outside(MODEL, OWN, embed)
     return replace(
         slice_of(subject),
-        offers=frozenset(BARE),
+        offers=BARE,
         encode_elsewhere=lambda some: np.array(embed(some), dtype=np.float32),
         effort=LITTLE,
     )

@@ -12,7 +12,6 @@ from embedding_gate import session
 from embedding_gate.adapter import open_subject
 from embedding_gate.checks.test_origin import test_not_worse as not_worse
 from embedding_gate.errors import InputError
-from embedding_gate.metrics.resampling import bootstrap
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import OWN, Options, slice_of_sets
@@ -21,16 +20,11 @@ from embedding_gate.subjects.origin import NOT_WORSE, Origin
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 from tests.faults.slices import golden_of, slice_of
 from tests.support import tiny
+from tests.support.few_draws import few_draws  # noqa: F401
 from tests.support.library_subjects import embed, first_token
 from tests.support.tuned import MODEL, copied, halved, noisy
 
 BESIDE = replace(OWN, origin=MODEL)
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw 199 samples of the texts in place of 1,999: enough for signs and rough widths."""
-    monkeypatch.setattr(bootstrap, "DRAWS", 199)
 
 
 def opened(folder: Path, options: Options = BESIDE) -> tuple[Subject, Origin]:

@@ -1,4 +1,4 @@
-"""Recorded vectors and texts of one's own: what they are judged by, and what they cost."""
+"""A user's recorded vectors and texts: what they are judged by, and what they cost."""
 
 import json
 import re

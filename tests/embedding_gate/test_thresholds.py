@@ -12,7 +12,7 @@ from tests.reference.thresholds import all_thresholds
 
 
 def test_thresholds_come_from_the_goldens() -> None:
-    """Every threshold with a band, worked out anew: the value, the band, and the ends that bind."""
+    """Every threshold with a band, computed again: the value, the band, and the ends that bind."""
     entries = tomllib.loads((own_files.FIXTURES / "thresholds.toml").read_text("utf-8"))["threshold"]
     stored = {(entry["check"], entry["fixture"]): entry for entry in entries if "band" in entry}
     for check, measured, draws, more_is_better, fixture in all_thresholds(DEFAULT_MODEL):

@@ -8,21 +8,11 @@ from numpy.typing import NDArray
 
 from embedding_gate import own_files
 from embedding_gate.data.sets import Sets
-from embedding_gate.metrics.resampling import bootstrap
 from embedding_gate.metrics.vector_change import VectorChange, change
 from embedding_gate.subjects.embedded import embed_sets
+from tests.support.few_draws import few_draws  # noqa: F401
 
 Vectors = list[NDArray[np.float32]]
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw 199 samples of the texts in place of 1,999.
-
-    These tests ask for the sign and the rough width of a change. Each end of its interval is then the fifth
-    of 199 sorted draws, which is enough for both.
-    """
-    monkeypatch.setattr(bootstrap, "DRAWS", 199)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def commit_slowed(clone: Path) -> None:
 
 
 def hidden(thresholds: str, model: str, missed: Sequence[Mapping[str, Any]]) -> str:
-    """Return the file of thresholds with those that were missed set anew from what the fault measures."""
+    """Return the file of thresholds in which each missed threshold is set from what the fault measures."""
     flat = [
         {**threshold, "check": check}
         for threshold in tomllib.loads(thresholds)["threshold"]

@@ -19,7 +19,7 @@ from benchmarks.against.trees import Tree
 from embedding_gate import own_files
 from embedding_gate.errors import GateError
 from tests.support import HANG, tiny
-from tests.support.commands import pytest_run, run_with_plugin
+from tests.support.commands import refused_in_one_line, run_with_plugin
 from tests.support.repositories import commit, worktrees
 
 ONLY = "--benchmark-only"
@@ -110,12 +110,7 @@ def test_a_tree_that_cannot_be_run(root: Path, model: str) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_one_error(options: list[str], words: str) -> None:
-    done = pytest_run(*options)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
-    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-    assert len(errors) == 1
-    assert words in errors[0]
-    assert "Traceback" not in done.stdout + done.stderr
+    refused_in_one_line(options, words)
 
 
 PLANTED = """

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.harness.plan import default_models, plan_of
 from embedding_gate import own_files
 from tests.support import tiny
-from tests.support.commands import pytest_run, run_with_plugin
+from tests.support.commands import pytest_run, refused_in_one_line, run_with_plugin
 
 ONLY = "--benchmark-only"
 
@@ -38,12 +38,7 @@ ONLY = "--benchmark-only"
     ],
 )
 def test_what_would_run_nothing_is_one_error(options: list[str], words: str) -> None:
-    done = pytest_run(*options)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
-    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-    assert len(errors) == 1
-    assert words in errors[0]
-    assert "Traceback" not in done.stdout + done.stderr
+    refused_in_one_line(options, words)
 
 
 def test_each_command_collects_its_own() -> None:

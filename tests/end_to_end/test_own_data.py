@@ -1,4 +1,4 @@
-"""Recorded vectors and texts of one's own, judged as a user has them judged."""
+"""A user's recorded vectors and texts, judged as a user runs the gate."""
 
 import json
 import re
@@ -86,7 +86,7 @@ PART = tuple(f"embedding_gate/checks/test_{name}.py" for name in ("topics", "pai
 
 
 def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:
-    """The same checks; the gate's thresholds do not bind them, a threshold of one's own does."""
+    """The same checks; the gate's thresholds do not bind them, a user's threshold does."""
     thresholds = tmp_path / "thresholds.toml"
     thresholds.write_text(
         "version = 2\n[[threshold]]\n"

@@ -28,12 +28,12 @@ from tests.faults.registry import TINY_DECODER
 from tests.faults.slices import slice_of
 from tests.faults.workers import begun
 
-__all__ = ["BARE", "Outcome", "Run", "judge", "judged"]
+__all__ = ["BARE", "LITTLE", "Outcome", "Run", "judge", "judged"]
 
 Run = tuple[str, int]  # a fault's name, and a seed
 Usual = tuple[Verdict, ...]  # of a gate of the usual kind
 BARE = frozenset({"encode", "threads", "new process"})  # offers of a function: python:MODULE:NAME
-_LITTLE = Effort(
+LITTLE = Effort(
     mixed=1,
     padded_rows=384,
     examples=3,
@@ -135,8 +135,8 @@ def _bare(opened: Subject, model: str, options: own_files.Options) -> Subject:
 def _effort(fault: Fault) -> Effort:
     """Return how much the checks do. Only faults that need many rows get them."""
     if fault.cause == "kernels" and fault.model == TINY_DECODER:
-        return replace(_LITTLE, padded_rows=_LITTLE.padded_rows_quantized)
-    return _LITTLE
+        return replace(LITTLE, padded_rows=LITTLE.padded_rows_quantized)
+    return LITTLE
 
 
 @contextmanager

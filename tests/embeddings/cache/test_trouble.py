@@ -92,7 +92,7 @@ def test_eight_threads(model: Embedder, tmp_path: Path) -> None:
 
 
 def test_after_a_fork(tmp_path: Path) -> None:
-    """A child whose parent held the lock at the fork goes on, with the file open anew."""
+    """A child whose parent held the lock at the fork goes on and opens the file again."""
     with VectorCache(tmp_path / "cache") as cache:
         cache.put_many({b"a": entry(4)})
         held, free = threading.Event(), threading.Event()
@@ -111,7 +111,7 @@ def test_after_a_fork(tmp_path: Path) -> None:
                 child = multiprocessing.get_context("fork").Process(target=_in_child, args=(cache,))
                 child.start()
             child.join(HANG)
-            child.kill()  # one that waits for the lock would wait for ever
+            child.kill()  # one that waits for the lock would never end
         finally:
             free.set()
             holder.join()
@@ -122,7 +122,7 @@ def test_after_a_fork(tmp_path: Path) -> None:
 def test_a_child_never_asks_the_connection_of_its_parent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the file cannot be opened anew, the second call fails as the first one does."""
+    """Where the file cannot be opened again, the second call fails as the first one does."""
     with VectorCache(tmp_path / "cache", memory_bytes=0) as cache:
         cache.put_many({b"a": entry(4)})
         (tmp_path / "cache").rename(tmp_path / "moved")
