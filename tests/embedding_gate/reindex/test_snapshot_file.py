@@ -122,7 +122,10 @@ def cut_off(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "is damaged"),
         (lambda path: path.write_text("not safetensors at all"), "is damaged"),
         (rewritten(lambda header, _: header.clear()), "is no snapshot; name a file that"),
-        (rewritten(lambda header, _: header.update(version="2")), "is a snapshot of version 2, and this gate"),
+        (
+            rewritten(lambda header, _: header.update(version="2")),
+            "is a snapshot of version 2, and this gate",
+        ),
         (rewritten(lambda header, _: header.update(identity="{}")), "is damaged (identity: "),
         (rewritten(lambda header, _: header.update(canaries='{"topics": {}}')), "is damaged (canaries: "),
         (rewritten(lambda _, tensors: tensors.pop("queries")), "is damaged (holds vectors of "),
