@@ -8,6 +8,7 @@ anything to compare (only one category, only one grade) is left out.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,15 @@ SURE = 0.001
 
 def draw_weights(items: int) -> Floats:
     """Draw how often each item counts in each of DRAWS bootstrap samples: (DRAWS, N)."""
-    return np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), DRAWS).astype(np.float64)
+    return _weights(items, DRAWS)
+
+
+@lru_cache(maxsize=4)
+def _weights(items: int, draws: int) -> Floats:
+    """Draw them once for all figures of a set."""
+    found = np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), draws).astype(np.float64)
+    found.flags.writeable = False
+    return found
 
 
 def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
