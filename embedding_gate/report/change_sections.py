@@ -1,11 +1,11 @@
 """The sections on what a change moved: the gate, speed and vectors beside a revision, or beside an origin."""
 
 from embedding_gate.report.blocks import Block, Columns, Items, Section, Table, Text, number, percent, table
-from embedding_gate.report.schema.models import Drift, Metric, Origin
+from embedding_gate.report.schema.models import Drift, Metric, Mixed, Origin, Reindex
 from embedding_gate.report.schema.record import Record
 from embedding_gate.report.schema.speed import Moved, Ratio, Vectors
 
-__all__ = ["judge", "origin", "performance"]
+__all__ = ["judge", "origin", "performance", "reindex"]
 
 HEADER = ("benchmark", "measured", "ratio", "90 % interval", "at most", "verdict", "what that says")
 
@@ -111,6 +111,35 @@ def _drift(found: Drift) -> list[Block]:
         ),
         table("Metrics beside the origin's", columns, found.metrics),
     ]
+
+
+def reindex(record: Record) -> Section | None:
+    """Whether old and new vectors may stand in one index, and why."""
+    blocks = [
+        block for model in record.models if model.reindex for block in _reindex(model.name, model.reindex)
+    ]
+    return Section("Old and new vectors", blocks) if blocks else None
+
+
+def _reindex(name: str, found: Reindex) -> list[Block]:
+    columns: Columns[Mixed] = {
+        "metric": lambda one: one.metric,
+        "mixed": lambda one: one.way,
+        "old alone": lambda one: number(one.before, 4),
+        "old and new": lambda one: number(one.after, 4),
+        "interval of the change": _interval,
+        "surely worse by": lambda one: number(one.surely_worse, 4),
+    }
+    told = [
+        f"{found.texts:,} texts were compared. The largest difference of a component is "
+        f"{number(found.largest)}; arithmetic may make {number(found.limit)}.",
+        *([f"The models differ in {', '.join(found.identity)}."] if found.identity else []),
+        *([f"In place of a new index it is enough {found.remedy}."] if found.remedy else []),
+    ]
+    tables = [table("Old and new vectors, mixed", columns, found.figures)] if found.figures else []
+    if found.after_mapping:
+        tables.append(table("Old vectors, mapped", columns, found.after_mapping))
+    return [Text(f"{name} beside {found.beside}: {found.line}."), Items(told), *tables]
 
 
 def _ratio(one: Ratio) -> str:

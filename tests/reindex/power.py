@@ -1,8 +1,9 @@
 """How often a planted loss of nDCG@10 is called *re-index*: ``python -m tests.reindex.power``.
 
-The queries are the embedded model's goldens, each moved a little at random: a population of 20,000. New queries
-are old ones with noise, of the size at which the population loses a given nDCG@10 over old passages. Each case
-draws some queries and asks the rule of the verdict: the paired bootstrap, with the margin of fixtures/reindex.toml.
+The queries are the embedded model's goldens, each moved a little at random: a population of 20,000. New
+queries are old ones with noise, of the size at which the population loses a given nDCG@10 over old passages.
+Each case draws some queries and asks the rule of the verdict: the paired bootstrap, with the margin of
+fixtures/reindex.toml.
 """
 
 from functools import partial
@@ -17,7 +18,7 @@ from embedding_gate.metrics.ranking import ideal_dcg
 from embedding_gate.own_files import golden, sets
 from embedding_gate.reindex.limits import limits
 
-__all__ = ["CASES", "losses_of", "population", "called"]
+__all__ = ["CASES", "called", "losses_of", "population"]
 
 POPULATION, CASES = 20_000, 200
 QUERIES = (60, 500, 5_000)
