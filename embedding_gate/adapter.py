@@ -211,6 +211,19 @@ def identity_of(encoder: Embedder, precision: str) -> dict[str, Any]:
     }
 
 
+def bits_and_bytes(encoder: Embedder) -> tuple[float, int]:
+    """Return the bits of a weight on average, with the scales of quantized ones, and the bytes of all."""
+    quantization = getattr(encoder.model.config, "quantization", None)
+    size = count = 0
+    for name, weight in encoder.model.weights.items():
+        size += weight.nbytes
+        if weight.dtype == mx.uint32 and quantization:
+            count += weight.size * 32 // quantization.bits
+        elif not name.endswith((".scales", ".biases")):
+            count += weight.size
+    return 8 * size / count, size
+
+
 def changed(encoder: Embedder) -> Embedder:
     """Return the same model with one weight doubled: the scale of its first norm. It shares all others."""
     weights = dict(encoder.model.weights)

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,9 @@ def variants(encoder: Embedder) -> dict[str, Callable[[], Any]]:
     """Return what is recorded, by name: each gives an encoder."""
     others = [name for name in ("mean", "last") if name != encoder.recipe.pooling]
     found: dict[str, Callable[[], Any]] = {"base": lambda: encoder}
-    found |= {f"{bits} bits": lambda bits=bits: quantized(encoder, bits) for bits in (16, *BITS)}
-    found |= {f"{name} pooling": lambda name=name: rebuilt(encoder, pooling=name) for name in others}
-    found |= {name: lambda text=text: With(encoder, prompt=text) for name, text in PROMPTS.items()}
+    found |= {f"{bits} bits": partial(quantized, encoder, bits) for bits in (16, *BITS)}
+    found |= {f"{name} pooling": partial(rebuilt, encoder, pooling=name) for name in others}
+    found |= {name: partial(With, encoder, prompt=text) for name, text in PROMPTS.items()}
     return {**found, "other batches": lambda: With(encoder, batch_tokens=300)}
 
 
@@ -79,7 +80,7 @@ class With:
 
     def encode(self, texts: list[str], prompt_name: str | None = None) -> Vectors:
         """Return vectors (N, D). A prompt takes the place of the one that is named."""
-        named = {} if "prompt" in self._options else {"prompt_name": prompt_name}
+        named: dict[str, Any] = {} if "prompt" in self._options else {"prompt_name": prompt_name}
         return self._encoder.encode(texts, **named, **self._options)
 
 

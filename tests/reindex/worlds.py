@@ -46,7 +46,7 @@ def _edited(text: str, words: Sequence[str], draw: np.random.Generator) -> str:
     for word in text.split():
         chance = draw.random()
         if chance < EXCHANGED:
-            kept.append(words[draw.integers(len(words))])
+            kept.append(words[int(draw.integers(len(words)))])
         elif chance >= EXCHANGED + LEFT_OUT:
             kept.append(word)
     return " ".join(kept) or text

@@ -127,10 +127,10 @@ class Mixed(Metric):
 class Reindex(Data):
     """What is judged, beside a snapshot or another model.
 
-    beside: what it is compared with. required: the worst answer that is no failure; null where it is
-    information. answer: identical, same, compatible or re-index. reason, words: why. remedy: what to do in
-    place of a new index. largest: difference of a component, and limit: of what arithmetic may make. identity:
-    in what the two models differ. figures: of mixed vectors. after_mapping: of old vectors that were mapped.
+    beside: what it is compared with. required: the worst answer that is no failure, or null. answer:
+    identical, same, compatible or re-index. reason, words: why. remedy: what to do in place of a new index.
+    largest: difference of a component; limit: of what arithmetic may make. identity: in what both differ.
+    figures: of mixed vectors. after_mapping: of old vectors that were mapped.
     """
 
     beside: str
@@ -150,6 +150,37 @@ class Reindex(Data):
     def line(self) -> str:
         """The answer and its reason, in one line."""
         return f"{self.answer} ({self.reason}): {self.words}"
+
+
+class Figure(Data):
+    """A figure, and the ends of its interval."""
+
+    value: Measurement
+    low: Measurement
+    high: Measurement
+
+
+class Side(Data):
+    """A model beside the first of a run.
+
+    bits: of a weight, on average. megabytes: of its weights. speed: tokens a second. random: whether its
+    vectors have no meaning. cosine: of a text's two vectors. ndcg, spearman: its own, and their changes
+    beside the first. kept: the share of a query's ten nearest passages that are the same. front: whether no
+    other model is as small, as fast and as good.
+    """
+
+    name: str
+    bits: Measurement
+    megabytes: Measurement
+    speed: Figure
+    random: bool
+    cosine: Figure | None
+    ndcg: Measurement
+    ndcg_change: Figure | None
+    spearman: Measurement
+    spearman_change: Figure | None
+    kept: Figure
+    front: bool
 
 
 class Model(Data):
