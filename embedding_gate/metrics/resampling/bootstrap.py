@@ -55,13 +55,11 @@ def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Float
     steps = np.concatenate([block for _, block in cosine_steps(units)])
     one, other = np.triu_indices(len(rows), 1)
     values, bins = np.unique(steps[one, other], return_inverse=True)
-    same = names[one] == names[other]
+    kinds = 2 * bins + (names[one] == names[other])  # a bin of each cosine for each kind of pair
     found = []
     for weights in draw_weights(len(rows)):
-        pairs = weights[one] * weights[other]
-        alike = np.bincount(bins, pairs * same, minlength=len(values))
-        unlike = np.bincount(bins, pairs * ~same, minlength=len(values))
-        found.append(auc_of_counts(same=alike.astype(np.float64), different=unlike.astype(np.float64)))
+        counts = np.bincount(kinds, weights[one] * weights[other], minlength=2 * len(values))
+        found.append(auc_of_counts(same=counts[1::2].copy(), different=counts[::2].copy()))
     return np.array(found)
 
 
