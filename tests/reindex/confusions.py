@@ -1,4 +1,4 @@
-"""The table of confusions: ``python -m tests.reindex.confusions [MODEL] [CASES]``.
+"""The table of confusions: ``python -m tests.reindex.confusions [MODEL] [CASES] [SECONDS]``.
 
 Each case draws texts of a recorded world, a strength and a seed, plants a kind of drift, and judges it. What
 was judged is kept in build/reindex, so that a run goes on where the last one ended. Without a model it prints
@@ -30,7 +30,6 @@ __all__ = ["judged", "right"]
 
 KEPT = 0.8  # share of the texts of a world that a case has; passages are all there
 RESULTS = ROOT / "build" / "reindex" / "confusions.json"
-LIMIT = 40.0  # seconds of processor time of one run
 Rows = dict[str, NDArray[np.int64]]
 
 
@@ -129,14 +128,14 @@ def one(model: str, kind: str, number: int) -> dict[str, Any]:
     }
 
 
-def run(model: str, cases: int) -> None:
-    """Judge cases until their number is there, or time is up."""
+def run(model: str, cases: int, limit: float) -> None:
+    """Judge cases until their number is there, or ``limit`` seconds of processor time are used up."""
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     start = time.process_time()
     for number in range(cases):
         for kind in KINDS:
             of = found.setdefault(model, {}).setdefault(kind, [])
-            if len(of) > number or time.process_time() - start > LIMIT:
+            if len(of) > number or time.process_time() - start > limit:
                 continue
             of.append(one(model, kind, number))
         RESULTS.write_text(json.dumps(found, indent=1))
@@ -172,5 +171,5 @@ def table() -> list[str]:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        run(sys.argv[1], int((sys.argv[2:] or ["200"])[0]))
+        run(sys.argv[1], int((sys.argv[2:] or ["200"])[0]), float((sys.argv[3:] or ["inf"])[0]))
     print("\n".join(table()))
