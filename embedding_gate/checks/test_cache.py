@@ -19,6 +19,7 @@ pytestmark = pytest.mark.quality
 
 Call = tuple[Encoder, Mapping[str, Any]]
 PLAIN = "as it is"
+CALLS = 32  # of the random order
 
 
 def lower_limit(limit: int) -> int:
@@ -86,6 +87,32 @@ def test_cached(subject: Subject, gate: Gate) -> None:
                         stray = _stray(call, [texts[name][row] for row in rows], cache, expected[name][rows])
                         if not stray <= worst:
                             worst, where = stray, f"{state}, {name}"
+    return gate.require(worst, evidence=where)
+
+
+@pytest.mark.needs("cache")
+def test_cache_in_any_order(subject: Subject, gate: Gate) -> None:
+    """Random calls share one cache, which is opened again halfway. Each gets the vectors of its own options."""
+    texts, calls = [*sample(subject), *twins(subject)], calls_of(subject)
+    random = np.random.default_rng(0)
+    plan = [(str(random.choice(list(calls))), random.integers(len(texts), size=4)) for _ in range(CALLS)]
+    expected: dict[tuple[str, int], NDArray[np.float32]] = {}
+    worst, where = 0.0, "all alike"
+    with TemporaryDirectory() as folder:
+        for some in (plan[: CALLS // 2], plan[CALLS // 2 :]):
+            with subject.open_cache(Path(folder) / "cache") as cache:
+                for name, rows in some:
+                    call = calls[name]
+                    for row in set(rows.tolist()) - {row for known, row in expected if known == name}:
+                        expected[name, row] = call[0].encode([texts[row]], **call[1])[0]
+                    stray = _stray(
+                        call,
+                        [texts[row] for row in rows],
+                        cache,
+                        np.stack([expected[name, row] for row in rows.tolist()]),
+                    )
+                    if not stray <= worst:
+                        worst, where = stray, f"{name}, {len(rows)} texts"
     return gate.require(worst, evidence=where)
 
 

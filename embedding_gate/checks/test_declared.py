@@ -1,0 +1,98 @@
+"""Tokens, prompts and pooling are those that the model's folder declares. No goldens are needed.
+
+The judge reads the folder itself, with a tokenizer of its own. The recipe of a run may ask for something else
+than the folder declares. Then these checks do not apply.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embedding_gate.data.declared import Declared, read_declared, read_json
+from embedding_gate.metrics.differences import differences
+from embedding_gate.own_files import DECLARED
+from embedding_gate.subjects.live import Subject
+from embedding_gate.tokenizer import OwnTokenizer
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+OTHER_RECIPE = "the recipe was asked for, and is not the one that the folder declares"
+
+
+def sample(subject: Subject) -> list[str]:
+    """Pick short texts of many kinds."""
+    kinds = ("word", "sentence", "script", "format", "hostile")
+    return [text for kind in kinds for text in subject.texts.of_kind(kind)[:3]]
+
+
+def declared_of(subject: Subject) -> Declared:
+    """Return what the folder declares, at the limit that the subject is judged at."""
+    declared = read_declared(subject.folder)
+    return replace(declared, max_tokens=min(declared.max_tokens, subject.max_tokens))
+
+
+def default_prompt(subject: Subject) -> str | None:
+    """Return the name of the prompt that the folder sets before a text for which none is named."""
+    return read_json(subject.folder / "config_sentence_transformers.json").get("default_prompt_name")
+
+
+@pytest.mark.needs("tokens")
+def test_declared_tokens(subject: Subject, gate: Gate) -> None:
+    """Every text has the token ids that the judge's own tokenizer gives, from the folder's tokenizer.json."""
+    if subject.recipe != DECLARED:
+        return gate.not_applicable(OTHER_RECIPE)
+    texts = subject.texts.texts
+    found = subject.encoder.tokenize(texts)
+    own = OwnTokenizer(subject.folder, declared_of(subject))
+    expected = own.tokenize(texts, prompt_name=default_prompt(subject))
+    differ = differences(found.ids, expected.ids) != 0
+    differ |= found.dropped != expected.dropped
+    return gate.require(differ.sum(), evidence=f"texts: {subject.name_rows(differ)}")
+
+
+@pytest.mark.needs("prompts")
+def test_declared_prompts(subject: Subject, gate: Gate) -> None:
+    """A text with the name of a prompt has the vector of a text in which the folder's prompt is written out."""
+    if subject.recipe != DECLARED:
+        return gate.not_applicable(OTHER_RECIPE)
+    if not (prompts := declared_of(subject).prompts):
+        return gate.not_applicable("the folder declares no prompts")
+    if default_prompt(subject) is not None:
+        return gate.not_applicable("a prompt is set before every text, so none can be written out instead")
+    worst = dict.fromkeys(prompts, np.inf)
+    for name in prompts.keys() & set(subject.encoder.prompts):
+        worst[name] = _stray(subject, name, prompts[name])
+    name = max(worst, key=lambda name: (np.isnan(worst[name]), worst[name]))
+    return gate.require(worst[name], evidence=f"prompt {name!r}; infinite where it is not known")
+
+
+def _stray(subject: Subject, name: str, prompt: str) -> float:
+    texts = subject.texts.of_kind("word")[:5]
+    found = subject.encoder.encode(texts, prompt_name=name)
+    written_out = subject.encoder.encode([prompt + text for text in texts])
+    return float(differences(list(found), list(written_out)).max())
+
+
+@pytest.mark.needs("raw", "hidden states")
+def test_pooled_states(subject: Subject, gate: Gate) -> None:
+    """A vector is the mean, the first or the last of the hidden states that the subject itself tells.
+
+    One of the three fits all texts. The difference is divided by the length of the pooled vector.
+    """
+    texts = [text for text in sample(subject) if not subject.refuses(text)]
+    raw = subject.encoder.encode(texts, normalize_embeddings=False).astype(np.float64)
+    states = [one.astype(np.float64) for one in subject.encoder.hidden_states(texts)]
+    pooled = {
+        "mean": [one.mean(axis=0) for one in states],
+        "first": [one[0] for one in states],
+        "last": [one[-1] for one in states],
+    }
+    stray = {name: _relative(raw, np.stack(expected)) for name, expected in pooled.items()}
+    nearest = min(stray, key=lambda name: (np.isnan(stray[name]), stray[name]))
+    return gate.require(stray[nearest], evidence=f"the nearest pooling: {nearest}")
+
+
+def _relative(raw: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    return float((np.abs(raw - expected).max(axis=1) / np.linalg.norm(expected, axis=1)).max())
