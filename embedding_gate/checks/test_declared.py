@@ -4,6 +4,7 @@ The judge reads the folder itself, with a tokenizer of its own. The recipe of a 
 than the folder declares. Then these checks do not apply.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embedding_gate.data.declared import Declared, read_declared, read_json
+from embedding_gate.data.declared_changes import declared_pooling, kinds_of
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import DECLARED
 from embedding_gate.subjects.live import Subject
@@ -18,6 +20,12 @@ from embedding_gate.tokenizer import OwnTokenizer
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
+PLAIN = {"Transformer", "Pooling", "Normalize"}  # modules after which a vector is pooled states
+POOLINGS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {  # states (T, D) -> (D,)
+    "mean of the tokens": lambda states: np.asarray(states.mean(axis=0)),
+    "first token": lambda states: states[0],
+    "last token": lambda states: states[-1],
+}
 OTHER_RECIPE = "the recipe was asked for, and is not the one that the folder declares"
 
 
@@ -54,7 +62,7 @@ def test_declared_tokens(subject: Subject, gate: Gate) -> None:
 
 @pytest.mark.needs("prompts")
 def test_declared_prompts(subject: Subject, gate: Gate) -> None:
-    """A text with the name of a prompt has the vector of a text in which the folder's prompt is written out."""
+    """A text with the name of a prompt has the vector of a text with the folder's prompt written out."""
     if subject.recipe != DECLARED:
         return gate.not_applicable(OTHER_RECIPE)
     if not (prompts := declared_of(subject).prompts):
@@ -77,21 +85,26 @@ def _stray(subject: Subject, name: str, prompt: str) -> float:
 
 @pytest.mark.needs("raw", "hidden states")
 def test_pooled_states(subject: Subject, gate: Gate) -> None:
-    """A vector is the mean, the first or the last of the hidden states that the subject itself tells.
+    """A vector is what the folder's pooling makes of the hidden states that the subject itself tells.
 
-    One of the three fits all texts. The difference is divided by the length of the pooled vector.
+    Where the folder declares no pooling, the mean, the first or the last state must fit all texts. The
+    difference is divided by the length of the pooled vector.
     """
+    if modules := kinds_of(subject.folder).keys() - PLAIN:
+        return gate.not_applicable(f"{', '.join(sorted(modules))} after pooling")
+    declared = declared_pooling(subject.folder) if subject.recipe == DECLARED else ""
+    if declared and declared not in POOLINGS:
+        return gate.not_applicable(f"pools by {declared}")
     texts = [text for text in sample(subject) if not subject.refuses(text)]
     raw = subject.encoder.encode(texts, normalize_embeddings=False).astype(np.float64)
     states = [one.astype(np.float64) for one in subject.encoder.hidden_states(texts)]
-    pooled = {
-        "mean": [one.mean(axis=0) for one in states],
-        "first": [one[0] for one in states],
-        "last": [one[-1] for one in states],
+    stray = {
+        name: _relative(raw, np.stack([pool(one) for one in states]))
+        for name, pool in POOLINGS.items()
+        if name == (declared or name)
     }
-    stray = {name: _relative(raw, np.stack(expected)) for name, expected in pooled.items()}
     nearest = min(stray, key=lambda name: (np.isnan(stray[name]), stray[name]))
-    return gate.require(stray[nearest], evidence=f"the nearest pooling: {nearest}")
+    return gate.require(stray[nearest], evidence=f"held against the {nearest}")
 
 
 def _relative(raw: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
