@@ -1,0 +1,150 @@
+"""No number of texts, length, option, thread or earlier call changes a vector.
+
+Most calls go to a small model by the judged model's code. So thousands of them take about a second.
+"""
+
+from collections import ChainMap
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from dataclasses import replace
+from io import StringIO
+from itertools import cycle, islice
+from threading import Barrier
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.calls import Call, judge_calls
+from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.plan import all_pairs, mixed, numbers_of_texts
+from embedding_gate.subjects.probe import WIDE
+from embedding_gate.verdicts.gate import Gate
+
+pytestmark = pytest.mark.quality
+IN_ONE_BATCH = {"batch_tokens": WIDE}
+SIZES = (1, 2, 17, 40, 130)  # texts of a call, beside each value of each option
+SOME_SIZES = (48, 257)  # the numbers of texts where there is no small model: each, and powers of two
+ROWS = 65  # of a batch of the judged model itself
+SOME_LENGTHS = 16  # how many lengths where there is no small model
+THREADS: dict[int, dict[str, Any]] = {32: {}, 64: IN_ONE_BATCH}  # and the options of their calls
+TASK = "Find what is sold here"
+
+
+def test_call_sizes(subject: Subject, gate: Gate) -> None:
+    """In a call of each number of texts, which are one batch, each text has its vector."""
+    probe, effort = subject.probe, subject.effort
+    most = (effort.sizes, effort.largest) if probe.is_small else SOME_SIZES
+    calls = (Call(mixed(probe.texts, size), IN_ONE_BATCH) for size in numbers_of_texts(*most))
+    judge_calls(gate, calls, probe.stray, shrink=effort.shrink, refusal=subject.refusal)
+
+
+@pytest.mark.needs("batch")
+def test_batch_rows(subject: Subject, gate: Gate) -> None:
+    """In batches of 2^k - 1, 2^k and 2^k + 1 rows of the judged model itself, each text has its vector."""
+    words = sorted(subject.texts.of_kind("word"), key=len)[:12]
+
+    def stray(call: Call) -> float:
+        found = subject.encode(call.texts, **call.options)
+        return float(differences(list(found), subject.vectors_of(call.texts)).max())
+
+    calls = (Call(mixed(words, rows), IN_ONE_BATCH) for rows in numbers_of_texts(0, ROWS))
+    judge_calls(gate, calls, stray, shrink=subject.effort.shrink, refusal=subject.refusal)
+
+
+def test_padded_lengths(subject: Subject, gate: Gate) -> None:
+    """In a batch that is padded to each length, a short text and the long one have their vectors."""
+    probe, limit = subject.probe, subject.max_tokens
+    step = -(-limit // (subject.effort.lengths if probe.is_small else SOME_LENGTHS))
+    words = list(islice(cycle(probe.texts), limit))
+    texts = [" ".join(words[:number]) for number in range(1, limit, step)]
+    whole = subject.tokenizer.tokenize(texts).dropped == 0
+    few = [text for text, is_whole in zip(texts, whole, strict=True) if is_whole]
+    calls = (Call((text, "a"), IN_ONE_BATCH) for text in few)
+    judge_calls(gate, calls, probe.stray, shrink=subject.effort.shrink, refusal=subject.refusal)
+
+
+def factors_of(subject: Subject, cache: Any) -> list[list[dict[str, Any]]]:
+    """Return the values of each option that the subject takes, each with its default first."""
+    encoder, offers = subject.probe.encoder, subject.offers
+    fewer = {"truncate_dim": max(encoder.min_dimensions, encoder.dimension // 2)}
+    before = [{"prompt_name": name} for name in sorted(encoder.prompts)]
+    if "errors" in offers:  # a library: what else is judged takes no such options
+        before += [{"prompt": "q: "}, {"prompt_name": "query", "instruction": TASK}]
+    values = {
+        "encode": [one for one in before if _takes(subject, one)],
+        "truncate_dim": [fewer] if "truncate_dim" in offers and _takes(subject, fewer) else [],
+        "raw": [{"normalize_embeddings": False}],
+        "batch": [{"batch_tokens": tokens} for tokens in (1, 64, WIDE)],
+        "progress bar": [{"show_progress_bar": True}],
+        "cache": [{"cache": cache}],
+    }
+    return [[{}, *some] for offer, some in values.items() if offer in offers and some]
+
+
+def _takes(subject: Subject, options: dict[str, Any]) -> bool:
+    try:
+        subject.probe.encoder.encode(["a"], **options)
+    except subject.refusal:
+        return False
+    return True
+
+
+@contextmanager
+def planned(subject: Subject, sizes: Sequence[int]) -> Iterator[list[Call]]:
+    """Plan calls in which any two values of two options meet, and each value meets each number of texts."""
+    with (
+        subject.open_cache(None) if "cache" in subject.offers else nullcontext() as cache,
+        redirect_stderr(StringIO()),
+    ):
+        rows = all_pairs([sizes, *factors_of(subject, cache)])
+        yield [Call(mixed(subject.probe.mixed, size), dict(ChainMap(*options))) for size, *options in rows]
+
+
+def test_options_together(subject: Subject, gate: Gate) -> None:
+    """With each two options together, in calls of few and of many texts, each text has its vector."""
+    with planned(subject, SIZES) as calls:
+        judge_calls(
+            gate, calls, subject.probe.stray, shrink=subject.effort.shrink, refusal=subject.refusal
+        )
+
+
+def test_many_calls(subject: Subject, gate: Gate) -> None:
+    """In hundreds of calls after each other, with changing options, each text has its vector."""
+    effort, probe = subject.effort, subject.probe
+    with planned(subject, (1, 2, 3)) as calls:
+        many = islice(cycle(calls), effort.calls if probe.is_small else len(calls))
+        judge_calls(gate, many, probe.stray, shrink=effort.shrink, refusal=subject.refusal)
+
+
+@pytest.mark.needs("threads")
+def test_many_threads(subject: Subject, gate: Gate) -> None:
+    """32 threads at the same moment get the same vectors as one thread alone, and so do 64."""
+    effort, probe = subject.effort, subject.probe
+    probe.known(probe.texts)  # before the threads begin
+    refused: list[Call] = []
+
+    def stray(call: Call) -> float:
+        start = Barrier(call.threads)
+        rounds = -(-effort.thread_vectors // (call.threads * len(call.texts)))
+
+        def worst_of(thread: int) -> float:
+            worst = 0.0
+            start.wait(timeout=60)
+            for turn in range(rounds):
+                mine = replace(call, texts=tuple(np.roll(call.texts, thread + turn).tolist()))
+                try:
+                    worst = np.maximum(worst, probe.stray(mine))
+                except subject.refusal:
+                    if "errors" in subject.offers:
+                        raise
+                    refused.append(mine)  # a server may be busy
+            return float(worst)
+
+        with ThreadPoolExecutor(call.threads) as pool:
+            return float(np.max(list(pool.map(worst_of, range(call.threads)))))
+
+    calls = (Call(tuple(probe.texts), options, threads) for threads, options in THREADS.items())
+    judge_calls(gate, calls, stray, shrink=effort.shrink, refusal=subject.refusal)
