@@ -5,21 +5,19 @@ Most calls go to a small model by the judged model's code. So thousands of them 
 
 from collections import ChainMap
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from dataclasses import replace
 from io import StringIO
 from itertools import cycle, islice
-from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
 
 from embedding_gate.metrics.differences import differences
-from embedding_gate.subjects.calls import Call, judge_calls
+from embedding_gate.subjects.calls import Call, at_once, judge_calls
 from embedding_gate.subjects.live import Subject
-from embedding_gate.subjects.plan import all_pairs, mixed, numbers_of_texts
+from embedding_gate.subjects.plan import covering, mixed, numbers_of_texts
 from embedding_gate.subjects.probe import WIDE
 from embedding_gate.verdicts.gate import Gate
 
@@ -27,7 +25,7 @@ pytestmark = pytest.mark.quality
 IN_ONE_BATCH = {"batch_tokens": WIDE}
 SIZES = (1, 2, 17, 40, 130)  # texts of a call, beside each value of each option
 SOME_SIZES = (48, 257)  # the numbers of texts where there is no small model: each, and powers of two
-ROWS = 65  # of a batch of the judged model itself
+ROWS = 33  # of a batch of the judged model itself
 SOME_LENGTHS = 16  # how many lengths where there is no small model
 THREADS: dict[int, dict[str, Any]] = {32: {}, 64: IN_ONE_BATCH}  # and the options of their calls
 TASK = "Find what is sold here"
@@ -47,7 +45,7 @@ def test_batch_rows(subject: Subject, gate: Gate) -> None:
     words = sorted(subject.texts.of_kind("word"), key=len)[:12]
 
     def stray(call: Call) -> float:
-        found = subject.encode(call.texts, **call.options)
+        found = subject.encode(list(call.texts), **call.options)
         return float(differences(list(found), subject.vectors_of(call.texts)).max())
 
     calls = (Call(mixed(words, rows), IN_ONE_BATCH) for rows in numbers_of_texts(0, ROWS))
@@ -73,7 +71,7 @@ def factors_of(subject: Subject, cache: Any) -> list[list[dict[str, Any]]]:
     before = [{"prompt_name": name} for name in sorted(encoder.prompts)]
     if "errors" in offers:  # a library: what else is judged takes no such options
         before += [{"prompt": "q: "}, {"prompt_name": "query", "instruction": TASK}]
-    values = {
+    values: dict[str, list[dict[str, Any]]] = {
         "encode": [one for one in before if _takes(subject, one)],
         "truncate_dim": [fewer] if "truncate_dim" in offers and _takes(subject, fewer) else [],
         "raw": [{"normalize_embeddings": False}],
@@ -94,21 +92,20 @@ def _takes(subject: Subject, options: dict[str, Any]) -> bool:
 
 @contextmanager
 def planned(subject: Subject, sizes: Sequence[int]) -> Iterator[list[Call]]:
-    """Plan calls in which any two values of two options meet, and each value meets each number of texts."""
-    with (
-        subject.open_cache(None) if "cache" in subject.offers else nullcontext() as cache,
-        redirect_stderr(StringIO()),
-    ):
-        rows = all_pairs([sizes, *factors_of(subject, cache)])
-        yield [Call(mixed(subject.probe.mixed, size), dict(ChainMap(*options))) for size, *options in rows]
+    """Plan calls in which any values of any three options meet; the number of texts is one of them."""
+    opened: AbstractContextManager[Any] = (
+        subject.open_cache(None) if "cache" in subject.offers else nullcontext()
+    )
+    with opened as cache, redirect_stderr(StringIO()):
+        factors: list[Sequence[Any]] = [sizes, *factors_of(subject, cache)]
+        rows = ((row[0], list(row[1:])) for row in covering(factors))
+        yield [Call(mixed(subject.probe.mixed, size), dict(ChainMap(*options))) for size, options in rows]
 
 
 def test_options_together(subject: Subject, gate: Gate) -> None:
-    """With each two options together, in calls of few and of many texts, each text has its vector."""
+    """With each three options together, in calls of few and of many texts, each text has its vector."""
     with planned(subject, SIZES) as calls:
-        judge_calls(
-            gate, calls, subject.probe.stray, shrink=subject.effort.shrink, refusal=subject.refusal
-        )
+        judge_calls(gate, calls, subject.probe.stray, shrink=subject.effort.shrink, refusal=subject.refusal)
 
 
 def test_many_calls(subject: Subject, gate: Gate) -> None:
@@ -124,27 +121,25 @@ def test_many_threads(subject: Subject, gate: Gate) -> None:
     """32 threads at the same moment get the same vectors as one thread alone, and so do 64."""
     effort, probe = subject.effort, subject.probe
     probe.known(probe.texts)  # before the threads begin
-    refused: list[Call] = []
 
     def stray(call: Call) -> float:
-        start = Barrier(call.threads)
-        rounds = -(-effort.thread_vectors // (call.threads * len(call.texts)))
+        rounds = -(-effort.thread_vectors // (call.threads * len(probe.texts)))
+        refused: list[Exception] = []
 
         def worst_of(thread: int) -> float:
             worst = 0.0
-            start.wait(timeout=60)
             for turn in range(rounds):
                 mine = replace(call, texts=tuple(np.roll(call.texts, thread + turn).tolist()))
                 try:
                     worst = np.maximum(worst, probe.stray(mine))
-                except subject.refusal:
-                    if "errors" in subject.offers:
-                        raise
-                    refused.append(mine)  # a server may be busy
+                except subject.refusal as error:  # a server may be too busy for some
+                    refused.append(error)
             return float(worst)
 
-        with ThreadPoolExecutor(call.threads) as pool:
-            return float(np.max(list(pool.map(worst_of, range(call.threads)))))
+        worst = at_once(call.threads, worst_of)
+        if len(refused) == rounds * call.threads or (refused and "errors" in subject.offers):
+            raise refused[0]
+        return worst
 
     calls = (Call(tuple(probe.texts), options, threads) for threads, options in THREADS.items())
     judge_calls(gate, calls, stray, shrink=effort.shrink, refusal=subject.refusal)

@@ -7,7 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.floating] | NDArray[np.integer]
 
-__all__ = ["count_non_finite", "differences", "name_non_finite", "norm_error", "relative_change", "worst_rows"]
+__all__ = [
+    "count_non_finite",
+    "differences",
+    "name_non_finite",
+    "norm_error",
+    "relative_change",
+    "worst_rows",
+]
 
 
 def count_non_finite(vectors: ArrayLike) -> int:

@@ -1,7 +1,9 @@
 """Calls that a check makes, and what it says of those that went wrong."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from embedding_gate.subjects.recorder import count, options_in_words
 from embedding_gate.verdicts.gate import Gate
 
-__all__ = ["Call", "judge_calls", "smallest"]
+__all__ = ["Call", "at_once", "judge_calls", "smallest"]
 
 TRIES = 40  # calls that look for a smaller one that fails, too
 
@@ -57,8 +59,8 @@ def judge_calls(
         except refusal:
             return False
 
-    for made, call in enumerate(calls, start=1):
-        found = stray(call)
+    for call in calls:
+        made, found = made + 1, stray(call)
         worst = np.maximum(worst, found)  # NaN stays
         if not found <= bound:
             failed.append(call)
@@ -68,6 +70,21 @@ def judge_calls(
         evidence += f"; smallest: {least}"
         evidence += f", {list(least.texts)!r}" if len(least.texts) <= 3 else ""
     gate.require(float(worst), evidence=evidence)
+
+
+def at_once(threads: int, work: Callable[[int], float]) -> float:
+    """Let so many threads begin at the same moment, and return the largest that their work gives, or NaN.
+
+    work: gets the number of its thread, from 0.
+    """
+    start = Barrier(threads)
+
+    def begun(thread: int) -> float:
+        start.wait(timeout=60)
+        return work(thread)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return float(np.max(list(pool.map(begun, range(threads)))))
 
 
 def smallest(call: Call, fails: Callable[[Call], bool]) -> Call:
@@ -85,9 +102,10 @@ def smallest(call: Call, fails: Callable[[Call], bool]) -> Call:
 
 
 def _simpler(call: Call) -> Iterator[Call]:
-    if call.threads > 1:
+    if call.threads > 1:  # each takes as long as the check: fewer texts and options only without threads
         yield replace(call, threads=1)
         yield replace(call, threads=call.threads // 2)
+        return
     for name in call.options:
         yield replace(call, options={key: value for key, value in call.options.items() if key != name})
     cut = len(call.texts) // 2

@@ -18,8 +18,8 @@ class Effort:
         where goldens already hold every vector of the part.
     thread_calls, thread_texts: calls of each thread in "threads", and texts of a call.
     megabyte: characters of the longest hostile text.
-    sizes: "call sizes" asks for each number of texts up to this one. largest: and for 2^k - 1, 2^k and 2^k + 1
-        texts up to this one.
+    sizes, largest: "call sizes" asks for each number of texts up to the first, and for 2^k - 1, 2^k and
+        2^k + 1 texts up to the second.
     lengths: to how many lengths, from 1 token to the limit, "padded lengths" pads.
     calls: short calls, one after the other, in "many calls".
     thread_vectors: vectors that 32 threads get together in "many threads", and 64 once more. At 2,300 a
@@ -39,5 +39,5 @@ class Effort:
     sizes: int = 512
     largest: int = 4_097
     lengths: int = 256
-    calls: int = 400
+    calls: int = 500
     thread_vectors: int = 2_304

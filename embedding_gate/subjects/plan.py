@@ -1,12 +1,12 @@
 """Plans calls: which numbers of texts, and which options together."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 
-__all__ = ["all_pairs", "mixed", "numbers_of_texts"]
+__all__ = ["covering", "mixed", "numbers_of_texts"]
 
 
 def numbers_of_texts(every: int, largest: int) -> list[int]:
@@ -16,36 +16,40 @@ def numbers_of_texts(every: int, largest: int) -> list[int]:
 
 
 def mixed(texts: Sequence[str], number: int) -> tuple[str, ...]:
-    """Pick so many texts, with repeats, in no order. The last one differs from the first, if there are two."""
+    """Pick so many texts, with repeats, in no order. Of two or more the last differs from the first."""
     rows = np.random.default_rng(number).integers(len(texts), size=number)
-    rows[-1] += number > 1 and rows[-1] == rows[0]
+    if number > 1 and rows[-1] == rows[0]:
+        rows[-1] += 1
     return tuple(texts[row % len(texts)] for row in rows)
 
 
-def all_pairs(factors: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    """Return few rows, one value of each factor in a row, so that any two values of two factors meet.
+def covering(factors: Sequence[Sequence[Any]], together: int = 3) -> list[tuple[Any, ...]]:
+    """Return few rows, one value of each factor in a row, so that any values of any three factors meet.
 
-    Greedy: a row begins with a pair that did not meet yet; each other factor then takes the value that makes
-    most new pairs (Cohen et al. 1997, https://doi.org/10.1109/32.605761, without its random restarts).
+    A fault of two options can be hidden by a third one: where vectors keep their length, nobody sees that a
+    shortened one was not scaled. Greedy: a row begins with values that did not meet yet; each other factor
+    then takes the value that adds most (Cohen et al. 1997, https://doi.org/10.1109/32.605761, without its
+    random restarts).
+
+    together: how many factors. Fewer factors all meet.
     """
-    sizes = [range(len(values)) for values in factors]
-    open_pairs = {
-        ((one, value), (other, beside))
-        for one, other in combinations(range(len(factors)), 2)
-        for value in sizes[one]
-        for beside in sizes[other]
+    together = min(together, len(factors))
+    numbers = [range(len(values)) for values in factors]
+    lacking = {
+        meeting
+        for some in combinations(range(len(factors)), together)
+        for meeting in product(*([(factor, value) for value in numbers[factor]] for factor in some))
     }
     rows = []
-    while open_pairs:
-        row = dict(min(open_pairs))
+    while lacking:
+        row = dict(min(lacking))
         for factor in set(range(len(factors))) - row.keys():
-            row[factor] = max(
-                sizes[factor], key=lambda value, factor=factor: len(_pairs({**row, factor: value}) & open_pairs)
-            )
-        open_pairs -= _pairs(row)
+            new = [len(_met({**row, factor: value}, together) & lacking) for value in numbers[factor]]
+            row[factor] = new.index(max(new))
+        lacking -= _met(row, together)
         rows.append(tuple(values[row[factor]] for factor, values in enumerate(factors)))
     return rows
 
 
-def _pairs(row: dict[int, int]) -> set[tuple[tuple[int, int], tuple[int, int]]]:
-    return set(combinations(sorted(row.items()), 2))
+def _met(row: dict[int, int], together: int) -> set[tuple[tuple[int, int], ...]]:
+    return set(combinations(sorted(row.items()), together))

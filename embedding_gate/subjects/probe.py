@@ -67,7 +67,7 @@ class Probe:
     ) -> NDArray[np.float64]:
         """Return the vectors (N, D) of texts alone, whole, with what the options set before each text."""
         before = {name: options[name] for name in PREFIX if name in options}
-        raw = {"normalize_embeddings": False} if "raw" in self.offers else {}
+        raw: dict[str, Any] = {"normalize_embeddings": False} if "raw" in self.offers else {}
         keys = [(text, *before.values()) for text in texts]
         for key in dict.fromkeys(keys):
             if key not in self._alone:

@@ -145,6 +145,5 @@ def options_in_words(options: Mapping[str, Any]) -> list[str]:
     """Return "truncate_dim=8", "cache" for each option of a call."""
     plain = (str, int, bool)
     return [
-        f"{name}={value!r}" if isinstance(value, plain) else name
-        for name, value in sorted(options.items())
+        f"{name}={value!r}" if isinstance(value, plain) else name for name, value in sorted(options.items())
     ]
