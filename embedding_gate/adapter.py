@@ -18,6 +18,7 @@ from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
 from embedding_gate.serving import unpack
+from embedding_gate.small_model import small
 from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import ENCODERS, LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
@@ -147,6 +148,7 @@ def open_subject(
         encode_elsewhere=lambda some: encode_elsewhere({**asked, "texts": some}),
         open_cache=embeddings.VectorCache,
         open_changed=lambda: changed(encoder),
+        open_small=lambda: small(encoder),
         peak_memory=peak_memory,
         truncation=embeddings.TruncationWarning,
         recipe=options.recipe,
