@@ -47,7 +47,8 @@ hard: $(READY_DEV)  ## all tests on other kernels, cores, loads, Pythons and ord
 	$(BIN)/python -m tests.hard $(ARGS)
 
 black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of another library
-	$(BIN)/python -m tests.faults.black_box
+	$(BIN)/python -m tests.faults.black_box function
+	$(BIN)/python -m tests.faults.black_box server
 
 faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds
 	$(BIN)/python -m pytest -m faults --seeds=$(SEEDS)
