@@ -57,6 +57,7 @@ def test_declared_tokens(subject: Subject, gate: Gate) -> None:
     expected = own.tokenize(texts, prompt_name=default_prompt(subject))
     differ = differences(found.ids, expected.ids) != 0
     differ |= found.dropped != expected.dropped
+    differ |= subject.encoder.count_tokens(texts) != [len(ids) for ids in expected.ids]
     return gate.require(differ.sum(), evidence=f"texts: {subject.name_rows(differ)}")
 
 

@@ -48,6 +48,11 @@ LITTLE = Effort(
     thread_calls=1,
     thread_texts=2,
     megabyte=100_000,
+    sizes=66,
+    largest=129,
+    lengths=32,
+    calls=200,
+    thread_vectors=1_152,
 )
 
 

@@ -193,3 +193,45 @@ def float16_forward(patch: Patch) -> None:
 )
 def bfloat16_forward(patch: Patch) -> None:
     compute_in(patch, mx.bfloat16)
+
+
+@fault(
+    "gate and up exchanged",
+    "fwd",
+    "the activation is on the wrong half of a gated layer",
+    kills=("parity", "hidden state parity"),
+    source="aosama/astronomical#596",
+    model=TINY_DECODER,
+)
+def gate_and_up_exchanged(patch: Patch) -> None:
+    module = import_module("mlx_lm.models.qwen3")
+    right = module.swiglu
+    patch.setattr(module, "swiglu", lambda gate, x: right(x, gate))
+
+
+@fault(
+    "embeddings scaled by the width",
+    "fwd",
+    "by its root, as Gemma does, on a family that does not",
+    kills=("parity", "hidden state parity"),
+    source="ml-explore/mlx-swift-lm#60",
+    model=TINY_DECODER,
+)
+def embeddings_scaled(patch: Patch) -> None:
+    def change(trunk: Any) -> None:
+        right = trunk.embed_tokens
+        trunk.embed_tokens = lambda ids: right(ids) * trunk.norm.weight.shape[0] ** 0.5
+
+    change_trunk(patch, change)
+
+
+@fault(
+    "GELU of large numbers is NaN",
+    "fwd",
+    "above 10",
+    kills=("finite", "parity"),
+    source="huggingface/candle#1408",
+)
+def gelu_of_large_numbers(patch: Patch) -> None:
+    right = layers.gelu
+    patch.setattr(bert, "gelu", lambda x: mx.where(x > 10, mx.nan, right(x)))

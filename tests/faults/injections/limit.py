@@ -192,3 +192,36 @@ def steps_that_forget(patch: Patch) -> None:
         return mx.concatenate([self.trunk(ids[:, start : start + decoder.STEP]) for start in starts], axis=1)
 
     patch.setattr(decoder.Decoder, "__call__", call)
+
+
+def limit_of_the_file(name: str, limit: int, what: str, kills: tuple[str, ...], **options: str) -> None:
+    """Declare a fault in which the limit of tokenizer.json is kept, and not the model's."""
+
+    @fault(name, "load", what, kills=kills, **options)
+    def inject(patch: Patch) -> None:
+        change_tokenizer(patch, lambda tokenizer, most: tokenizer.enable_truncation(min(most, limit)))
+
+
+limit_of_the_file(
+    "limit of tokenizer.json",
+    128,
+    "texts are cut at 128 tokens, as the file says, where the model reads 256; the cut is told",
+    ("token ids", "declared tokens", "long tail"),
+    source="qdrant/fastembed#703",
+)
+
+
+@fault(
+    "one long text fails the call",
+    "tok",
+    "a text above the limit is an error for all texts of the call",
+    kills=("truncation count", "long tail", "parity"),
+    source="huggingface/text-embeddings-inference#145",
+)
+def long_text_fails(patch: Patch) -> None:
+    def refuse(found: tokens.TokenizedTexts) -> tokens.TokenizedTexts:
+        if found.dropped.any():
+            raise ValueError("input is too long")
+        return found
+
+    change_tokens(patch, refuse)

@@ -194,3 +194,14 @@ def positions_not_begun_anew(patch: Patch) -> None:
 )
 def positions_stop(patch: Patch) -> None:
     change_positions(patch, lambda table, shape: table[mx.minimum(mx.arange(shape[1]), 127)])
+
+
+@fault(
+    "positions begin anew at 128",
+    "fwd",
+    "past the end of a shorter table its rows come again",
+    kills=("parity", "hidden state parity"),
+    source="ml-explore/mlx-swift-lm#62",
+)
+def positions_again(patch: Patch) -> None:
+    change_positions(patch, lambda table, shape: table[mx.arange(shape[1]) % 128])

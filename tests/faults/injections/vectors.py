@@ -137,3 +137,18 @@ def two_passages_exchanged(patch: Patch) -> None:
         return right(self, [partner.get(text, text) for text in texts], **options)
 
     replace_encode(patch, encode)
+
+
+@fault(
+    "a vector for each token",
+    "out",
+    "the states of all tokens come back one after the other",
+    kills=("alone or mixed", "parity"),
+    source="ggml-org/llama.cpp#14543",
+)
+def vector_for_each_token(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        right(self, texts, **options)
+        return np.concatenate([np.zeros((0, self.dimension), np.float32), *self.hidden_states(texts)])
+
+    replace_encode(patch, encode)
