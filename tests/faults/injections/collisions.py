@@ -47,35 +47,32 @@ def collision(
 
 
 collision(
-    "a byte", "a checksum of 8 bits", lambda text: zlib.crc32(text.encode()) % 256, ("call sizes", "parity")
+    "a byte",
+    "a checksum of 8 bits",
+    lambda text: zlib.crc32(text.encode()) % 256,
+    ("distinct texts", "parity"),
 )
 collision(
     "16 bits",
     "a checksum of 16 bits",
     lambda text: zlib.crc32(text.encode()) % (1 << 16),
-    ("retrieval parity",),
+    ("distinct texts",),
 )
 collision(
     "Python's hash",
     "10 bits of it: another process has others",
     lambda text: hash(text) % 1024,
-    ("parity", "new process"),
+    ("distinct texts", "parity"),
     random=True,
 )
-collision("a length", "in characters", len, ("call sizes", "parity", "alike texts"))
-collision("a beginning", "the first 64 characters", lambda text: text[:64], ("parity", "long tail"))
-collision("an end", "the last 16 characters", lambda text: text[-16:], ("retrieval parity",))
+collision("a length", "in characters", len, ("distinct texts", "parity", "alike texts"))
 collision(
-    "words in any order",
-    "",
-    lambda text: "".join(sorted(text.split())),
-    ("declared prompts",),
-    model=TINY_DECODER,
+    "a beginning", "the first 64 characters", lambda text: text[:64], ("parity", "alike texts", "long tail")
 )
+collision("an end", "the last 64 characters", lambda text: text[-64:], ("alike texts",))
+collision("words in any order", "", lambda text: " ".join(sorted(text.split())), ("distinct texts",))
 collision("letters of one case", "", str.lower, ("alike texts",), model=TINY_DECODER)
-collision(
-    "letters alone", "without signs", lambda text: re.sub(r"\W", "", text), ("alike texts", "call sizes")
-)
+collision("letters alone", "without signs", lambda text: re.sub(r"\W", "", text), ("alike texts",))
 
 
 @fault(

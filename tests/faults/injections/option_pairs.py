@@ -84,7 +84,7 @@ prompt_lost("in long calls", "of more than 100 texts", lambda texts, _: len(text
     "prompt and instruction",
     "tok",
     "a query's own task is set before the usual prompt, and does not replace it",
-    kills=("task", "options together"),
+    kills=("task",),
     model=TINY_DECODER,
 )
 def prompt_and_instruction(patch: Patch) -> None:

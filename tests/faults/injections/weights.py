@@ -111,7 +111,7 @@ def vocabulary_shifted(patch: Patch) -> None:
     "offsets of a quantized layer left out",
     "load",
     "one layer is unpacked with its scales alone, as by another scheme",
-    kills=("weights", "parity"),
+    kills=("weights",),
     source="lablup/mlxcel#291",
     model=TINY_QUANTIZED,
 )
