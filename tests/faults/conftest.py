@@ -10,17 +10,20 @@ import pytest
 from embedding_gate import own_files
 from embedding_gate.verdicts.diagnosis import read_signatures
 from tests.faults.catalogue import BENIGN, FAULTS, Fault
+from tests.faults.lone import lone_table
 from tests.faults.matrix import Outcome, Run, judged
 from tests.faults.power import GOLDENS, Row, as_data, rows_of, without
+from tests.faults.rates import Rate
 from tests.faults.signatures import named, signature_of
 from tests.faults.tables import gates_table, matrix_table
 
 OUTCOMES = pytest.StashKey[dict[Run, Outcome]]()
 FUTURES = pytest.StashKey[dict[Run, Future[Outcome]]]()
+RATES = pytest.StashKey[list[Rate]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[OUTCOMES] = {}
+    config.stash[OUTCOMES], config.stash[RATES] = {}, []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -75,6 +78,14 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         return (yield)
     with judged(runs, named_only=config.getoption("named_only")) as config.stash[FUTURES]:
         return (yield)
+
+
+@pytest.fixture
+def rates(pytestconfig: pytest.Config) -> list[Rate]:
+    """How often random faults died, for the summary."""
+    if pytestconfig.getoption("named_only"):
+        pytest.skip("a part of the proof: without the shares of random faults")
+    return pytestconfig.stash[RATES]
 
 
 def checks_taken_out(config: pytest.Config) -> set[str]:
@@ -141,6 +152,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the kill matrix, what each check kills, and how many faults the diagnosis names."""
     config = terminalreporter.config
     outcomes = list(config.stash[OUTCOMES].values())
+    if rates := config.stash[RATES]:
+        terminalreporter.section("random faults: how many runs die (95 % interval)")
+        for rate in rates:
+            terminalreporter.line(f"  {rate}")
     if not (rows := rows_of(outcomes)):
         return
     if config.getoption("named_only"):
@@ -150,7 +165,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"  {sum(bad)} of {len(bad)} faults killed, {sum(good)} of {len(good)} false alarms"
         )
         return
-    sections = {"kill matrix: x red, . green": matrix_table(rows), "what kills what": gates_table(rows)}
+    sections = {
+        "kill matrix: x red, . green": matrix_table(rows),
+        "what kills what": gates_table(rows),
+        "killed by one check alone": lone_table(rows),
+    }
     if {row.fault for row in rows} >= set(FAULTS):
         signatures = read_signatures(own_files.SIGNATURES)
         runs = [signature_of(outcome) for outcome in outcomes]

@@ -51,7 +51,7 @@ LITTLE = Effort(
     sizes=66,
     largest=129,
     lengths=32,
-    calls=200,
+    calls=160,
     thread_vectors=1_152,
 )
 
