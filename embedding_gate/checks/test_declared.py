@@ -5,18 +5,16 @@ than the folder declares. Then these checks do not apply.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedding_gate.data.declared import Declared, read_declared, read_json
+from embedding_gate.data.declared import read_declared, read_json
 from embedding_gate.data.declared_changes import declared_pooling, kinds_of
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import DECLARED
 from embedding_gate.subjects.live import Subject
-from embedding_gate.tokenizer import OwnTokenizer
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
@@ -35,12 +33,6 @@ def sample(subject: Subject) -> list[str]:
     return [text for kind in kinds for text in subject.texts.of_kind(kind)[:3]]
 
 
-def declared_of(subject: Subject) -> Declared:
-    """Return what the folder declares, at the limit that the subject is judged at."""
-    declared = read_declared(subject.folder)
-    return replace(declared, max_tokens=min(declared.max_tokens, subject.max_tokens))
-
-
 def default_prompt(subject: Subject) -> str | None:
     """Return the name of the prompt that the folder sets before a text for which none is named."""
     return read_json(subject.folder / "config_sentence_transformers.json").get("default_prompt_name")
@@ -53,8 +45,7 @@ def test_declared_tokens(subject: Subject, gate: Gate) -> None:
         return gate.not_applicable(OTHER_RECIPE)
     texts = subject.texts.texts
     found = subject.encoder.tokenize(texts)
-    own = OwnTokenizer(subject.folder, declared_of(subject))
-    expected = own.tokenize(texts, prompt_name=default_prompt(subject))
+    expected = subject.open_tokenizer().tokenize(texts, prompt_name=default_prompt(subject))
     differ = differences(found.ids, expected.ids) != 0
     differ |= found.dropped != expected.dropped
     differ |= subject.encoder.count_tokens(texts) != [len(ids) for ids in expected.ids]
@@ -66,7 +57,7 @@ def test_declared_prompts(subject: Subject, gate: Gate) -> None:
     """A text with the name of a prompt has the vector of a text with the folder's prompt written out."""
     if subject.recipe != DECLARED:
         return gate.not_applicable(OTHER_RECIPE)
-    if not (prompts := declared_of(subject).prompts):
+    if not (prompts := read_declared(subject.folder).prompts):
         return gate.not_applicable("the folder declares no prompts")
     if default_prompt(subject) is not None:
         return gate.not_applicable("a prompt is set before every text, so none can be written out instead")

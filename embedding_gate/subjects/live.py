@@ -53,6 +53,7 @@ class Subject:
     encode_elsewhere: encodes texts in a new process.
     open_cache: opens the library's cache over a file, or in memory alone.
     open_changed: opens a model that differs from this one in one weight.
+    open_tokenizer: opens the judge's own tokenizer of the folder, at the limit that the model is judged at.
     open_small: opens a model with the same tokenizer, recipe and architecture, and one narrow layer.
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
@@ -86,6 +87,7 @@ class Subject:
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False, default=_none)
     open_cache: Callable[[Path | None], AbstractContextManager[Any]] = field(repr=False, default=_none)
     open_changed: Callable[[], Encoder] = field(repr=False, default=_none)
+    open_tokenizer: Callable[[], Tokenizer] = field(repr=False, default=_none)
     open_small: Callable[[], Encoder] = field(repr=False, default=_none)
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning

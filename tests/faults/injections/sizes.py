@@ -10,7 +10,7 @@ from embeddings import batch_runner, batching, embedder
 from embeddings.backend import mx
 from embeddings.models import bert
 from tests.faults.registry import Patch, faults_of
-from tests.faults.seams import Batch, change_batches, replace_encode, scratch
+from tests.faults.seams import Batch, change_batches, drawn, replace_encode
 
 fault = faults_of("sizes")
 Vectors = NDArray[np.float32]
@@ -49,11 +49,6 @@ def in_batches(patch: Patch, when: Callable[[int], bool], spoil: Spoil) -> None:
             yield rows, vectors
 
     change_batches(patch, change)
-
-
-def drawn(least: int, most: int) -> int:
-    """Draw a size by the number of the run, both ends included."""
-    return int(np.random.default_rng([scratch.seed, least, most]).integers(least, most + 1))
 
 
 @fault(

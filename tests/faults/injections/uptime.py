@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embeddings.backend import mx
 from embeddings.models import bert, decoder
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
-from tests.faults.seams import replace_encode, scratch
+from tests.faults.seams import drawn, replace_encode
 
 fault = faults_of("uptime")
 Vectors = NDArray[np.float32]
@@ -31,11 +31,6 @@ def change_later(patch: Patch, late: Callable[[int], bool], change: Callable[[Ve
 def half(vectors: Vectors) -> Vectors:
     """Round vectors to half precision."""
     return vectors.astype(np.float16).astype(np.float32)
-
-
-def drawn(least: int, most: int) -> int:
-    """Draw a number by the number of the run."""
-    return int(np.random.default_rng([scratch.seed, least, most]).integers(least, most + 1))
 
 
 @fault(
