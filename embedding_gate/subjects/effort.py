@@ -39,5 +39,5 @@ class Effort:
     sizes: int = 512
     largest: int = 4_097
     lengths: int = 256
-    calls: int = 500
+    calls: int = 520
     thread_vectors: int = 2_304
