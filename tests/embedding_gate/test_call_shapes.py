@@ -53,8 +53,9 @@ def test_the_library_passes(subject: Subject, test: str) -> None:
     assert verdict_of(subject, test).outcome == "pass"
 
 
-def test_a_decoder_passes() -> None:
+def test_a_decoder_passes(monkeypatch: Patch) -> None:
     """With prompts, instructions and a smallest number of dimensions."""
+    monkeypatch.setattr(test_call_shapes, "SIZES", (1, 17))
     folder = own_files.FIXTURES / "tiny-qwen3"
     subject = replace(open_subject(str(folder), replace(OWN, baseline=None)), effort=FEW)
     for test in ("test_call_sizes", "test_options_together"):
@@ -174,3 +175,19 @@ def test_a_fault_is_seen(
     verdict = verdict_of(subject, test)
     assert verdict.outcome == "FAIL"
     assert evidence in verdict.evidence
+
+
+def test_an_overflow_is_no_equal_vector(subject: Subject, monkeypatch: Patch) -> None:
+    """Where only the model with other weights overflows, the verdict says so."""
+    right, own = Bert.__call__, subject.encoder.parameters()["embeddings.LayerNorm.weight"]
+
+    def call(self: Bert, ids: mx.array, lengths: mx.array) -> mx.array:
+        hidden = right(self, ids, lengths)
+        scale = np.array(self.weights["embeddings.LayerNorm.weight"])
+        return hidden * np.nan if np.array_equal(scale, 2 * own) else hidden
+
+    monkeypatch.setattr(Bert, "__call__", call)
+    evidence = verdict_of(subject, "test_cached").evidence
+    assert evidence.startswith("NaN in ")
+    assert "vectors of a call (" in evidence
+    assert "of a changed model" in evidence
