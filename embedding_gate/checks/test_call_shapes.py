@@ -120,10 +120,11 @@ def test_many_calls(subject: Subject, gate: Gate) -> None:
 def test_many_threads(subject: Subject, gate: Gate) -> None:
     """32 threads at the same moment get the same vectors as one thread alone, and so do 64."""
     effort, probe = subject.effort, subject.probe
+    vectors = effort.thread_vectors if probe.is_small else effort.thread_vectors // len(THREADS)
     probe.known(probe.texts)  # before the threads begin
 
     def stray(call: Call) -> float:
-        rounds = -(-effort.thread_vectors // (call.threads * len(probe.texts)))
+        rounds = -(-vectors // (call.threads * len(probe.texts)))
         refused: list[Exception] = []
 
         def worst_of(thread: int) -> float:

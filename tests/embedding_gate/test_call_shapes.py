@@ -13,6 +13,7 @@ import pytest
 from embedding_gate import own_files
 from embedding_gate.adapter import open_subject
 from embedding_gate.checks import test_call_shapes
+from embedding_gate.outside import open_outside
 from embedding_gate.own_files import OWN
 from embedding_gate.register import gate_tests
 from embedding_gate.session import open_gate
@@ -25,6 +26,8 @@ from embeddings.models import Bert
 from tests.faults.registry import Patch
 from tests.faults.seams import Batch, change_batches, pool_with, replace_encode
 from tests.support import tiny
+from tests.support.endpoints import FAKE, FORMS
+from tests.support.server import Service, serve
 
 CHECKS = [name for name, test in gate_tests() if test.__module__ == test_call_shapes.__name__]
 FEW = Effort(sizes=66, largest=66, calls=60, thread_vectors=1_152, padded_rows=200, lengths=32)
@@ -191,3 +194,29 @@ def test_an_overflow_is_no_equal_vector(subject: Subject, monkeypatch: Patch) ->
     assert evidence.startswith("NaN in ")
     assert "vectors of a call (" in evidence
     assert "of a changed model" in evidence
+
+
+def judged_server(zeroed: bool) -> Verdict:
+    """Judge a server with "many threads". zeroed: whether it zeroes one vector in 500 beside many clients."""
+    numbers = count(1)
+
+    def encode(texts: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        vectors = FAKE.encode(texts)
+        if zeroed and threading.active_count() >= 32:  # of the clients, which are in this process, too
+            vectors[[row for row in range(len(texts)) if next(numbers) % 500 == 0]] = 0
+        return vectors
+
+    with serve(Service(encode, FAKE.tokenize)) as running:
+        options = replace(OWN, baseline=None, subject=FORMS[0].format(running.place), served_as="model")
+        server = open_outside("all-MiniLM-L6-v2", options)
+        try:
+            return verdict_of(server, "test_many_threads")
+        finally:
+            server.close()
+
+
+def test_a_server_is_asked_by_many_clients() -> None:
+    assert judged_server(zeroed=False).outcome == "pass"
+    verdict = judged_server(zeroed=True)
+    assert verdict.outcome == "FAIL"
+    assert "from 32 threads" in verdict.evidence
