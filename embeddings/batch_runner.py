@@ -25,7 +25,7 @@ Rows = NDArray[np.int64]
 _VERSIONS = " ".join(f"{name} {metadata.version(name)}" for name in ("mlx", "mlx-lm", "tokenizers"))
 
 # The default number of tokens in a batch. Small batches stay in a CPU's cache. A GPU needs many rows.
-BATCH_TOKENS = {mx.DeviceType.cpu: 768, mx.DeviceType.gpu: 16_384}
+BATCH_TOKENS = {mx.DeviceType.cpu: 384, mx.DeviceType.gpu: 16_384}
 
 # MLX's CPU backend computes elementwise functions on one core only. So each core gets its own batch.
 STREAMS: dict[mx.DeviceType, list[Any]] = {
