@@ -1,4 +1,4 @@
-"""Compares the fused trunk of Qwen3 with the present one on CUDA: ``python -m benchmarks.micro.fused``.
+"""Compares the fused trunk of Qwen3 with the present one on CUDA: ``python -m benchmarks.peers.fused``.
 
 For each size and shape of batch it times, in interleaved rounds of new ids: the present walk, the fused one
 started after every layers of ``AHEAD``, and the fused one with other numbers of rows from which weights are
@@ -130,7 +130,7 @@ def run_shape(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print all sizes and shapes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.micro.fused", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.fused", description=__doc__)
     parser.add_argument("--sizes", default="0.6b,4b,8b")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--pipeline", action="store_true")
