@@ -1,22 +1,26 @@
 """Compares the fused trunk of Qwen3 with the present one on CUDA: ``python -m benchmarks.peers.fused``.
 
 For each size and shape of batch it times, in interleaved rounds of new ids: the present walk, the fused one
-started after every layers of ``AHEAD``, and the fused one with other numbers of rows from which weights are
-unpacked. It prints medians of tokens/s and of the ratio to the present walk with its range. Before that it
-prints how far the vectors of both are from those of float32 (0.6B) and from each other. ``--pipeline`` also
-starts each batch before the one before it is read.
+started after every ``AHEAD`` layers, the fused one with one of its kernels or none (``joined only``), and the
+fused one with other numbers of rows from which weights are unpacked. It prints medians of tokens/s, and of
+the ratio to the present walk with its range. Before that it prints how far the vectors of each are from those
+of the present walk and of float32 (0.6B). ``--pipeline`` also starts each batch before the one before it is
+read.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from benchmarks.peers import plain_kernels
 from benchmarks.peers.decoder_engines import config_for
 from benchmarks.peers.decoder_worker import _config_and_weights
 from benchmarks.peers.figures import FreshIds
@@ -30,6 +34,7 @@ from embeddings.synthetic import PREFIX
 SHAPES = ((128, 128), (32, 128), (64, 32), (32, 32), (8, 16), (1, 16))
 AHEAD = (0, 1, 2, 4, 7)
 UNPACK = (256, 512, 1024, 2048)
+KERNELS = ("heads", "add_norm", "swiglu")
 AT_ONCE = 8  # batches that a pipeline runs
 Walk = Callable[[mx.array], mx.array]
 
@@ -60,10 +65,21 @@ def unpacking_from(rows: int, walk: Walk, layers: Sequence[ManyRowsLinear]) -> W
     return run
 
 
-def variants(model: Decoder, kernels: Any) -> Iterator[tuple[str, Walk]]:
+def some_kernels(*names: str) -> Any:
+    """Return CUDA's kernels of these names, and plain ones for the others."""
+    return SimpleNamespace(
+        **{name: getattr(cuda_kernels if name in names else plain_kernels, name) for name in KERNELS}
+    )
+
+
+def variants(model: Decoder) -> Iterator[tuple[str, Walk]]:
     """Yield the present walk and each variant of the fused one."""
     yield "now", lambda ids: model(ids, mx.full((len(ids),), ids.shape[1], dtype=mx.int32))
-    fused = FusedQwen3(model.trunk, kernels)
+    fused = FusedQwen3(model.trunk, some_kernels(*KERNELS))
+    for names in ((), *((name,) for name in KERNELS)):
+        part = copy(fused)
+        part.kernels = some_kernels(*names)
+        yield f"joined{' and ' * bool(names)}{' only' * (not names)}{''.join(names)}", partial(part, ahead=4)
     for ahead in AHEAD:
         yield f"fused, ahead {ahead}", partial(fused, ahead=ahead)
     parts = [part for layer in fused.layers for part in (layer.qkv, layer.gate_and_up, layer.out, layer.down)]
@@ -93,8 +109,20 @@ def seconds(walk: Walk, batches: Sequence[Any], *, pipelined: bool) -> float:
     return time.perf_counter() - start
 
 
+def working(walks: dict[str, Walk], ids: Any) -> dict[str, Walk]:
+    """Return the walks that run here; print why the others do not."""
+    found = {}
+    for name, walk in walks.items():
+        try:
+            mx.eval(vectors(walk, ids))
+            found[name] = walk
+        except (RuntimeError, ValueError) as error:
+            print(f"{name} does not run: {error}", flush=True)
+    return found
+
+
 def parity(size: str, walks: dict[str, Walk], ids: Any, reference: Any) -> None:
-    """Print how far the vectors of two walks are from the reference and from each other."""
+    """Print how far the vectors of each walk are from those of the present one and from the reference."""
     found = {name: np.array(vectors(walk, ids)) for name, walk in walks.items()}
     apart = np.abs(found["now"] - found["fused, ahead 4"]).max()
     print(f"{size}: now and fused apart by {apart:.1e}", end="")
@@ -137,7 +165,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default="", help="variants whose name contains this, and the present walk")
     parser.add_argument("--json", help="write every round's seconds here")
     options = parser.parse_args(arguments)
-    kernels: Any = cuda_kernels
     record: dict[str, Any] = {}
     for size in options.sizes.split(","):
         fresh = FreshIds(config_for(size)["vocab_size"])
@@ -145,8 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reference = None
         if size == "0.6b":
             reference = np.array(vectors(build(size, "float32").trunk, ids))
-        walks = dict(variants(model, kernels))
-        parity(size, {name: walks[name] for name in ("now", "fused, ahead 4")}, ids, reference)
+        walks = working(dict(variants(model)), ids)
+        parity(size, walks, ids, reference)
         walks = {name: walk for name, walk in walks.items() if name == "now" or options.only in name}
         for shape in SHAPES:
             record[f"{size} {shape}"] = run_shape(size, walks, shape, fresh, options)

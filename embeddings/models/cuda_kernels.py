@@ -98,12 +98,17 @@ def _kernel(name: str, inputs: str, outputs: str, source: str) -> Any:
     )
 
 
+@cache
+def _scalar(value: float) -> mx.array:
+    return mx.array(value, dtype=mx.float32)
+
+
 def heads(
     qkv: mx.array,
     query_weight: mx.array,
     key_weight: mx.array,
     angles: mx.array,
-    eps: mx.array,
+    eps: float,
     *,
     queries: int,
     keys: int,
@@ -116,7 +121,7 @@ def heads(
     """
     inputs = "qkv query_weight key_weight angles eps"
     rotated, turned = _kernel("heads", inputs, "queries keys", _HEADS)(
-        inputs=[qkv, query_weight, key_weight, angles, eps],
+        inputs=[qkv, query_weight, key_weight, angles, _scalar(eps)],
         template=[("T", qkv.dtype), ("QUERIES", queries), ("KEYS", keys)],
         grid=(len(qkv) * (queries + keys) * 32, 1, 1),
         threadgroup=(_THREADS, 1, 1),
@@ -126,11 +131,11 @@ def heads(
     return rotated, turned
 
 
-def add_norm(x: mx.array, y: mx.array, weight: mx.array, eps: mx.array) -> tuple[mx.array, mx.array]:
+def add_norm(x: mx.array, y: mx.array, weight: mx.array, eps: float) -> tuple[mx.array, mx.array]:
     """Return x + y and its RMS norm: (N, D) and (N, D) -> (N, D), (N, D). D must be a multiple of 8."""
     kernel = _kernel("add_norm", "x y weight eps", "total normed", _ADD_NORM)
     total, normed = kernel(
-        inputs=[x, y, weight, eps],
+        inputs=[x, y, weight, _scalar(eps)],
         template=[("T", x.dtype), ("WIDTH", x.shape[-1])],
         grid=(len(x) * _THREADS, 1, 1),
         threadgroup=(_THREADS, 1, 1),

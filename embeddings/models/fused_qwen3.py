@@ -29,7 +29,7 @@ class FusedQwen3:
         first = trunk.layers[0].self_attn
         self.heads, self.keys, self.scale = first.n_heads, first.n_kv_heads, first.scale
         self.base, self.size = first.rope.base, first.rope.dims
-        self.eps = mx.array(trunk.norm.eps, dtype=mx.float32)
+        self.eps = float(trunk.norm.eps)
         self.layers = [_Layer(layer) for layer in trunk.layers]
 
     def __call__(self, ids: mx.array, *, ahead: int = 0) -> mx.array:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import embeddings
+from benchmarks.peers import plain_kernels
 from embeddings.backend import mx
 from embeddings.models import cuda_kernels
 from embeddings.models.decoder import Decoder
 from embeddings.models.fused_qwen3 import FusedQwen3
 from embeddings.models.quantized import backend
-from tests.support import plain_kernels
 from tests.support.tiny_decoders import FLOAT, FOUR_BITS
 
 IDS = np.random.default_rng(0).integers(1, 256, size=(3, 17)).astype(np.int32)
@@ -40,7 +40,7 @@ def test_the_kernels_compute_what_plain_mlx_computes(precision: mx.Dtype, thresh
     def random(*shape: int) -> mx.array:
         return mx.random.normal(shape, key=next(keys)).astype(precision)
 
-    eps = mx.array(1e-6, dtype=mx.float32)
+    eps = 1e-6
     angle = mx.arange(24, dtype=mx.float32)[:, None] * 1e6 ** -(mx.arange(64) / 64)
     angles = mx.concatenate([mx.cos(angle), mx.sin(angle)], axis=1)
     qkv, query_weight, key_weight = random(48, 32 * 128), random(128), random(128)
