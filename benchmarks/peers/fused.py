@@ -123,15 +123,14 @@ def working(walks: dict[str, Walk], ids: Any) -> dict[str, Walk]:
 
 def parity(size: str, walks: dict[str, Walk], ids: Any, reference: Any) -> None:
     """Print how far the vectors of each walk are from those of the present one and from the reference."""
-    found = {name: np.array(vectors(walk, ids)) for name, walk in walks.items()}
-    apart = np.abs(found["now"] - found["fused, ahead 4"]).max()
-    print(f"{size}: now and fused apart by {apart:.1e}", end="")
-    for name in found if reference is not None else ():
-        cosine = (found[name] * reference).sum(axis=1).min()
-        print(
-            f"; {name} from float32 {np.abs(found[name] - reference).max():.1e}, cosine {cosine:.6f}", end=""
-        )
-    print(flush=True)
+    now = np.array(vectors(walks["now"], ids))
+    for name, walk in walks.items():
+        found = np.array(vectors(walk, ids))
+        print(f"{size:<5} {name:<40} apart from now {np.abs(found - now).max():.1e}", end="")
+        if reference is not None:
+            cosine = (found * reference).sum(axis=1).min()
+            print(f", from float32 {np.abs(found - reference).max():.1e}, cosine {cosine:.6f}", end="")
+        print(flush=True)
 
 
 def run_shape(
