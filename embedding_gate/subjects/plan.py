@@ -16,11 +16,12 @@ def numbers_of_texts(every: int, largest: int) -> list[int]:
 
 
 def mixed(texts: Sequence[str], number: int) -> tuple[str, ...]:
-    """Pick so many texts, with repeats, in no order. Of two or more the last differs from the first."""
-    rows = np.random.default_rng(number).integers(len(texts), size=number)
-    if number > 1 and rows[-1] == rows[0]:
-        rows[-1] += 1
-    return tuple(texts[row % len(texts)] for row in rows)
+    """Pick so many of three texts or more. Neighbours differ, and so do the first and the last."""
+    steps = np.random.default_rng(number).integers(1, len(texts), size=number)
+    rows = np.cumsum(steps) % len(texts)
+    while number > 2 and rows[-1] in (rows[0], rows[-2]):
+        rows[-1] = (rows[-1] + 1) % len(texts)
+    return tuple(texts[row] for row in rows)
 
 
 def covering(factors: Sequence[Sequence[Any]], together: int = 3) -> list[tuple[Any, ...]]:

@@ -24,7 +24,7 @@ class Made:
 
     number: of the call among all calls of the run, from 1. claim: the check that made it.
     of: what was asked: "" for the judged model, else a name.
-    texts: how many. threads: how many were alive. asked_for: "" for vectors.
+    texts: how many. threads: how many were alive; idle: and when the run began. asked_for: "" for vectors.
     batches: the tokens (B,) of each batch's texts, if batches are watched.
     non_finite: "NaN in 2 of 7 vectors", or "".
     """
@@ -35,13 +35,14 @@ class Made:
     texts: int
     options: Mapping[str, Any]
     threads: int
+    idle: int = 1
     asked_for: str = ""
     batches: list[NDArray[np.int64]] = field(default_factory=list)
     non_finite: str = ""
 
     def __str__(self) -> str:
         """Say the call in words: "7 texts, truncate_dim=8"."""
-        threads = [f"{self.threads} threads alive"] if self.threads > 1 else []
+        threads = [f"{self.threads} threads alive"] if self.threads > self.idle else []
         of = [f"of {self.of}"] if self.of else []
         asked_for = [self.asked_for] if self.asked_for else []
         return ", ".join(
@@ -55,7 +56,7 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[Made] = []
         self.claim = ""
-        self._lock = threading.Lock()
+        self._lock, self._idle = threading.Lock(), threading.active_count()
 
     def begin(self, claim: str) -> None:
         """Say which check makes the calls that follow."""
@@ -74,7 +75,8 @@ class Recorder:
         with self._lock:
             number = len(self.calls) + 1
             texts_asked = length_hint(texts, 0)  # what is no list of texts must reach the model, too
-            made = Made(number, self.claim, of, texts_asked, given, threading.active_count(), asked_for)
+            threads = threading.active_count()
+            made = Made(number, self.claim, of, texts_asked, given, threads, self._idle, asked_for)
             self.calls.append(made)
         _here.made = made
         try:

@@ -50,10 +50,10 @@ LITTLE = Effort(
     thread_texts=2,
     megabyte=100_000,
     sizes=66,
-    largest=129,
+    largest=66,
     lengths=32,
     calls=160,
-    thread_vectors=1_152,
+    thread_crowd=9,
 )
 
 
@@ -136,7 +136,7 @@ def _gated(
             if through == "function":
                 opened = _function(opened, fault.model, options)
             elif through == "server":
-                running = stack.enter_context(serve(LibraryService(opened.encoder)))
+                running = stack.enter_context(serve(LibraryService(opened.whole)))
                 options = replace(options, subject=f"http://{running.place}/v1/embeddings", served_as="model")
                 opened = _server(opened, fault.model, options)
                 stack.callback(opened.close)
