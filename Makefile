@@ -53,6 +53,7 @@ black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of 
 
 faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds
 	$(BIN)/python -m pytest -m faults --seeds=$(SEEDS)
+	$(BIN)/python -m tests.faults.random_faults
 
 benchmarks: $(READY)  ## throughput, latency, cache, memory, each by rules that are audited: benchmarks/README.md
 	$(BIN)/python -m pytest --benchmark-only

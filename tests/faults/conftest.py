@@ -13,17 +13,15 @@ from tests.faults.catalogue import BENIGN, FAULTS, Fault
 from tests.faults.lone import lone_table
 from tests.faults.matrix import Outcome, Run, judged
 from tests.faults.power import GOLDENS, Row, as_data, rows_of, without
-from tests.faults.rates import Rate
 from tests.faults.signatures import named, signature_of
 from tests.faults.tables import gates_table, matrix_table
 
 OUTCOMES = pytest.StashKey[dict[Run, Outcome]]()
 FUTURES = pytest.StashKey[dict[Run, Future[Outcome]]]()
-RATES = pytest.StashKey[list[Rate]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[OUTCOMES], config.stash[RATES] = {}, []
+    config.stash[OUTCOMES] = {}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -78,14 +76,6 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         return (yield)
     with judged(runs, named_only=config.getoption("named_only")) as config.stash[FUTURES]:
         return (yield)
-
-
-@pytest.fixture
-def rates(pytestconfig: pytest.Config) -> list[Rate]:
-    """How often random faults died, for the summary."""
-    if pytestconfig.getoption("named_only"):
-        pytest.skip("a part of the proof: without the shares of random faults")
-    return pytestconfig.stash[RATES]
 
 
 def checks_taken_out(config: pytest.Config) -> set[str]:
@@ -152,10 +142,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the kill matrix, what each check kills, and how many faults the diagnosis names."""
     config = terminalreporter.config
     outcomes = list(config.stash[OUTCOMES].values())
-    if rates := config.stash[RATES]:
-        terminalreporter.section("random faults: how many runs die (95 % interval)")
-        for rate in rates:
-            terminalreporter.line(f"  {rate}")
     if not (rows := rows_of(outcomes)):
         return
     if config.getoption("named_only"):

@@ -52,7 +52,7 @@ LITTLE = Effort(
     sizes=66,
     largest=66,
     lengths=32,
-    calls=160,
+    calls=60,
     thread_crowd=9,
 )
 

@@ -87,14 +87,14 @@ def one_in_500_flipped(patch: Patch) -> None:
 
 
 @fault(
-    "one vector in 500 zeroed by many threads",
+    "one vector in 100 zeroed by many threads",
     "out",
     "where 16 or more threads are alive",
     kills=("many threads",),
     random=True,
 )
-def one_in_500_by_threads(patch: Patch) -> None:
-    strike(patch, 500, zeroed, threads=16)
+def one_in_100_by_threads(patch: Patch) -> None:
+    strike(patch, 100, zeroed, threads=16)
 
 
 @fault("one call in 50 in another order", "out", "", kills=("call sizes", "many calls"), random=True)

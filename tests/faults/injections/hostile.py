@@ -35,7 +35,7 @@ def empty_dropped(patch: Patch) -> None:
     "lone surrogate crashes",
     "tok",
     "half an emoji ends in an error from deep inside",
-    kills=("hostile texts",),
+    kills=("hostile texts", "after refusals"),
     source="manticoresoftware/columnar#126",
 )
 def surrogate_crash(patch: Patch) -> None:
@@ -67,7 +67,7 @@ def characters_of_two_bytes(patch: Patch) -> None:
     "lone surrogate replaced",
     "tok",
     "half an emoji becomes a question mark, and nobody is told",
-    kills=("hostile texts",),
+    kills=("hostile texts", "after refusals"),
 )
 def surrogate_replaced(patch: Patch) -> None:
     def replaced(texts: Sequence[str]) -> list[str]:
@@ -81,7 +81,7 @@ def surrogate_replaced(patch: Patch) -> None:
     "anything taken for a text",
     "tok",
     "None is encoded as the word None, and a string as a list of its letters",
-    kills=("hostile texts",),
+    kills=("hostile texts", "after refusals"),
 )
 def anything_taken(patch: Patch) -> None:
     checked = tokens.checked_texts

@@ -43,7 +43,7 @@ def cut_to_the_budget(patch: Patch) -> None:
     "silent cut",
     "tok",
     "texts are cut at 128 tokens and nobody is told",
-    kills=("long tail", "truncation count", "parity"),
+    kills=("long tail", "truncation count", "parity", "declared tokens"),
     source="raullenchai/Rapid-MLX#1381",
 )
 def silent_cut(patch: Patch) -> None:
@@ -57,7 +57,7 @@ def silent_cut(patch: Patch) -> None:
     "cut not counted",
     "tok",
     "texts are cut where they should be, and nobody is told",
-    kills=("truncation count",),
+    kills=("truncation count", "declared tokens"),
 )
 def cut_not_counted(patch: Patch) -> None:
     change_tokens(patch, lambda found: tokens.TokenizedTexts(found.ids, np.zeros_like(found.dropped)))
@@ -74,13 +74,13 @@ fault(
     "cut one token early",
     "load",
     "the greatest length is taken for one that a text must stay below",
-    kills=("token ids", "truncation count", "parity"),
+    kills=("token ids", "truncation count", "parity", "declared tokens"),
 )(cut_at(-1))
 fault(
     "cut one token late",
     "load",
     "a text of one token more than the model reads goes in whole",
-    kills=("token ids", "truncation count", "parity"),
+    kills=("token ids", "truncation count", "parity", "declared tokens"),
 )(cut_at(1))
 
 
@@ -88,7 +88,7 @@ fault(
     "beginning cut off",
     "load",
     "what a long text loses is its beginning",
-    kills=("token ids", "parity"),
+    kills=("token ids", "parity", "declared tokens"),
     source="vllm-project/vllm#12050",
 )
 def beginning_cut_off(patch: Patch) -> None:
@@ -99,7 +99,7 @@ def beginning_cut_off(patch: Patch) -> None:
     "end token cut off",
     "load",
     "a long text is cut after its end token was appended, so that it has none",
-    kills=("token ids", "parity"),
+    kills=("token ids", "parity", "declared tokens"),
     source="pytorch-ignite/trainite#161",
     model=TINY_DECODER,
 )

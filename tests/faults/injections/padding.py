@@ -19,7 +19,7 @@ fault = faults_of("padding")
     "padding in the mean",
     "out",
     "padded positions are averaged with the real ones",
-    kills=("parity", "alone or mixed", "generated mixtures"),
+    kills=("parity", "alone or mixed", "generated mixtures", "pooled states"),
     source="ml-explore/mlx-swift-lm#418",
 )
 def padding_in_the_mean(patch: Patch) -> None:

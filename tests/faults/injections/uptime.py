@@ -37,23 +37,23 @@ def half(vectors: Vectors) -> Vectors:
     "half precision after some calls", "out", "as many as a seed draws", kills=("many calls",), random=True
 )
 def half_later(patch: Patch) -> None:
-    begun = drawn(60, 150)
+    begun = drawn(20, 50)
     change_later(patch, lambda number: number > begun, half)
 
 
 @fault(
-    "each 50th call left empty",
+    "each 20th call left empty",
     "out",
     "a buffer that nothing was written to",
     kills=("many calls", "call sizes"),
 )
-def each_50th(patch: Patch) -> None:
-    change_later(patch, lambda number: number % 50 == 0, np.zeros_like)
+def each_20th(patch: Patch) -> None:
+    change_later(patch, lambda number: number % 20 == 0, np.zeros_like)
 
 
-@fault("result of 64 calls ago", "out", "a ring of results has 64 places", kills=("many calls",))
+@fault("result of 32 calls ago", "out", "a ring of results has 32 places", kills=("many calls",))
 def ring_of_results(patch: Patch) -> None:
-    ring: deque[Vectors] = deque(maxlen=64)
+    ring: deque[Vectors] = deque(maxlen=32)
 
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
         vectors = right(self, texts, **options)
