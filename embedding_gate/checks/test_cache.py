@@ -61,12 +61,12 @@ def calls_of(subject: Subject) -> dict[str, Call]:
 
 @pytest.mark.needs("cache")
 def test_cached(subject: Subject, gate: Gate) -> None:
-    """With a cache every vector is the same, bit for bit, as without one.
+    """With a cache every vector is the same as without one, whatever the cache holds.
 
     The cache is asked for half of the texts, for all of them, for all in reverse order, and again after it
     was opened from its file. All calls share one cache. Each text is a batch of its own, so that other texts
-    cannot change the last bits. The nearly identical texts come with the first kind of call only: they test
-    the part of the key that depends on the text.
+    cannot change the last bits. A kernel that changes once it is warm still may. The nearly identical texts
+    come with the first kind of call only: they test the part of the key that depends on the text.
     """
     few, calls = sample(subject), calls_of(subject)
     texts = {name: few if name != PLAIN else [*few, *twins(subject)] for name in calls}
@@ -125,4 +125,7 @@ def _rows(state: str, count: int) -> NDArray[np.int64]:
 def _stray(call: Call, texts: Sequence[str], cache: Any, expected: NDArray[np.float32]) -> float:
     encoder, options = call
     found = encoder.encode(texts, **options, batch_tokens=1, cache=cache)
-    return float(differences(list(found), list(expected)).max())
+    if len(found) != len(expected):
+        return np.inf
+    lengths = np.linalg.norm(expected.astype(np.float64), axis=1)  # not 1 without normalisation
+    return float((differences(list(found), list(expected)) / lengths).max())
