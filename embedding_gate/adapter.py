@@ -205,7 +205,7 @@ def changed(encoder: Embedder) -> Embedder:
         model: Bert | Decoder = Bert(encoder.model.config, weights)
     else:
         model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
-    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, encoder.after)
 
 
 def precision_of(model: str, options: Options = OWN) -> str:

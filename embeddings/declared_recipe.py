@@ -20,21 +20,11 @@ from typing import Any
 from embeddings.catalog import CATALOG
 from embeddings.errors import DamagedModel, InputError, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
+from embeddings.modules import read_modules
 from embeddings.recipe import DECLARED, RECIPES, Recipe
 
 __all__ = ["read_recipe"]
 
-_POOLING_FLAGS = {
-    "pooling_mode_cls_token": "first",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_lasttoken": "last",
-}
-_NO_SUCH_POOLING = {  # each is supported only with this value
-    "pooling_mode_max_tokens": False,
-    "pooling_mode_mean_sqrt_len_tokens": False,
-    "pooling_mode_weightedmean_tokens": False,
-    "include_prompt": True,
-}
 _TOKENIZER_HARMLESS = frozenset(  # tokenizer.json already holds what these keys configured
     "add_bos_token add_eos_token add_prefix_space added_tokens_decoder additional_special_tokens backend "
     "bos_token chat_template clean_up_tokenization_spaces cls_token do_basic_tokenize do_lower_case "
@@ -87,9 +77,9 @@ def read_recipe(
 
 
 def _declared(folder: ModelFolder, family: str, hidden_size: int) -> Recipe:
-    pooling = _pooling(folder, hidden_size)
+    pooling, modules = read_modules(folder, hidden_size)
     prompts, default = _prompts(folder)
-    declared = Recipe(pooling, sys.maxsize, prompts, default)
+    declared = Recipe(pooling, sys.maxsize, prompts, default, modules=modules)
     if (family, pooling) != ("qwen3", "last"):
         return declared
     # A Qwen3 that pools its last token is a Qwen3-Embedding or was tuned from one. So the values that no file
@@ -102,44 +92,6 @@ def _declared(folder: ModelFolder, family: str, hidden_size: int) -> Recipe:
         end_token=official.end_token,
         min_dimensions=min(official.min_dimensions, hidden_size),
     )
-
-
-def _pooling(folder: ModelFolder, hidden_size: int) -> str:
-    where = folder.path / "modules.json"
-    modules = folder.json("modules.json")
-    try:
-        kinds = [str(module["type"]).rpartition(".")[2] for module in modules]
-    except (KeyError, TypeError) as error:
-        raise DamagedModel(
-            where, "must be a list of objects with a 'type'", hint="fetch the file again"
-        ) from error
-    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
-        raise UnsupportedModel(
-            where,
-            f"modules must be Transformer, Pooling and at most Normalize, got {kinds}",
-            hint="use a model without the others, or add support and a test",
-        )
-    name = f"{modules[1].get('path', '1_Pooling')}/config.json"
-    where, declared = folder.path / name, folder.mapping(name)
-    account(
-        where,
-        declared,
-        handled={*_POOLING_FLAGS, "word_embedding_dimension"},
-        harmless=(),
-        fixed=_NO_SUCH_POOLING,
-    )
-    if (width := typed(where, declared, "word_embedding_dimension", int)) != hidden_size:
-        raise UnsupportedModel(
-            where,
-            f"word_embedding_dimension {width} is not config.json's hidden_size {hidden_size}",
-            hint="correct the one that is wrong",
-        )
-    chosen = [pooling for flag, pooling in _POOLING_FLAGS.items() if declared.get(flag)]
-    if len(chosen) != 1:
-        raise UnsupportedModel(
-            where, f"exactly one pooling must be on, got {chosen or 'none'}", hint="correct the file"
-        )
-    return chosen[0]
 
 
 def _max_tokens(folder: ModelFolder, max_positions: int) -> int:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from embeddings.after_pooling import AfterPooling
 from embeddings.backend import mx
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.declared_recipe import read_recipe
@@ -80,7 +81,8 @@ def load(
             f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
             hint="use the tokenizer of this very model",
         )
-    return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen)
+    after = AfterPooling.read(folder, chosen.modules)
+    return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen, after)
 
 
 def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:

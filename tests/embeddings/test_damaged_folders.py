@@ -145,11 +145,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         "modules.json",
         "'type'",
     ),
-    "a dense module": (
-        lambda f: tiny.write_json(f / "modules.json", [*tiny.MODULES, {"type": "x.Dense"}]),
+    "a module with code of its own": (
+        lambda f: tiny.write_json(f / "modules.json", [*tiny.MODULES, {"type": "x.Dense", "path": "2"}]),
         embeddings.UnsupportedModel,
         "modules.json",
-        "Dense",
+        "'x.Dense' is not a class of sentence-transformers",
     ),
     "two poolings": (
         lambda f: tiny.edit_json(f / "1_Pooling/config.json", pooling_mode_cls_token=True),
@@ -161,7 +161,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         lambda f: tiny.edit_json(f / "1_Pooling/config.json", pooling_mode_max_tokens=True),
         embeddings.UnsupportedModel,
         "1_Pooling/config.json",
-        "pooling_mode_max_tokens",
+        "one pooling must be on, got ['mean', 'max']",
     ),
     "another width": (
         lambda f: tiny.edit_json(f / "1_Pooling/config.json", word_embedding_dimension=8),
