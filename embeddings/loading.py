@@ -12,6 +12,7 @@ from embeddings.folder import ModelFolder, find_folder, typed
 from embeddings.models import FAMILIES, REFUSED, Bert, BertConfig, Decoder, DecoderConfig
 from embeddings.recipe import DECLARED, Recipe
 from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
+from embeddings.tokenizer_settings import check_tokenizer
 from embeddings.tokens import TextTokenizer
 from embeddings.weights import read_weights, weight_files
 
@@ -75,6 +76,7 @@ def load(
     tokenizer = TextTokenizer(
         folder.file("tokenizer.json"), max_tokens=chosen.max_tokens, end_token=chosen.end_token
     )
+    check_tokenizer(folder, tokenizer)
     if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads beyond the end of a table without an error
         raise UnsupportedModel(
             folder.path / "tokenizer.json",

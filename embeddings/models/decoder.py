@@ -13,6 +13,7 @@ from typing import Any
 from embeddings.backend import mx, nn
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
+from embeddings.models import config_keys
 from embeddings.models.families import FAMILIES, Family
 from embeddings.models.quantized import Quantization, for_many_rows
 
@@ -35,10 +36,8 @@ WORTH_IT = 32_768
 _OURS = frozenset(  # mlx-lm knows these keys too, but they are not passed on as declared
     "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()
 )
-_HARMLESS = frozenset(  # bookkeeping, generation, and quantization_config, which repeats quantization
-    "_name_or_path architectures bos_token_id dtype eos_token_id initializer_range max_window_layers "
-    "pad_token_id quantization_config torch_dtype transformers_version use_cache is_llama_config "
-    "transformers.js_config".split()
+_HARMLESS = config_keys.HARMLESS | frozenset(  # and the tie of the head, which a trunk does not have
+    "is_llama_config max_window_layers tie_word_embeddings".split()
 )
 
 
@@ -71,7 +70,7 @@ class DecoderConfig:
             declared,
             handled={*known, *_OURS, "max_position_embeddings", "quantization"},
             harmless=_HARMLESS | family.harmless,
-            fixed=family.fixed,
+            fixed={**config_keys.FIXED, **family.fixed},
         )
         sizes = {
             name: typed(where, declared, name, int)

@@ -26,6 +26,11 @@ def _weights(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], Non
     return damage
 
 
+def _lower_case_on_a_cased_tokenizer(folder: Path) -> None:
+    tiny.edit_json(folder / "sentence_bert_config.json", do_lower_case=True)
+    tiny.edit_json(folder / "tokenizer.json", normalizer=None)
+
+
 QUERY = "encoder.layer.1.attention.self.query.weight"
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsError], str, str]] = {
@@ -169,8 +174,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         "1_Pooling/config.json",
         "word_embedding_dimension 8",
     ),
-    "lower-casing twice": (
-        lambda f: tiny.edit_json(f / "sentence_bert_config.json", do_lower_case=True),
+    "lower-casing that the tokenizer does not do": (
+        _lower_case_on_a_cased_tokenizer,
         embeddings.UnsupportedModel,
         "sentence_bert_config.json",
         "do_lower_case",
