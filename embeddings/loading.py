@@ -14,7 +14,7 @@ from embeddings.recipe import DECLARED, Recipe
 from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
 from embeddings.tokenizer_settings import check_tokenizer
 from embeddings.tokens import TextTokenizer
-from embeddings.weights import read_weights, weight_files
+from embeddings.weights import read_weights, stored_names, weight_files
 
 __all__ = ["PRECISIONS", "load", "use_device"]
 
@@ -107,19 +107,17 @@ def _read_model(
         kept = PRECISIONS[precision or "float32"]
         weights = read_weights(weight_files(folder), Bert.shapes(config), Bert.unused, precision=kept)
         return Bert(config, weights)
-    shapes, packed = Decoder.described(config)
     on_cpu = mx.default_device().type == mx.DeviceType.cpu
     chosen = precision or ("float32" if on_cpu else None)
     dtype = PRECISIONS[chosen] if chosen else None
     if isinstance(folder, SyntheticFolder):
+        shapes, packed = Decoder.described(config)
         weights = random_weights(folder.name, shapes, packed, config.quantization, precision=dtype)
     else:
+        files = weight_files(folder)
+        stored = stored_names(files, optional_prefix=Decoder.prefix)
+        shapes, packed = Decoder.described(config, stored)
         weights = read_weights(
-            weight_files(folder),
-            shapes,
-            Decoder.unused,
-            packed=packed,
-            optional_prefix="model.",
-            precision=dtype,
+            files, shapes, Decoder.unused, packed=packed, optional_prefix=Decoder.prefix, precision=dtype
         )
     return Decoder(config, weights, causal=recipe.causal)

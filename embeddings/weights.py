@@ -18,10 +18,10 @@ from embeddings.backend import mx
 from embeddings.errors import DamagedModel, WeightMismatch
 from embeddings.folder import WEIGHTS_FILE, ModelFolder
 
-__all__ = ["in_host_memory", "read_weights", "weight_files"]
+__all__ = ["in_host_memory", "read_weights", "stored_names", "weight_files"]
 
 INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
-_FLOATS, _PACKED = ("F32", "F16", "BF16"), ("U32",)
+_FLOATS, _PACKED = ("F32", "F16", "BF16"), ("U32", "U8")
 _MEND = "use the checkpoint that config.json belongs to"
 
 
@@ -85,6 +85,16 @@ def read_weights(
     return weights
 
 
+def stored_names(files: Collection[Path], *, optional_prefix: str = "") -> set[str]:
+    """Return the names of the weights in some files, each without the prefix if it has it.
+
+    Raises:
+        DamagedModel: a file cannot be read.
+
+    """
+    return {name.removeprefix(optional_prefix) for path in files for name in _kinds(path)}
+
+
 def _load(path: Path) -> dict[str, mx.array]:
     try:
         loaded = mx.load(str(path))
@@ -130,4 +140,4 @@ def _account(
 
 def in_host_memory(weight: mx.array) -> NDArray[Any]:
     """Copy a weight to NumPy: floats as float32 (NumPy has no bfloat16), packed integers as they are."""
-    return np.array(weight if weight.dtype == mx.uint32 else weight.astype(mx.float32))
+    return np.array(weight if weight.dtype in (mx.uint32, mx.uint8) else weight.astype(mx.float32))
