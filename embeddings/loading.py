@@ -63,6 +63,7 @@ def load(
         )
     name = str(name_or_folder)
     folder = make_folder(name) if name.startswith(PREFIX) else find_folder(name_or_folder)
+    _refuse_adapter(folder)
     config = _read_config(folder)
     chosen = read_recipe(
         folder,
@@ -85,6 +86,16 @@ def load(
         )
     after = AfterPooling.read(folder, chosen.modules)
     return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen, after)
+
+
+def _refuse_adapter(folder: ModelFolder) -> None:
+    """Refuse a folder with an adapter: programs that know adapters add its weights to the model's."""
+    if (adapter := folder.path / "adapter_config.json").exists():
+        raise UnsupportedModel(
+            adapter,
+            "the folder holds an adapter, and adapters are not supported",
+            hint="merge it with peft's merge_and_unload, and save the result",
+        )
 
 
 def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:
