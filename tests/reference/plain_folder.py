@@ -102,7 +102,13 @@ def with_end_token(tokenizer: dict[str, Any]) -> dict[str, Any]:
 
 def make(folder: Path, to: Path) -> Path:
     """Write the plain copy of a decoder's folder."""
-    shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.safetensors*"))
+    shutil.copytree(
+        folder,
+        to,  # with the weights of Dense modules, and without the model's own
+        ignore=lambda where, names: [
+            name for name in names if Path(where) == folder and ".safetensors" in name
+        ],
+    )
     config = json.loads((folder / "config.json").read_text())
     quantization = config.pop("quantization", None)
     config.pop("quantization_config", None)
@@ -120,8 +126,6 @@ def make(folder: Path, to: Path) -> Path:
             "pooling_mode_lasttoken": True,
         }
         written["config_sentence_transformers.json"] = PROMPTS
-    elif len(modules := json.loads((folder / "modules.json").read_text())) == 2:
-        written["modules.json"] = [*modules, MODULES[2]]  # because the library always scales to length 1
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     written["tokenizer.json"] = with_end_token(tokenizer) if config["model_type"] == "qwen3" else tokenizer
     declared = json.loads((folder / "tokenizer_config.json").read_text())
