@@ -21,6 +21,7 @@ def main() -> None:
     """Save the folder."""
     scratch = Path(f"{FOLDER}-base")
     transformer = base("bert", scratch)
+    transformer.max_seq_length = 128  # the longest text that some checks make
     modules = [
         transformer,
         Pooling(WIDTH, "cls"),

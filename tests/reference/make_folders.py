@@ -32,7 +32,7 @@ SIZES = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 64,
-    "max_position_embeddings": 100,
+    "max_position_embeddings": 140,
     "initializer_range": 0.3,  # so that layers, norms and activations matter
     "pad_token_id": 0,
 }
