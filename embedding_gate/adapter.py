@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import embeddings
 from embedding_gate.data.checkpoint import float_type
 from embedding_gate.data.goldens import identify
-from embedding_gate.data.rows import tsv_notes
+from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
@@ -170,7 +170,7 @@ def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
     ]
     qrels = options.retrieval / "qrels" / "test.tsv"
     left_out = [f"  retrieval: {note}" for note in labelled.retrieval.notes]
-    read_as = tsv_notes(options.topics, options.pairs, qrels)
+    read_as = dialect_notes(options.topics, options.pairs, qrels)
     return [*([baseline.note] if baseline else []), *own, *read_as, *left_out]
 
 
