@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate.data.checkpoint import float_type
+from embedding_gate.data.declared import similarity_note
 from embedding_gate.data.goldens import identify
 from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
@@ -112,7 +113,7 @@ def open_subject(
     """Load a model for judgement. variant: fault and seed to inject into the worker process as well."""
     labelled = sets(options)
     encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
-    notes = []
+    notes = [note] if (note := similarity_note(encoder.path)) else []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
         encoder = encoder.with_max_tokens(LONGEST)
