@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate.data.checkpoint import float_type
-from embedding_gate.data.declared import read_declared
+from embedding_gate.data.declared import read_declared, similarity_note
 from embedding_gate.data.goldens import identify
-from embedding_gate.data.rows import tsv_notes
+from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
@@ -118,7 +118,7 @@ def open_subject(
     """Load a model for judgement. variant: fault and seed to inject into the worker process as well."""
     labelled = sets(options)
     encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
-    notes = []
+    notes = [note] if (note := similarity_note(encoder.path)) else []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
         encoder = encoder.with_max_tokens(LONGEST)
@@ -183,7 +183,9 @@ def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
         if of.sha256 != usual.sha256
     ]
     qrels = options.retrieval / "qrels" / "test.tsv"
-    return [*([baseline.note] if baseline else []), *own, *tsv_notes(options.topics, options.pairs, qrels)]
+    left_out = [f"  retrieval: {note}" for note in labelled.retrieval.notes]
+    read_as = dialect_notes(options.topics, options.pairs, qrels)
+    return [*([baseline.note] if baseline else []), *own, *read_as, *left_out]
 
 
 def new_process() -> Worker:
@@ -231,7 +233,7 @@ def changed(encoder: Embedder) -> Embedder:
         model: Bert | Decoder = Bert(encoder.model.config, weights)
     else:
         model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
-    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, encoder.after)
 
 
 def precision_of(model: str, options: Options = OWN) -> str:

@@ -9,22 +9,25 @@ from dataclasses import dataclass, fields
 from embeddings.backend import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
+from embeddings.models import config_keys
 from embeddings.models.layers import attention, gelu, layer_norm, linear
 
 __all__ = ["Bert", "BertConfig"]
 
 _FIXED = {  # this file implements only these values
+    **config_keys.FIXED,
     "model_type": "bert",
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
     "is_decoder": False,
     "add_cross_attention": False,
     "chunk_size_feed_forward": 0,
+    "directionality": "bidi",
 }
-_HARMLESS = frozenset(  # training, bookkeeping, heads that an embedding model does not have
-    "_name_or_path architectures attention_probs_dropout_prob bos_token_id classifier_dropout dtype "
-    "eos_token_id gradient_checkpointing hidden_dropout_prob id2label initializer_range label2id "
-    "pad_token_id torch_dtype transformers_version use_cache".split()
+_HARMLESS = config_keys.HARMLESS | frozenset(  # training, and heads that an embedding model does not have
+    "attention_probs_dropout_prob classifier_dropout hidden_dropout_prob pooler_fc_size "
+    "pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type "
+    "tie_word_embeddings".split()
 )
 
 
