@@ -26,7 +26,10 @@ def gelu(x: mx.array) -> mx.array:
 def attention(
     queries: mx.array, keys: mx.array, values: mx.array, *, scale: float, mask: mx.array | None
 ) -> mx.array:
-    """Scaled dot-product attention over (B, H, T, D). A boolean mask is True if a query reads a key."""
+    """Scaled dot-product attention over (B, H, T, D).
+
+    mask: booleans, True if a query reads a key; or numbers that are added to the scores.
+    """
     if _slow(queries):
         return cpu_kernels.attention(queries, keys, values, scale=scale, mask=mask)
     return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
