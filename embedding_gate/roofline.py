@@ -24,7 +24,7 @@ __all__ = [
     "read_devices",
 ]
 
-ENCODERS = frozenset({"bert", "mpnet"})  # model types whose tokens read the whole text
+ENCODERS = frozenset({"bert", "mpnet", "xlm-roberta"})  # model types whose tokens read the whole text
 PRECISIONS = frozenset({"float32", "float16", "bfloat16"})
 _KEYS = {"name": str, "family": str, "chips": list, "released": str, "peaks": dict, "source": str}
 _OPTIONAL = {"bandwidth": float, "estimate": bool}
@@ -34,9 +34,9 @@ _LARGER = r"(?!\s+(?:Pro|Max|Ultra|Ti|Super)\b)"  # words after a chip's name th
 def linear_flops_per_token(config: Mapping[str, Any]) -> int:
     """Return 2 x the parameters of the linear layers: the FLOPs of one token without attention.
 
-    BERT and MPNet have two matrices in their feed-forward part. The decoders (Qwen3, Llama, Mistral, Gemma 2)
-    have three. Embedding table, norms, biases and pooling are left out. So the result is never more than the
-    real work.
+    BERT, XLM-RoBERTa and MPNet have two matrices in their feed-forward part. The decoders (Qwen3, Llama,
+    Mistral, Gemma 2) have three. Embedding table, norms, biases and pooling are left out. So the result is
+    never more than the real work.
 
     Raises:
         InputError: the configuration lacks a size.

@@ -7,6 +7,7 @@ from embeddings.models.decoder import Decoder, DecoderConfig
 from embeddings.models.encoder import Encoder, EncoderConfig
 from embeddings.models.families import FAMILIES, REFUSED
 from embeddings.models.mpnet import MPNet
+from embeddings.models.xlm_roberta import XLMRoberta
 
 __all__ = [
     "ENCODERS",
@@ -20,4 +21,8 @@ __all__ = [
     "EncoderConfig",
 ]
 
-ENCODERS: Mapping[str, type[Encoder]] = {"bert": Bert, "mpnet": MPNet}  # model_type -> the encoder
+ENCODERS: Mapping[str, type[Encoder]] = {  # model_type -> the encoder
+    "bert": Bert,
+    "mpnet": MPNet,
+    "xlm-roberta": XLMRoberta,
+}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings.backend import mx
 from embeddings.models.encoder import Encoder, EncoderConfig
-from embeddings.models.layers import attention, gelu
+from embeddings.models.layers import attention, fairseq_positions, gelu
 
 __all__ = ["MPNet", "MPNetConfig"]
 
@@ -87,7 +87,7 @@ class MPNet(Encoder):
     def embed(self, ids: mx.array) -> mx.array:
         """Add word and position embeddings, then normalise: (B, T) -> (B, T, D)."""
         x = self.weights["embeddings.word_embeddings.weight"][ids]
-        x = x + self.weights["embeddings.position_embeddings.weight"][positions(ids, PADDING)]
+        x = x + self.weights["embeddings.position_embeddings.weight"][fairseq_positions(ids, PADDING)]
         return self.norm("embeddings.LayerNorm", x)
 
     def position_bias(self, length: int) -> mx.array:
@@ -104,16 +104,6 @@ class MPNet(Encoder):
         )
         mixed = attention(queries, keys, values, scale=queries.shape[-1] ** -0.5, mask=bias)
         return self.linear(f"{layer}.attention.attn.o", self.join(mixed))
-
-
-def positions(ids: mx.array, padding: int) -> mx.array:
-    """Number the tokens of each text from padding + 1, as fairseq does: ids (B, T) -> positions (B, T).
-
-    A token with the id of the padding gets the position ``padding`` and is not counted. A text may contain
-    such a token, so this is done by the ids and not by the lengths.
-    """
-    real = ids != padding
-    return mx.cumsum(real.astype(mx.int32), axis=1) * real + padding
 
 
 def buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:

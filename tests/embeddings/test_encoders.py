@@ -8,7 +8,7 @@ import pytest
 import embeddings
 from tests.support.families import build, differences
 
-ENCODERS = ("mpnet",)
+ENCODERS = ("mpnet", "xlm-roberta")
 LENGTHS = (1, 2, 17, 64, 300, 512)
 # The largest difference of a hidden state, as a part of the states' root mean square. Measured below.
 ALIKE = 1e-5

@@ -29,7 +29,18 @@ MPNET = {
     "pad_token_id": 1,
     "relative_attention_num_buckets": 32,
 }
-CONFIGS = {"mpnet": MPNET}
+XLM_ROBERTA = {
+    **MPNET,
+    "model_type": "xlm-roberta",
+    "architectures": ["XLMRobertaModel"],
+    "classifier_dropout": None,
+    "output_past": True,
+    "position_embedding_type": "absolute",
+    "type_vocab_size": 1,
+    "use_cache": True,
+}
+del XLM_ROBERTA["relative_attention_num_buckets"]
+CONFIGS = {"mpnet": MPNET, "xlm-roberta": XLM_ROBERTA}
 
 
 def main() -> None:
