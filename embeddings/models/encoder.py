@@ -45,6 +45,17 @@ class EncoderConfig:
         """The number of tokens for which the model has positions."""
         return self.max_position_embeddings
 
+    @property
+    def eps(self) -> float:
+        """The number that the norms add to a variance."""
+        eps: float = self.layer_norm_eps  # type: ignore[attr-defined]
+        return eps
+
+    @classmethod
+    def in_one_spelling(cls, where: object, declared: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
+        """Return the keys of config.json in the spelling of the fields."""
+        return dict(declared)
+
     @classmethod
     def read(cls, folder: ModelFolder) -> Self:
         """Read config.json.
@@ -54,10 +65,11 @@ class EncoderConfig:
             UnsupportedModel: a key is unknown, or has an unsupported value.
 
         """
-        where, declared = folder.path / "config.json", folder.mapping("config.json")
+        where = folder.path / "config.json"
+        declared = cls.in_one_spelling(where, folder.mapping("config.json"))
         handled = {field.name: field.type for field in fields(cls)}
         account(where, declared, handled=handled, harmless=cls.harmless, fixed=cls.fixed)
-        config = cls(**{name: typed(where, declared, name, kind) for name, kind in handled.items()})  # type: ignore[arg-type]
+        config = cls(**{name: _value(where, declared, name, kind) for name, kind in handled.items()})
         config.check(where)
         return config
 
@@ -129,11 +141,21 @@ class Encoder:
         batch, heads, length, width = x.shape
         return x.swapaxes(1, 2).reshape(batch, length, heads * width)
 
+    def rows(self, name: str, ids: mx.array) -> mx.array:
+        """Look ids up in the table of that name: (...) -> (..., D)."""
+        return self.weights[f"{name}.weight"][ids]
+
     def linear(self, name: str, x: mx.array) -> mx.array:
         """Apply the affine map of that name: (..., I) -> (..., O)."""
-        return linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
+        return linear(x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"))
 
     def norm(self, name: str, x: mx.array) -> mx.array:
         """Apply the layer normalisation of that name: (..., D) -> (..., D)."""
-        eps: float = self.config.layer_norm_eps  # type: ignore[attr-defined]
-        return layer_norm(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], eps)
+        return layer_norm(
+            x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"), self.config.eps
+        )
+
+
+def _value(where: object, declared: Mapping[str, Any], name: str, kind: Any) -> Any:
+    """Return a value of config.json, of the type that its field has."""
+    return typed(where, declared, name, kind) if kind in (int, float, str, bool) else declared[name]

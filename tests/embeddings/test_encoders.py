@@ -8,7 +8,7 @@ import pytest
 import embeddings
 from tests.support.families import build, differences
 
-ENCODERS = ("mpnet", "xlm-roberta")
+ENCODERS = ("mpnet", "xlm-roberta", "modernbert", "gemma3-both-ways", "nomic")
 LENGTHS = (1, 2, 17, 64, 300, 512)
 # The largest difference of a hidden state, as a part of the states' root mean square. Measured below.
 ALIKE = 1e-5
