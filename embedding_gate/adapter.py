@@ -201,7 +201,8 @@ def changed(encoder: Embedder) -> Embedder:
     name = next(name for name in weights if name.lower().endswith("norm.weight"))
     weights[name] = 2 * weights[name]
     mx.eval(weights[name])
-    return Embedder(encoder.folder, encoder.model.with_weights(weights), encoder.tokenizer, encoder.recipe)
+    model = encoder.model.with_weights(weights)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, encoder.after)
 
 
 def precision_of(model: str, options: Options = OWN) -> str:

@@ -24,7 +24,12 @@ class BertConfig(EncoderConfig):
         "is_decoder": False,
         "add_cross_attention": False,
         "chunk_size_feed_forward": 0,
+        "directionality": "bidi",
     }
+    harmless: ClassVar = EncoderConfig.harmless | frozenset(  # the pooler, which is not used
+        "pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head "
+        "pooler_type".split()
+    )
 
     type_vocab_size: int
     layer_norm_eps: float

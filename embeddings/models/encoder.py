@@ -11,15 +11,10 @@ from typing import Any, ClassVar, Self
 from embeddings.backend import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
+from embeddings.models import config_keys
 from embeddings.models.layers import layer_norm, linear
 
-__all__ = ["HARMLESS", "Encoder", "EncoderConfig"]
-
-HARMLESS = frozenset(  # training, bookkeeping, heads that an embedding model does not have
-    "_name_or_path architectures attention_probs_dropout_prob bos_token_id classifier_dropout dtype "
-    "eos_token_id gradient_checkpointing hidden_dropout_prob id2label initializer_range label2id "
-    "pad_token_id torch_dtype transformers_version use_cache".split()
-)
+__all__ = ["Encoder", "EncoderConfig"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,9 @@ class EncoderConfig:
     """
 
     fixed: ClassVar[Mapping[str, Any]] = {}
-    harmless: ClassVar[frozenset[str]] = HARMLESS
+    harmless: ClassVar[frozenset[str]] = config_keys.HARMLESS | frozenset(  # training, and heads
+        "attention_probs_dropout_prob classifier_dropout hidden_dropout_prob tie_word_embeddings".split()
+    )
 
     vocab_size: int
     hidden_size: int
@@ -68,7 +65,9 @@ class EncoderConfig:
         where = folder.path / "config.json"
         declared = cls.in_one_spelling(where, folder.mapping("config.json"))
         handled = {field.name: field.type for field in fields(cls)}
-        account(where, declared, handled=handled, harmless=cls.harmless, fixed=cls.fixed)
+        account(
+            where, declared, handled=handled, harmless=cls.harmless, fixed={**config_keys.FIXED, **cls.fixed}
+        )
         config = cls(**{name: _value(where, declared, name, kind) for name, kind in handled.items()})
         config.check(where)
         return config

@@ -29,9 +29,11 @@ class Gemma3Config(LocalConfig):
         "rope_scaling": None,
         "use_bidirectional_attention": True,
     }
-    harmless: ClassVar = LocalConfig.harmless | frozenset(  # the head's cap, generation, training
-        "attention_dropout cache_implementation final_logit_softcapping tie_word_embeddings".split()
-    )
+    harmless: ClassVar = LocalConfig.harmless | {
+        "attention_dropout",
+        "cache_implementation",
+        "final_logit_softcapping",  # of the head
+    }
 
     pattern: ClassVar = "sliding_window_pattern"  # some files have an underscore before it
     first_full: ClassVar = -1

@@ -29,8 +29,8 @@ class ModernBertConfig(LocalConfig):
     harmless: ClassVar = LocalConfig.harmless | frozenset(  # heads, training, and keys that have no use
         "attention_dropout classifier_activation classifier_bias classifier_pooling cls_token_id "
         "decoder_bias deterministic_flash_attn embedding_dropout initializer_cutoff_factor layer_norm_eps "
-        "mlp_dropout position_embedding_type reference_compile repad_logits_with_grad sep_token_id "
-        "sparse_pred_ignore_index sparse_prediction tie_word_embeddings".split()
+        "mlp_dropout position_embedding_type reference_compile repad_logits_with_grad "
+        "sparse_pred_ignore_index sparse_prediction".split()
     )
 
     pattern: ClassVar = "global_attn_every_n_layers"

@@ -31,7 +31,6 @@ class MPNetConfig(EncoderConfig):
         "pad_token_id": PADDING,
         "relative_attention_num_buckets": BUCKETS,
     }
-    harmless: ClassVar = EncoderConfig.harmless | {"tie_word_embeddings"}
 
     layer_norm_eps: float
 

@@ -47,11 +47,11 @@ class NomicBertConfig(EncoderConfig):
         "scale_attn_weights": True,
         "use_rms_norm": False,
     }
-    harmless: ClassVar = EncoderConfig.harmless | frozenset(  # training, kernels, heads, code of the folder
-        "attn_pdrop auto_map dense_seq_output embd_pdrop fused_bias_fc fused_dropout_add_ln "
+    harmless: ClassVar = EncoderConfig.harmless | frozenset(  # training, kernels, heads
+        "attn_pdrop dense_seq_output embd_pdrop fused_bias_fc fused_dropout_add_ln "
         "max_trained_positions pad_vocab_size_multiple parallel_block_tied_norm reorder_and_upcast_attn "
         "resid_pdrop summary_activation summary_first_dropout summary_proj_to_labels summary_type "
-        "summary_use_proj tie_word_embeddings use_flash_attn use_xentropy".split()
+        "summary_use_proj use_flash_attn use_xentropy".split()
     )
 
     type_vocab_size: int

@@ -20,7 +20,6 @@ class XLMRobertaConfig(BertConfig):
     """The keys of config.json that define the model."""
 
     fixed: ClassVar = {**BertConfig.fixed, "model_type": "xlm-roberta", "pad_token_id": PADDING}
-    harmless: ClassVar = BertConfig.harmless | {"output_past", "tie_word_embeddings"}
 
     @property
     def max_positions(self) -> int:
