@@ -1,6 +1,7 @@
 """Loads a model by its name or its folder."""
 
 from pathlib import Path
+from typing import Any
 
 from embeddings.after_pooling import AfterPooling
 from embeddings.backend import mx
@@ -116,7 +117,7 @@ def _read_config(folder: ModelFolder) -> EncoderConfig | DecoderConfig:
             f"model_type must be one of {', '.join(known)}, got {kind!r}{why}",
             hint="use another model, or add its architecture beside models/bert.py",
         )
-    return ENCODERS[kind].reads.read(folder) if kind in ENCODERS else DecoderConfig.read(folder)
+    return ENCODERS[kind].read(folder) if kind in ENCODERS else DecoderConfig.read(folder)
 
 
 def _read_model(
@@ -124,14 +125,7 @@ def _read_model(
 ) -> Encoder | Decoder:
     if isinstance(config, EncoderConfig):
         encoder = next(one for one in ENCODERS.values() if one.reads is type(config))
-        weights = read_weights(
-            weight_files(folder),
-            encoder.shapes(config),
-            encoder.unused,
-            optional_prefix=encoder.prefix,
-            precision=PRECISIONS[precision or "float32"],
-        )
-        return encoder(config, weights)
+        return encoder(config, _read_weights(folder, encoder, config, PRECISIONS[precision or "float32"]))
     on_cpu = mx.default_device().type == mx.DeviceType.cpu
     chosen = precision or ("float32" if on_cpu else None)
     dtype = PRECISIONS[chosen] if chosen else None
@@ -139,10 +133,15 @@ def _read_model(
         shapes, packed = Decoder.described(config)
         weights = random_weights(folder.name, shapes, packed, config.quantization, precision=dtype)
     else:
-        files = weight_files(folder)
-        stored = stored_names(files, optional_prefix=Decoder.prefix)
-        shapes, packed = Decoder.described(config, stored)
-        weights = read_weights(
-            files, shapes, Decoder.unused, packed=packed, optional_prefix=Decoder.prefix, precision=dtype
-        )
+        weights = _read_weights(folder, Decoder, config, dtype)
     return Decoder(config, weights, causal=recipe.causal)
+
+
+def _read_weights(
+    folder: ModelFolder, model: type[Encoder | Decoder], config: Any, precision: mx.Dtype | None
+) -> dict[str, mx.array]:
+    files = weight_files(folder)
+    shapes, packed = model.described(config, stored_names(files, optional_prefix=model.prefix))
+    return read_weights(
+        files, shapes, model.unused, packed=packed, optional_prefix=model.prefix, precision=precision
+    )

@@ -114,7 +114,7 @@ class NomicBert(Encoder):
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
         """Compute hidden states (B, T, D) from token ids (B, T), padded on the right, and lengths (B,)."""
         x = self.rows("embeddings.word_embeddings", ids)
-        x = self.norm("emb_ln", x + self.rows("embeddings.token_type_embeddings", mx.array(0)))
+        x = self.norm("emb_ln", x + self.rows("embeddings.token_type_embeddings", mx.array([0])))
         mask = self.attention_mask(ids.shape[1], lengths)
         for index in range(self.config.num_hidden_layers):
             layer = f"encoder.layers.{index}"

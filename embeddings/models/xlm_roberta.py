@@ -36,4 +36,4 @@ class XLMRoberta(Bert):
 
     def position_embeddings(self, ids: mx.array) -> mx.array:
         """Return the embeddings of the positions 2, 3, 4 and so on: ids (B, T) -> (B, T, D)."""
-        return self.weights["embeddings.position_embeddings.weight"][fairseq_positions(ids, PADDING)]
+        return self.rows("embeddings.position_embeddings", fairseq_positions(ids, PADDING))
