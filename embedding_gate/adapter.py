@@ -198,7 +198,7 @@ def peak_memory(call: Callable[[], object]) -> int:
 def changed(encoder: Embedder) -> Embedder:
     """Return the same model with one weight doubled: the scale of its first norm. It shares all others."""
     weights = dict(encoder.model.weights)
-    name = next(name for name in weights if name.lower().endswith("norm.weight"))
+    name = next(name for name, weight in weights.items() if weight.ndim == 1 and name.endswith(".weight"))
     weights[name] = 2 * weights[name]
     mx.eval(weights[name])
     model = encoder.model.with_weights(weights)

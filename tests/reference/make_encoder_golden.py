@@ -119,6 +119,7 @@ GEMMA_3 = {  # two queries share a key; a scale of the scores that is not the us
     "vocab_size": 260,
 }
 CONFIGS = {"mpnet": MPNET, "xlm-roberta": XLM_ROBERTA, "modernbert": MODERNBERT, "gemma3-both-ways": GEMMA_3}
+ENCODERS = (*CONFIGS, "nomic")
 NOMIC = {  # as transformers 5 reads it; the weights below have their published names
     **SIZES,
     "model_type": "nomic_bert",
