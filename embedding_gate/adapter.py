@@ -169,7 +169,9 @@ def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
         if of.sha256 != usual.sha256
     ]
     qrels = options.retrieval / "qrels" / "test.tsv"
-    return [*([baseline.note] if baseline else []), *own, *tsv_notes(options.topics, options.pairs, qrels)]
+    left_out = [f"  retrieval: {note}" for note in labelled.retrieval.notes]
+    read_as = tsv_notes(options.topics, options.pairs, qrels)
+    return [*([baseline.note] if baseline else []), *own, *read_as, *left_out]
 
 
 def new_process() -> Worker:

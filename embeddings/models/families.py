@@ -35,7 +35,7 @@ class Family:
     """The properties of the trunk of one model_type.
 
     module: the name of the module in mlx_lm.models.
-    fixed: key of config.json -> the one value that the trunk implements.
+    fixed: key of config.json -> the one value that the trunk implements, or a tuple of them.
     required: numbers that must be declared, because implementations have different defaults.
     harmless: keys that only this family has and that do not affect the hidden states.
     ropes: supported kinds of rotary scaling.
@@ -121,7 +121,7 @@ FAMILIES: Mapping[str, Family] = {
             **_NO_BIAS,
             "hidden_act": "gelu_pytorch_tanh",
             "hidden_activation": "gelu_pytorch_tanh",
-            "use_bidirectional_attention": False,
+            "use_bidirectional_attention": (False, None),  # transformers 5 writes null
         },
         required=frozenset({"attn_logit_softcapping", "query_pre_attn_scalar"}),
         harmless=frozenset({"cache_implementation"}),
