@@ -30,6 +30,7 @@ WAYS: dict[str, Choose] = {
     "mixed bits": one_in_three,
     "mxfp4": lambda _: {"group_size": 32, "bits": 4, "mode": "mxfp4"},
     "mxfp8": lambda _: {"group_size": 32, "bits": 8, "mode": "mxfp8"},
+    "nvfp4": lambda _: {"group_size": 16, "bits": 4, "mode": "nvfp4"},
 }
 
 
