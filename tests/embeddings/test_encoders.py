@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import embeddings
+from embedding_gate.data.declared import read_declared
 from embeddings.backend import mx
 from embeddings.models import ENCODERS as ARCHITECTURES
 from embeddings.models import mpnet, xlm_roberta
@@ -57,12 +58,20 @@ def test_texts_of_a_batch_do_not_see_each_other(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "most"),
-    [("mpnet", 512), ("xlm-roberta", 512), ("modernbert", 4096), ("gemma3-both-ways", 2048), ("nomic", 2048)],
+    ("name", "changes", "most"),
+    [
+        ("mpnet", {}, 512),  # two of 514 positions are never used
+        ("xlm-roberta", {}, 512),
+        ("modernbert", {}, 4096),  # what the tokenizer says
+        ("gemma3-both-ways", {}, 2048),
+        ("nomic", {}, 2048),
+        ("nomic", {"n_positions": 3000}, 3000),
+    ],
 )
-def test_longest_text(tmp_path: Path, name: str, most: int) -> None:
-    """Two of 514 positions are never used; the tokenizer reads 4,096 tokens."""
-    assert load(tmp_path, name).max_tokens == most
+def test_longest_text(tmp_path: Path, name: str, changes: dict[str, Any], most: int) -> None:
+    folder = build(tmp_path / "model", name, pooling="mean_tokens", **changes)
+    assert embeddings.load(folder).max_tokens == most
+    assert read_declared(folder).max_tokens == most  # the judge's own reading
 
 
 @pytest.mark.parametrize("name", ENCODERS)
