@@ -65,9 +65,9 @@ def flops_per_token(config: Mapping[str, Any], tokens: float) -> float:
 
     A token of an encoder attends to T tokens, a token of a decoder to T / 2 on average. If some layers read a
     window, all are counted so, because the result must never be more than the real work. Attention adds 2
-    products x 2 FLOPs x layers x (heads x head_dim) x attended tokens. Kaplan et al., "Scaling laws for neural
-    language models" (2020), section 2.1, count the scores in the same way. A decoder without its causal mask
-    does more work.
+    products x 2 FLOPs x layers x (heads x head_dim) x attended tokens. Kaplan et al., "Scaling laws for
+    neural language models" (2020), section 2.1, count the scores in the same way. A decoder without its
+    causal mask does more work.
 
     Raises:
         InputError: the configuration lacks a size.
