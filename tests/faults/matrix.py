@@ -48,6 +48,11 @@ LITTLE = Effort(
     thread_calls=1,
     thread_texts=2,
     megabyte=100_000,
+    sizes=66,
+    largest=66,
+    lengths=16,
+    calls=60,
+    thread_crowd=9,
 )
 
 
@@ -123,7 +128,7 @@ def _gated(
             if through == "function":
                 opened = _function(opened, fault.model, options)
             elif through == "server":
-                running = stack.enter_context(serve(LibraryService(opened.encoder)))
+                running = stack.enter_context(serve(LibraryService(opened.whole)))
                 options = replace(options, subject=f"http://{running.place}/v1/embeddings", served_as="model")
                 opened = _server(opened, fault.model, options)
                 stack.callback(opened.close)
