@@ -19,10 +19,11 @@ from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.serving import unpack
 from embedding_gate.small_model import small
 from embedding_gate.subjects.embedded import Baseline
-from embedding_gate.subjects.live import ENCODERS, LONGEST, Subject
+from embedding_gate.subjects.live import LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.subjects.recorder import note_batch
 from embedding_gate.tokenizer import OwnTokenizer
@@ -33,7 +34,6 @@ from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
 from embeddings.folder import find_folder
 from embeddings.hub import missing
-from embeddings.models import Bert, Decoder
 from embeddings.synthetic import PREFIX
 
 ERRORS = (GateError, embeddings.EmbeddingsError)  # what ends a run in one line
@@ -226,13 +226,10 @@ def watch_batches() -> None:
 def changed(encoder: Embedder) -> Embedder:
     """Return the same model with one weight doubled: the scale of its first norm. It shares all others."""
     weights = dict(encoder.model.weights)
-    name = next(name for name in weights if name.lower().endswith("norm.weight"))
+    name = next(name for name, weight in weights.items() if weight.ndim == 1 and name.endswith(".weight"))
     weights[name] = 2 * weights[name]
     mx.eval(weights[name])
-    if isinstance(encoder.model, Bert):
-        model: Bert | Decoder = Bert(encoder.model.config, weights)
-    else:
-        model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
+    model = encoder.model.with_weights(weights)
     return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, encoder.after)
 
 
