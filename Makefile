@@ -96,6 +96,7 @@ golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementatio
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
 	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3 --max-tokens 512
 	.venv-reference/bin/python -m tests.reference.make_family_golden
+	.venv-reference/bin/python -m tests.reference.make_encoder_golden
 	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
 reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity

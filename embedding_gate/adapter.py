@@ -17,9 +17,10 @@ from embedding_gate.data.rows import tsv_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.serving import unpack
 from embedding_gate.subjects.embedded import Baseline
-from embedding_gate.subjects.live import ENCODERS, LONGEST, Subject
+from embedding_gate.subjects.live import LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.workers import Worker
 from embeddings.backend import mx
@@ -27,7 +28,6 @@ from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
 from embeddings.folder import find_folder
 from embeddings.hub import missing
-from embeddings.models import Bert, Decoder
 from embeddings.synthetic import PREFIX
 
 ERRORS = (GateError, embeddings.EmbeddingsError)  # what ends a run in one line
@@ -201,11 +201,7 @@ def changed(encoder: Embedder) -> Embedder:
     name = next(name for name in weights if name.lower().endswith("norm.weight"))
     weights[name] = 2 * weights[name]
     mx.eval(weights[name])
-    if isinstance(encoder.model, Bert):
-        model: Bert | Decoder = Bert(encoder.model.config, weights)
-    else:
-        model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
-    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
+    return Embedder(encoder.folder, encoder.model.with_weights(weights), encoder.tokenizer, encoder.recipe)
 
 
 def precision_of(model: str, options: Options = OWN) -> str:

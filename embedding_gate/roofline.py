@@ -14,8 +14,17 @@ from typing import Any
 
 from embedding_gate.errors import FixtureError, InputError
 
-__all__ = ["Device", "find_device", "flops_per_token", "linear_flops_per_token", "mfu", "read_devices"]
+__all__ = [
+    "ENCODERS",
+    "Device",
+    "find_device",
+    "flops_per_token",
+    "linear_flops_per_token",
+    "mfu",
+    "read_devices",
+]
 
+ENCODERS = frozenset({"bert", "mpnet", "xlm-roberta"})  # model types whose tokens read the whole text
 PRECISIONS = frozenset({"float32", "float16", "bfloat16"})
 _KEYS = {"name": str, "family": str, "chips": list, "released": str, "peaks": dict, "source": str}
 _OPTIONAL = {"bandwidth": float, "estimate": bool}
@@ -25,8 +34,9 @@ _LARGER = r"(?!\s+(?:Pro|Max|Ultra|Ti|Super)\b)"  # words after a chip's name th
 def linear_flops_per_token(config: Mapping[str, Any]) -> int:
     """Return 2 x the parameters of the linear layers: the FLOPs of one token without attention.
 
-    BERT has two matrices in its feed-forward part. The decoders (Qwen3, Llama, Mistral, Gemma 2) have three.
-    Embedding table, norms, biases and pooling are left out. So the result is never more than the real work.
+    BERT, XLM-RoBERTa and MPNet have two matrices in their feed-forward part. The decoders (Qwen3, Llama,
+    Mistral, Gemma 2) have three. Embedding table, norms, biases and pooling are left out. So the result is
+    never more than the real work.
 
     Raises:
         InputError: the configuration lacks a size.
@@ -151,7 +161,7 @@ def _device(entry: Mapping[str, Any]) -> Device:
 
 
 def _is_encoder(config: Mapping[str, Any]) -> bool:
-    return config.get("model_type") == "bert"
+    return config.get("model_type") in ENCODERS
 
 
 def _shape(config: Mapping[str, Any]) -> tuple[int, int, int]:

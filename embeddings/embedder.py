@@ -16,7 +16,7 @@ from embeddings.cache.key import Inputs, code_digest, weights_digest
 from embeddings.cache.lookup import Lookup
 from embeddings.errors import InputError
 from embeddings.folder import ModelFolder
-from embeddings.models import Bert, Decoder
+from embeddings.models import Decoder, Encoder
 from embeddings.pooling import all_tokens, pool
 from embeddings.prompts import DOCUMENT_PROMPTS, QUERY_PROMPTS, prefix_of, prefixed, with_role
 from embeddings.recipe import Recipe
@@ -31,7 +31,7 @@ class Embedder:
     """A loaded model. It keeps no state between calls, so threads may share it."""
 
     def __init__(
-        self, folder: ModelFolder, model: Bert | Decoder, tokenizer: TextTokenizer, recipe: Recipe
+        self, folder: ModelFolder, model: Encoder | Decoder, tokenizer: TextTokenizer, recipe: Recipe
     ) -> None:
         self.folder = folder
         self.model = model

@@ -8,7 +8,15 @@ from embeddings.declared_recipe import read_recipe
 from embeddings.embedder import Embedder
 from embeddings.errors import InputError, UnsupportedModel
 from embeddings.folder import ModelFolder, find_folder, typed
-from embeddings.models import FAMILIES, REFUSED, Bert, BertConfig, Decoder, DecoderConfig
+from embeddings.models import (
+    ENCODERS,
+    FAMILIES,
+    REFUSED,
+    Decoder,
+    DecoderConfig,
+    Encoder,
+    EncoderConfig,
+)
 from embeddings.recipe import DECLARED, Recipe
 from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
 from embeddings.tokens import TextTokenizer
@@ -65,9 +73,9 @@ def load(
     chosen = read_recipe(
         folder,
         recipe,
-        family="bert" if isinstance(config, BertConfig) else config.family.module,
+        family="encoder" if isinstance(config, EncoderConfig) else config.family.module,
         hidden_size=config.hidden_size,
-        max_positions=config.max_position_embeddings,
+        max_positions=config.max_positions,
     )
     if max_tokens is not None:
         chosen = chosen.with_max_tokens(max_tokens)
@@ -83,26 +91,32 @@ def load(
     return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen)
 
 
-def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:
+def _read_config(folder: ModelFolder) -> EncoderConfig | DecoderConfig:
     where = folder.path / "config.json"
-    kind = typed(where, folder.mapping("config.json"), "model_type", str)
-    if kind not in ("bert", *FAMILIES):
+    kind, known = typed(where, folder.mapping("config.json"), "model_type", str), (*ENCODERS, *FAMILIES)
+    if kind not in known:
         why = f" ({REFUSED[kind]})" if kind in REFUSED else ""
         raise UnsupportedModel(
             where,
-            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}{why}",
+            f"model_type must be one of {', '.join(known)}, got {kind!r}{why}",
             hint="use another model, or add its architecture beside models/bert.py",
         )
-    return BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)
+    return ENCODERS[kind].reads.read(folder) if kind in ENCODERS else DecoderConfig.read(folder)
 
 
 def _read_model(
-    folder: ModelFolder, config: BertConfig | DecoderConfig, recipe: Recipe, precision: str | None
-) -> Bert | Decoder:
-    if isinstance(config, BertConfig):
-        kept = PRECISIONS[precision or "float32"]
-        weights = read_weights(weight_files(folder), Bert.shapes(config), Bert.unused, precision=kept)
-        return Bert(config, weights)
+    folder: ModelFolder, config: EncoderConfig | DecoderConfig, recipe: Recipe, precision: str | None
+) -> Encoder | Decoder:
+    if isinstance(config, EncoderConfig):
+        encoder = next(one for one in ENCODERS.values() if one.reads is type(config))
+        weights = read_weights(
+            weight_files(folder),
+            encoder.shapes(config),
+            encoder.unused,
+            optional_prefix=encoder.prefix,
+            precision=PRECISIONS[precision or "float32"],
+        )
+        return encoder(config, weights)
     shapes, packed = Decoder.described(config)
     on_cpu = mx.default_device().type == mx.DeviceType.cpu
     chosen = precision or ("float32" if on_cpu else None)

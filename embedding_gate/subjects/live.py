@@ -16,6 +16,7 @@ from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.data.sets import Sets
 from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
 from embedding_gate.subjects.offers import LIBRARY
@@ -24,7 +25,6 @@ from embedding_gate.subjects.protocols import Encoder, Tokenizer
 __all__ = ["LONGEST", "Subject"]
 
 LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
-ENCODERS = frozenset({"bert"})  # model types with bidirectional attention
 BOTH_WAYS = frozenset({"reference-2025"})  # recipes that give a decoder bidirectional attention
 HINTS = {"batch_tokens": "batch", "show_progress_bar": "progress bar"}  # options that change no vector
 

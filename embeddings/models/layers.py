@@ -3,7 +3,7 @@
 from embeddings.backend import mx
 from embeddings.models import cpu_kernels
 
-__all__ = ["attention", "gelu", "layer_norm", "linear"]
+__all__ = ["attention", "fairseq_positions", "gelu", "layer_norm", "linear"]
 
 
 def linear(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
@@ -26,10 +26,24 @@ def gelu(x: mx.array) -> mx.array:
 def attention(
     queries: mx.array, keys: mx.array, values: mx.array, *, scale: float, mask: mx.array | None
 ) -> mx.array:
-    """Scaled dot-product attention over (B, H, T, D). A boolean mask is True if a query reads a key."""
+    """Scaled dot-product attention over (B, H, T, D).
+
+    mask: booleans, True if a query reads a key; or numbers that are added to the scores.
+    """
     if _slow(queries):
         return cpu_kernels.attention(queries, keys, values, scale=scale, mask=mask)
     return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
+
+
+def fairseq_positions(ids: mx.array, padding: int) -> mx.array:
+    """Number the tokens of each text from padding + 1: ids (B, T) -> positions (B, T).
+
+    A token with the id of the padding gets the position ``padding`` and is not counted. A text may contain
+    such a token, so this is done by the ids and not by the lengths
+    (https://github.com/facebookresearch/fairseq, utils.make_positions).
+    """
+    real = ids != padding
+    return mx.cumsum(real.astype(mx.int32), axis=1) * real + padding
 
 
 def _slow(x: mx.array) -> bool:
