@@ -1,4 +1,4 @@
-"""Anchors: figures that others published of a model, each with its source. docs/anchors.md explains the files."""
+"""Anchors: figures that others published of a model, each with its source. docs/anchors.md explains them."""
 
 import re
 from collections.abc import Iterator
@@ -112,7 +112,7 @@ class Anchors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("holds no figure")
         for source in self.source:
             for vectors in source.vectors:
-                if len(vectors.values[0]) > self.width:
+                if len(vectors.values[0]) > self.width > 0:
                     raise ValueError(f"a vector of {source.repository} is longer than width {self.width}")
 
     @property
