@@ -1,6 +1,7 @@
-"""Prints the models that have anchors: ``python -m embedding_gate.anchors``. docs/anchors.md has the table."""
+"""Prints how many figures each model has (docs/anchors.md): ``python -m embedding_gate.anchors``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import chain
 
 from embedding_gate.data.anchors import Anchors, Cosines, Vectors, read_all_anchors
 from embedding_gate.own_files import ANCHORS
@@ -8,31 +9,30 @@ from embedding_gate.own_files import ANCHORS
 __all__ = ["anchors_table"]
 
 
+HEADER = ("model", "cosines", "vectors", "wrong recipes", "read from")
+
+
 def anchors_table(models: Sequence[Anchors]) -> list[str]:
     """Return a Markdown table: a line for each model, and one for all of them."""
-    lines = [_line(one.model, [one]) for one in models]
-    return [
-        "| model | cosines | vectors | wrong recipes | sources |",
-        "|---|---|---|---|---|",
-        *lines,
-        _line("all", models),
-    ]
+    repositories = {
+        one.model: list(dict.fromkeys(source.repository for source in one.source)) for one in models
+    }
+    lines = [(one.model, *_counts([one]), ", ".join(repositories[one.model])) for one in models]
+    files = len({(source.repository, source.path) for one in models for source in one.source})
+    whence = f"{files} files of {len(set(chain(*repositories.values())))} repositories"
+    lines.append((f"all {len(models)}", *_counts(models), whence))
+    return [" | ".join(("", *map(str, line), "")).strip() for line in (HEADER, ["---"] * len(HEADER), *lines)]
 
 
-def _line(name: str, models: Sequence[Anchors]) -> str:
-    sources = [source for one in models for source in one.source]
-    figures = [figure for source in sources for figure in source.figures]
+def _counts(models: Sequence[Anchors]) -> tuple[int, int, int]:
+    """Count cosines and vectors, and the figures of wrong recipes."""
+    figures = [figure for one in models for source in one.source for figure in source.figures]
     right = [figure for figure in figures if not figure.wrong]
-    cosines = sum(_count(figure) for figure in right if isinstance(figure, Cosines))
-    vectors = sum(_count(figure) for figure in right if isinstance(figure, Vectors))
-    wrong = sum(_count(figure) for figure in figures if figure.wrong)
-    said = _projects(source.repository for source in sources)
-    where = ", ".join(said) if len(models) == 1 else f"{len(sources)} files of {len(said)} repositories"
-    return f"| {name if len(models) == 1 else f'all {len(models)}'} | {cosines} | {vectors} | {wrong} | {where} |"
-
-
-def _projects(repositories: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(repositories))
+    return (
+        sum(_count(figure) for figure in right if isinstance(figure, Cosines)),
+        sum(_count(figure) for figure in right if isinstance(figure, Vectors)),
+        sum(_count(figure) for figure in figures if figure.wrong),
+    )
 
 
 def _count(figure: Cosines | Vectors) -> int:
