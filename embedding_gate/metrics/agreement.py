@@ -23,10 +23,10 @@ class Rounding:
     direction: float
 
 
-# Four times the largest difference from float64 that sentence-transformers 6.2 has on the texts of the embedded
-# model's anchors, with all-MiniLM-L6-v2 and all-mpnet-base-v2 (tests/reference/anchor_rounding.py). Measured:
-# float32 2.7e-07 and 9.8e-07, float16 3.9e-04 and 1.7e-03, bfloat16 3.0e-03 and 1.2e-02. "unstated" is the coarsest
-# of them: cosines that were published twice, by two programs, differ by 2.6e-03 at most.
+# Four times the largest difference from float64 that sentence-transformers 6.2 has on the texts of the
+# embedded model's anchors, with all-MiniLM-L6-v2 and all-mpnet-base-v2 (tests/reference/anchor_rounding.py).
+# Measured: float32 2.7e-07 and 9.8e-07, float16 3.9e-04 and 1.7e-03, bfloat16 3.0e-03 and 1.2e-02. "unstated"
+# is the coarsest of them: cosines that were published twice differ by 2.6e-03 at most.
 ROUNDING = {
     "": Rounding(0.0, 0.0),
     "float32": Rounding(1.1e-06, 4.0e-06),

@@ -263,7 +263,7 @@ def test_figures_that_were_published_twice_agree() -> None:
 
 
 def same_cosines(anchors: Anchors) -> dict[tuple[str, str], list[float]]:
-    """Collect the values of each cosine. The prompt of Qwen3-Embedding is in the text, or is the model's own."""
+    """Collect the values of each cosine. A prompt may stand in the text, or be the model's own."""
     found: dict[tuple[str, str], list[float]] = {}
     for source in anchors.source:
         for figure in source.cosines:

@@ -1,7 +1,7 @@
 """Measures how far each precision strays from float64, which the tolerances of the anchors come from.
 
-.venv-reference/bin/python -m tests.reference.anchor_rounding FOLDER...: folders of models. The texts are those of
-the embedded model's anchors.
+.venv-reference/bin/python -m tests.reference.anchor_rounding FOLDER...: folders of models. The texts are
+those of the embedded model's anchors.
 """
 
 import sys
