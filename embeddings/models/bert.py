@@ -24,7 +24,12 @@ class BertConfig(EncoderConfig):
         "is_decoder": False,
         "add_cross_attention": False,
         "chunk_size_feed_forward": 0,
+        "directionality": "bidi",
     }
+    harmless: ClassVar = EncoderConfig.harmless | frozenset(  # the pooler, which is not used
+        "pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head "
+        "pooler_type".split()
+    )
 
     type_vocab_size: int
     layer_norm_eps: float
@@ -80,13 +85,13 @@ class Bert(Encoder):
 
         The token type is always 0, because there is one segment.
         """
-        x = self.weights["embeddings.word_embeddings.weight"][ids] + self.position_embeddings(ids)
-        x = x + self.weights["embeddings.token_type_embeddings.weight"][0]
+        x = self.rows("embeddings.word_embeddings", ids) + self.position_embeddings(ids)
+        x = x + self.rows("embeddings.token_type_embeddings", mx.array([0]))
         return self.norm("embeddings.LayerNorm", x)
 
     def position_embeddings(self, ids: mx.array) -> mx.array:
         """Return the embeddings of the positions 0, 1, 2 and so on: ids (B, T) -> (T, D)."""
-        return self.weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        return self.rows("embeddings.position_embeddings", mx.arange(ids.shape[1]))
 
     def attend(self, layer: str, x: mx.array, mask: mx.array | None) -> mx.array:
         """Compute multi-head self-attention of x: (B, T, D) -> (B, T, D)."""

@@ -31,7 +31,6 @@ class MPNetConfig(EncoderConfig):
         "pad_token_id": PADDING,
         "relative_attention_num_buckets": BUCKETS,
     }
-    harmless: ClassVar = EncoderConfig.harmless | {"tie_word_embeddings"}
 
     layer_norm_eps: float
 
@@ -86,15 +85,15 @@ class MPNet(Encoder):
 
     def embed(self, ids: mx.array) -> mx.array:
         """Add word and position embeddings, then normalise: (B, T) -> (B, T, D)."""
-        x = self.weights["embeddings.word_embeddings.weight"][ids]
-        x = x + self.weights["embeddings.position_embeddings.weight"][fairseq_positions(ids, PADDING)]
+        x = self.rows("embeddings.word_embeddings", ids)
+        x = x + self.rows("embeddings.position_embeddings", fairseq_positions(ids, PADDING))
         return self.norm("embeddings.LayerNorm", x)
 
     def position_bias(self, length: int) -> mx.array:
         """Return what is added to the attention scores: (H, T, T), from the query (row) to the key."""
         steps = np.arange(length)
         of_pair = buckets(steps[None, :] - steps[:, None])
-        return self.weights["encoder.relative_attention_bias.weight"][mx.array(of_pair)].transpose(2, 0, 1)
+        return self.rows("encoder.relative_attention_bias", mx.array(of_pair)).transpose(2, 0, 1)
 
     def attend(self, layer: str, x: mx.array, bias: mx.array) -> mx.array:
         """Compute multi-head self-attention of x: (B, T, D) -> (B, T, D)."""

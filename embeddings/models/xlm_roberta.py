@@ -20,7 +20,6 @@ class XLMRobertaConfig(BertConfig):
     """The keys of config.json that define the model."""
 
     fixed: ClassVar = {**BertConfig.fixed, "model_type": "xlm-roberta", "pad_token_id": PADDING}
-    harmless: ClassVar = BertConfig.harmless | {"output_past", "tie_word_embeddings"}
 
     @property
     def max_positions(self) -> int:
@@ -37,4 +36,4 @@ class XLMRoberta(Bert):
 
     def position_embeddings(self, ids: mx.array) -> mx.array:
         """Return the embeddings of the positions 2, 3, 4 and so on: ids (B, T) -> (B, T, D)."""
-        return self.weights["embeddings.position_embeddings.weight"][fairseq_positions(ids, PADDING)]
+        return self.rows("embeddings.position_embeddings", fairseq_positions(ids, PADDING))

@@ -138,7 +138,7 @@ def draw_weights(model: torch.nn.Module, *, gemma: bool) -> dict[str, np.ndarray
 
 
 def write_family(name: str, config: dict[str, object], lengths: Sequence[int]) -> None:
-    """Run transformers on random weights in float64, and store the weights and the hidden states."""
+    """Give a model of transformers random weights, and store them and its hidden states."""
     gemma = str(config["model_type"]).startswith("gemma")
     declared = AutoConfig.for_model(**config)
     if name == "gemma2":
@@ -146,6 +146,17 @@ def write_family(name: str, config: dict[str, object], lengths: Sequence[int]) -
     model = AutoModel.from_config(declared).double().eval()
     weights = draw_weights(model, gemma=gemma)
     model.load_state_dict({name: torch.from_numpy(weight).double() for name, weight in weights.items()})
+    write_golden(name, config, model, weights, lengths)
+
+
+def write_golden(
+    name: str,
+    config: dict[str, object],
+    model: torch.nn.Module,
+    weights: dict[str, np.ndarray],
+    lengths: Sequence[int],
+) -> None:
+    """Run a model in float64 and store its weights and the hidden states."""
     golden = {f"weights.{name}": weight for name, weight in weights.items()}
     draw = np.random.default_rng(31)
     largest = 0.0

@@ -16,6 +16,7 @@ from embeddings.backend import mx
 from tests.support.tiny import edit_json, write_json
 
 FAMILY_FILES = own_files.FIXTURES / "families"
+ENCODERS = ("mpnet", "xlm-roberta", "modernbert", "gemma3-both-ways", "nomic")  # the files of encoders
 
 
 def read(name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:

@@ -44,7 +44,7 @@ def build(folder: Path, *, max_tokens: int = 20) -> Path:
 
 def weights() -> dict[str, np.ndarray]:
     """Make the seeded random weights for CONFIG."""
-    config = BertConfig(**{field.name: CONFIG[field.name] for field in fields(BertConfig)})
+    config = BertConfig(**{one.name: CONFIG[one.name] for one in fields(BertConfig) if one.name in CONFIG})
     random = np.random.default_rng(0)
     return {
         name: random.normal(0, 0.2, shape).astype(np.float32) for name, shape in Bert.shapes(config).items()
