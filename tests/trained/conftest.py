@@ -1,4 +1,4 @@
-"""Nothing here runs unless make trained has fetched the model."""
+"""Nothing here runs unless make trained has fetched the weights."""
 
 from tests.trained.model import FOLDER
 

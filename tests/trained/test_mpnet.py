@@ -1,29 +1,26 @@
 """all-mpnet-base-v2 with its real weights: published figures, sentence-transformers, and wrong recipes."""
 
-import json
-import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from embedding_gate.adapter import open_subject
 from embedding_gate.metrics.differences import differences
-from embedding_gate.own_files import ROOT, texts
 from embedding_gate.session import open_gate, run_gate
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.thresholds import Verdict
 from embeddings import pooling
 from tests.faults.registry import Patch
 from tests.faults.seams import change_texts, pool_with
-from tests.trained.model import FOLDER, REFERENCE
+from tests.trained.fetch import MPNET
+from tests.trained.model import FOLDER, by_reference, some_texts
 
 PARITY = 1.0e-06  # largest difference of a component: about four times the measured 2.4e-07
 
 
 @pytest.fixture(scope="module")
 def subject() -> Subject:
-    return open_subject(str(FOLDER))
+    return open_subject(str(FOLDER / MPNET))
 
 
 def agreement(subject: Subject) -> Verdict:
@@ -49,12 +46,5 @@ def test_a_prompt_that_it_was_not_trained_with_does_not(subject: Subject, monkey
 
 
 def test_parity_with_sentence_transformers(subject: Subject, tmp_path: Path) -> None:
-    some = texts().of_kind("word", "sentence", "script", "prefix")
-    (tmp_path / "texts.json").write_text(json.dumps(some), encoding="utf-8")
-    command = [str(REFERENCE), "-m", "tests.trained.reference_vectors", str(FOLDER)]
-    subprocess.run(
-        [*command, "texts.json", "vectors.npy"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True
-    )
-    expected = np.load(tmp_path / "vectors.npy")
-    found = subject.encoder.encode(some)
-    assert differences(list(found), list(expected)).max() <= PARITY
+    expected = by_reference(subject.folder, some_texts(), tmp_path)
+    assert differences(list(subject.encoder.encode(some_texts())), list(expected)).max() <= PARITY
