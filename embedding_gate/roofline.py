@@ -30,6 +30,7 @@ ENCODERS = _PLAIN | {
     "modernbert",
     "nomic_bert",
 }  # attention in both directions
+_WINDOWS = {"gemma3_text": "sliding_window", "modernbert": "local_attention"}  # the width of local layers
 _OLDER = {  # of Nomic BERT as it was published
     "hidden_size": "n_embd",
     "intermediate_size": "n_inner",
@@ -62,11 +63,11 @@ def linear_flops_per_token(config: Mapping[str, Any]) -> int:
 def flops_per_token(config: Mapping[str, Any], tokens: float) -> float:
     """Return the FLOPs of one token with attention, for texts of T tokens.
 
-    A token of an encoder attends to T tokens, a token of a decoder to T / 2 on average. In layers with a
-    local window it attends to fewer, but the library computes all scores there. Attention adds 2 products
-    x 2 FLOPs x layers x (heads x head_dim) x attended tokens. Kaplan et al., "Scaling laws for neural
-    language models" (2020), section 2.1, count the scores in the same way. A decoder without its causal mask
-    does more work.
+    A token of an encoder attends to T tokens, a token of a decoder to T / 2 on average. If some layers read a
+    window, all are counted so, because the result must never be more than the real work. Attention adds 2
+    products x 2 FLOPs x layers x (heads x head_dim) x attended tokens. Kaplan et al., "Scaling laws for
+    neural language models" (2020), section 2.1, count the scores in the same way. A decoder without its
+    causal mask does more work.
 
     Raises:
         InputError: the configuration lacks a size.
@@ -74,6 +75,8 @@ def flops_per_token(config: Mapping[str, Any], tokens: float) -> float:
     """
     _, heads, head_dim = _shape(config)
     met = tokens if _is_encoder(config) else tokens / 2
+    if window := config.get(_WINDOWS.get(str(config.get("model_type")), "")):
+        met = min(met, window)
     return (
         linear_flops_per_token(config) + 2 * 2 * _size(config, "num_hidden_layers") * heads * head_dim * met
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from embeddings.backend import mx
-from embeddings.models.encoder import Encoder, EncoderConfig
+from embeddings.models.encoder import POOLER, Encoder, EncoderConfig
 from embeddings.models.layers import attention, gelu
 
 __all__ = ["Bert", "BertConfig"]
@@ -40,7 +40,7 @@ class Bert(Encoder):
 
     config: BertConfig
     reads = BertConfig
-    unused = frozenset({"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"})
+    unused = POOLER | {"embeddings.position_ids"}
 
     @staticmethod
     def shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:

@@ -14,7 +14,7 @@ import math
 from embeddings.backend import mx
 from embeddings.models.fusing import fused
 
-__all__ = ["attention", "gelu", "layer_norm", "logistic"]
+__all__ = ["attention", "gelu", "layer_norm"]
 
 # Minimax polynomials, lowest power first. tests/reference/fit_cpu.py made them and names the functions.
 _NORMAL_TAIL = (1.02189732, 0.0254784929, 0.0104848744, 0.00141939804, -8.12053976e-05, 2.02230335e-05)
@@ -66,12 +66,6 @@ def layer_norm(x: mx.array, weight: mx.array, bias: mx.array | None, eps: float)
     centred = x - x @ mean
     scaled = centred * mx.rsqrt(mx.square(centred) @ mean + eps) * weight
     return scaled if bias is None else scaled + bias
-
-
-def logistic(x: mx.array) -> mx.array:
-    """Compute 1 / (1 + e^-x), with an exponential that cannot overflow."""
-    power = _exp2(-mx.abs(x) * _LOG2_E)
-    return mx.where(x < 0, power, 1.0) / (1 + power)
 
 
 def _exp2(x: mx.array) -> mx.array:

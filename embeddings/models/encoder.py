@@ -16,7 +16,10 @@ from embeddings.models.layers import layer_norm, linear
 from embeddings.models.quantization import Packing, Quantization
 from embeddings.models.quantized import packed_linear, packed_rows, packed_shapes
 
-__all__ = ["Encoder", "EncoderConfig"]
+__all__ = ["POOLER", "Encoder", "EncoderConfig"]
+
+# A layer for classification, which is not used. Conversions by mlx-embeddings pack its matrix too.
+POOLER = frozenset(f"pooler.dense.{part}" for part in ("weight", "bias", "scales", "biases"))
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,12 @@ def gelu(x: mx.array) -> mx.array:
 
 def gelu_tanh(x: mx.array) -> mx.array:
     """The tanh approximation of GELU. 0.5 * (1 + tanh(y)) is the logistic function of 2 * y."""
-    return x * _logistic(1.5957691216057308 * (x + 0.044715 * x * x * x))  # 2 * sqrt(2 / pi)
+    return x * mx.sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))  # 2 * sqrt(2 / pi)
 
 
 def silu(x: mx.array) -> mx.array:
     """SiLU, x times its logistic function (Elfwing et al. 2018, arXiv:1702.03118)."""
-    return x * _logistic(x)
+    return x * mx.sigmoid(x)
 
 
 def attention(
@@ -74,10 +74,6 @@ def fairseq_positions(ids: mx.array, padding: int) -> mx.array:
     """
     real = ids != padding
     return mx.cumsum(real.astype(mx.int32), axis=1) * real + padding
-
-
-def _logistic(x: mx.array) -> mx.array:
-    return cpu_kernels.logistic(x) if _slow(x) else mx.sigmoid(x)
 
 
 def _slow(x: mx.array) -> bool:

@@ -22,7 +22,8 @@ FULL, LOCAL = "full_attention", "sliding_attention"
 class LocalConfig(EncoderConfig):
     """The keys of config.json that define such an encoder.
 
-    pattern: the older key for the types of layers. It says that one layer in so many is full.
+    pattern: the older key for the types of layers. It says that one layer in so many is full. Transformers
+        writes it beside ``layer_types`` and does not read it then, so it may say something else.
     first_full: the first full layer. Negative: counted from the end of the first group.
     thetas: type of layer -> the older key of its theta, which is the name of the field too.
     window: the field with the width of the window. A token reads half of it on each side, and itself.
@@ -40,7 +41,7 @@ class LocalConfig(EncoderConfig):
         """Return the keys of config.json in the spelling of the fields.
 
         Raises:
-            DamagedModel: nothing says which layers are full, or two keys contradict each other.
+            DamagedModel: nothing says which layers are full, or a theta is declared twice with two values.
             UnsupportedModel: a type of layer or a kind of rope is not supported.
 
         """
@@ -53,10 +54,6 @@ class LocalConfig(EncoderConfig):
         if unknown := {str(kind) for kind in types} - {FULL, LOCAL}:
             raise UnsupportedModel(
                 where, f"layer_types {sorted(unknown)} are not supported", hint="use another model"
-            )
-        if cls.pattern in declared and types != cls._by_pattern(where, declared, layers):
-            raise DamagedModel(
-                where, f"layer_types {types!r} contradict {cls.pattern}", hint="correct the file"
             )
         rest = {key: value for key, value in declared.items() if key not in (cls.pattern, "rope_parameters")}
         return rest | cls._thetas(where, declared) | {"layer_types": tuple(types)}

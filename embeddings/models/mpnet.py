@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.backend import mx
-from embeddings.models.encoder import Encoder, EncoderConfig
+from embeddings.models.encoder import POOLER, Encoder, EncoderConfig
 from embeddings.models.layers import attention, fairseq_positions, gelu
 
 __all__ = ["MPNet", "MPNetConfig"]
@@ -45,7 +45,7 @@ class MPNet(Encoder):
 
     config: MPNetConfig
     reads = MPNetConfig
-    unused = frozenset({"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"})
+    unused = POOLER | {"embeddings.position_ids"}
     prefix = "mpnet."
 
     @staticmethod

@@ -6,6 +6,7 @@ part. Weights keep their names from the published checkpoint.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from embeddings.backend import mx
@@ -57,6 +58,7 @@ class NomicBertConfig(EncoderConfig):
     type_vocab_size: int
     layer_norm_eps: float
     rope_theta: float
+    head_dim: int | None
 
     @classmethod
     def in_one_spelling(cls, where: object, declared: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,22 +66,31 @@ class NomicBertConfig(EncoderConfig):
 
         The longest text is that of ``n_positions`` if it is there: rotations have no table that could end.
         """
-        one = {**declared, "max_position_embeddings": declared.get("n_positions")}
-        if one.pop("n_positions", None) is None:
-            one["max_position_embeddings"] = declared.get("max_position_embeddings")
+        one = {"head_dim": None, **declared}
+        one["max_position_embeddings"] = one.pop("n_positions", None) or one.get("max_position_embeddings")
         rope = one.pop("rope_parameters", None) or {}
         if rope.get("rope_type", "default") != "default" or not rope.keys() <= {"rope_type", "rope_theta"}:
             raise UnsupportedModel(
                 where, f"rope_parameters {rope!r} is not supported", hint="use a model without scaling"
             )
         spellings = [(older, key, one.pop(older)) for older, key in _OLDER.items() if older in one]
-        spellings += [("rope_parameters", "rope_theta", rope["rope_theta"])] if "rope_theta" in rope else []
+        spellings += [("rope_parameters", key, rope[key]) for key in rope if key == "rope_theta"]
         for older, key, value in spellings:
             if one.setdefault(key, value) != value:
                 raise DamagedModel(
                     where, f"{older} {value!r} contradicts {key} {one[key]!r}", hint="correct the file"
                 )
         return one
+
+    def check(self, where: Path) -> None:
+        """Refuse sizes that cannot be, and heads of another width than usual."""
+        super().check(where)
+        if self.head_dim not in (None, self.hidden_size // self.num_attention_heads):
+            raise UnsupportedModel(
+                where,
+                f"head_dim must be hidden_size / num_attention_heads, got {self.head_dim}",
+                hint="use a model without it",
+            )
 
 
 class NomicBert(Encoder):

@@ -1,5 +1,6 @@
 """Encoders whose matrices MLX packed: as mlx-lm and mlx-embeddings convert a checkpoint, layer by layer."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ WAYS: dict[str, Choose] = {
     "mixed bits": one_in_three,
     "mxfp4": lambda _: {"group_size": 32, "bits": 4, "mode": "mxfp4"},
     "mxfp8": lambda _: {"group_size": 32, "bits": 8, "mode": "mxfp8"},
+    "nvfp4": lambda _: {"group_size": 16, "bits": 4, "mode": "nvfp4"},
 }
 
 
@@ -40,7 +42,7 @@ def converted(folder: Path, name: str, choose: Choose) -> tuple[Path, Path]:
     for weight, numbers in weights.items():
         layer, array = weight.removesuffix(".weight"), mx.array(numbers)
         chosen = choose(layer) if array.ndim == 2 and array.shape[1] % 32 == 0 else None
-        if "relative" in layer or "pooler" in layer or chosen is None:
+        if "relative" in layer or chosen is None:
             packed[weight] = plain[weight] = array
             continue
         made = nn.Embedding(*array.shape)  # type: ignore[attr-defined]
@@ -95,4 +97,12 @@ def test_bits_that_the_matrices_do_not_have_are_refused(tmp_path: Path) -> None:
         embeddings.load(packed)
     edit_json(packed / "config.json", quantization=None)
     with pytest.raises(embeddings.WeightMismatch, match="no use for"):
+        embeddings.load(packed)
+
+
+def test_a_conversion_without_its_pooling_is_refused(tmp_path: Path) -> None:
+    """mlx-embeddings copies no folder, so the file that declares the pooling is missing."""
+    packed, _ = converted(tmp_path, "modernbert", WAYS["4 bits"])
+    shutil.rmtree(packed / "1_Pooling")
+    with pytest.raises(embeddings.DamagedModel, match="never guessed; copy 1_Pooling from the model that"):
         embeddings.load(packed)

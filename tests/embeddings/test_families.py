@@ -71,7 +71,6 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("llama", {"rope_interleaved": True}, "rope_interleaved must be False"),
     ("llama", {"pretraining_tp": 2}, "pretraining_tp must be 1"),
     ("llama", {"partial_rotary_factor": 0.5}, "unknown key 'partial_rotary_factor'"),
-    ("llama", {"auto_map": {"AutoModel": "x.Y"}}, "unknown key 'auto_map'"),
     ("mistral", {"attention_bias": True}, "attention_bias must be False"),
     ("mistral", {"rope_scaling": LLAMA_3}, "rope_scaling .*llama3"),
     ("mistral", {"max_position_embeddings": 4097}, "one of 4096 hides some of 4097 positions"),

@@ -1,7 +1,8 @@
 """Make a tiny checkpoint of each family of encoders, with golden hidden states: part of ``make golden``.
 
 The files are like those of make_family_golden.py. The longest sequence has 512 tokens, and local windows are
-far shorter. This file imports nothing from ``embeddings``.
+far shorter. The sequences hold the padding token, as a text may. This file imports nothing from
+``embeddings``.
 """
 
 import json
@@ -175,13 +176,13 @@ def write_nomic() -> None:
     wrong = [key for key in ("missing_keys", "unexpected_keys", "mismatched_keys") if told[key]]
     if wrong:
         raise SystemExit(f"transformers reads these names otherwise: {told}")
-    write_golden("nomic", NOMIC, model.eval(), weights, LENGTHS)
+    write_golden("nomic", NOMIC, model.eval(), weights, lengths=LENGTHS, within=NOMIC["pad_token_id"])
 
 
 def main() -> None:
     """Write the file of every family."""
     for name, config in CONFIGS.items():
-        write_family(name, config, LENGTHS)
+        write_family(name, config, LENGTHS, within=config["pad_token_id"])
     write_nomic()
 
 

@@ -137,7 +137,9 @@ def draw_weights(model: torch.nn.Module, *, gemma: bool) -> dict[str, np.ndarray
     return found
 
 
-def write_family(name: str, config: dict[str, object], lengths: Sequence[int]) -> None:
+def write_family(
+    name: str, config: dict[str, object], lengths: Sequence[int], within: int | None = None
+) -> None:
     """Give a model of transformers random weights, and store them and its hidden states."""
     gemma = str(config["model_type"]).startswith("gemma")
     declared = AutoConfig.for_model(**config)
@@ -146,7 +148,7 @@ def write_family(name: str, config: dict[str, object], lengths: Sequence[int]) -
     model = AutoModel.from_config(declared).double().eval()
     weights = draw_weights(model, gemma=gemma)
     model.load_state_dict({name: torch.from_numpy(weight).double() for name, weight in weights.items()})
-    write_golden(name, config, model, weights, lengths)
+    write_golden(name, config, model, weights, lengths=lengths, within=within)
 
 
 def write_golden(
@@ -154,14 +156,21 @@ def write_golden(
     config: dict[str, object],
     model: torch.nn.Module,
     weights: dict[str, np.ndarray],
+    *,
     lengths: Sequence[int],
+    within: int | None = None,
 ) -> None:
-    """Run a model in float64 and store its weights and the hidden states."""
+    """Run a model in float64 and store its weights and the hidden states.
+
+    within: a token that each sequence of more than two tokens holds.
+    """
     golden = {f"weights.{name}": weight for name, weight in weights.items()}
     draw = np.random.default_rng(31)
     largest = 0.0
     for length in lengths:
         ids = draw.integers(config["vocab_size"], size=length)
+        if within is not None and length > 2:
+            ids[length // 3] = within
         with torch.no_grad():
             hidden = model(torch.from_numpy(ids)[None]).last_hidden_state[0].numpy()
         golden[f"ids.{length}"] = ids.astype(np.int32)
