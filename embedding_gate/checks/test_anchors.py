@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from embedding_gate.data.anchors import Anchors, Role, anchors_of
 from embedding_gate.metrics.agreement import agreements
 from embedding_gate.own_files import ANCHORS
-from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.live import BOTH_WAYS, Subject
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
@@ -26,6 +26,8 @@ def test_published_agreement(subject: Subject, gate: Gate) -> None:
     anchors, rounded = anchors_of(ANCHORS, subject.name)
     if anchors is None:
         return gate.not_applicable("no figures that others published are known of a model of this name")
+    if subject.recipe in BOTH_WAYS:
+        return gate.not_applicable("the figures are of the recipe that the model was trained with")
     if subject.quantized:
         return gate.not_applicable(
             f"is quantized, and the figures are of the full weights of {anchors.model}"

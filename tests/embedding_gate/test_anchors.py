@@ -167,8 +167,9 @@ def test_a_model_of_another_shape_is_named(embedded: Subject) -> None:
     assert "its vectors have 384 components, not 768" in verdict.evidence
 
 
-def test_it_does_not_apply_to_an_unknown_name_or_to_fewer_bits(embedded: Subject) -> None:
+def test_it_does_not_apply_to_an_unknown_name_another_recipe_or_fewer_bits(embedded: Subject) -> None:
     assert verdict_on(replace(embedded, name="mine")).outcome == NOT_APPLICABLE
+    assert verdict_on(replace(embedded, recipe="reference-2025")).outcome == NOT_APPLICABLE
     packed = open_subject(f"{TINY_DECODER}-4bit")
     assert "is quantized" in verdict_on(replace(packed, name="Qwen3-Embedding-0.6B")).evidence
 
