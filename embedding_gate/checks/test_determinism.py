@@ -1,6 +1,5 @@
 """The same text gives the same vector in a second call, in another thread and in a new process."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from io import StringIO
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.calls import Call, at_once, judge_calls
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
@@ -22,28 +22,34 @@ def sample(subject: Subject) -> list[str]:
 
 def test_repeated(subject: Subject, gate: Gate) -> None:
     """A second call gives the same vectors."""
-    texts = sample(subject)
-    first, second = subject.encoder.encode(texts), subject.encoder.encode(texts)
-    gate.require(differences(list(first), list(second)).max())
+
+    def stray(call: Call) -> float:
+        first, second = (subject.encoder.encode(list(call.texts)) for _ in range(2))
+        return float(differences(list(first), list(second)).max())
+
+    calls = [Call(tuple(sample(subject)))]
+    judge_calls(gate, calls, stray, shrink=subject.effort.shrink, refusal=subject.refusal)
 
 
 @pytest.mark.needs("threads")
 def test_threads(subject: Subject, gate: Gate) -> None:
     """Eight threads that share the model get the same vectors as one thread alone."""
     effort = subject.effort
-    pool_of_texts = subject.texts.of_kind("word", "sentence", "script", "format")
 
-    def worst_of(seed: int) -> float:
-        random, worst = np.random.default_rng(seed), 0.0
-        for _ in range(effort.thread_calls):
-            chosen = random.integers(len(pool_of_texts), size=effort.thread_texts)
-            texts = [pool_of_texts[index] for index in chosen]
-            found = subject.encode(texts, batch_tokens=64)
-            worst = np.maximum(worst, differences(list(found), subject.vectors_of(texts)).max())
-        return float(worst)
+    def stray(call: Call) -> float:
+        def worst_of(thread: int) -> float:
+            random, worst = np.random.default_rng(thread), 0.0
+            for _ in range(effort.thread_calls):
+                texts = random.choice(call.texts, size=effort.thread_texts).tolist()
+                found = subject.encode(texts, **call.options)
+                worst = np.maximum(worst, differences(list(found), subject.vectors_of(texts)).max())
+            return float(worst)
 
-    with ThreadPoolExecutor(8) as pool:
-        gate.require(np.max(list(pool.map(worst_of, range(8)))))
+        return at_once(call.threads, worst_of)
+
+    some = subject.texts.of_kind("word", "sentence", "script", "format")
+    calls = [Call(tuple(some), {"batch_tokens": 64}, threads=8)]
+    judge_calls(gate, calls, stray, shrink=effort.shrink, refusal=subject.refusal)
 
 
 @pytest.mark.needs("same process")
@@ -68,6 +74,5 @@ def test_no_side_effects(subject: Subject, gate: Gate) -> None:
 def test_new_process(subject: Subject, gate: Gate) -> None:
     """A new Python process gives the same vectors."""
     texts = sample(subject)
-    gate.require(
-        differences(list(subject.encode_elsewhere(texts)), list(subject.encoder.encode(texts))).max()
-    )
+    here, elsewhere = subject.encoder.encode(texts), subject.encode_elsewhere(texts)
+    gate.require(differences(list(elsewhere), list(here)).max(), evidence=str(Call(tuple(texts))))

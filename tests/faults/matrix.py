@@ -48,6 +48,11 @@ LITTLE = Effort(
     thread_calls=1,
     thread_texts=2,
     megabyte=100_000,
+    sizes=66,
+    largest=66,
+    lengths=16,
+    calls=60,
+    thread_crowd=9,
 )
 
 
