@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate.data.checkpoint import float_type
+from embedding_gate.data.declared import similarity_note
 from embedding_gate.data.goldens import identify
-from embedding_gate.data.rows import tsv_notes
+from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
@@ -115,7 +116,7 @@ def open_subject(
     """Load a model for judgement. variant: fault and seed to inject into the worker process as well."""
     labelled = sets(options)
     encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
-    notes = []
+    notes = [note] if (note := similarity_note(encoder.path)) else []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
         encoder = encoder.with_max_tokens(LONGEST)
@@ -174,7 +175,7 @@ def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
     ]
     qrels = options.retrieval / "qrels" / "test.tsv"
     left_out = [f"  retrieval: {note}" for note in labelled.retrieval.notes]
-    read_as = tsv_notes(options.topics, options.pairs, qrels)
+    read_as = dialect_notes(options.topics, options.pairs, qrels)
     return [*([baseline.note] if baseline else []), *own, *read_as, *left_out]
 
 

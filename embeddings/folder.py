@@ -36,7 +36,10 @@ class ModelFolder:
         """Return the path of a file that must exist."""
         path = self.path / name
         if not path.is_file():
-            raise DamagedModel(path, "no such file", hint="copy the model's whole folder, every file of it")
+            hint = "copy the model's whole folder, every file of it"
+            if path.suffix == ".safetensors" and path.with_name("pytorch_model.bin").is_file():
+                hint = "save the weights as safetensors: pytorch_model.bin can hold code and is never read"
+            raise DamagedModel(path, "no such file", hint=hint)
         return path
 
     def json(self, name: str) -> Any:

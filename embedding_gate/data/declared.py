@@ -12,7 +12,7 @@ from typing import Any
 
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Declared", "listed_modules", "pooling_words", "read_declared", "read_json"]
+__all__ = ["Declared", "listed_modules", "pooling_words", "read_declared", "read_json", "similarity_note"]
 
 # sentence-transformers reads the first of these that exists.
 SENTENCE_CONFIGS = tuple(
@@ -113,6 +113,23 @@ def pooling_words(folder: Path) -> list[str]:
         for flag, on in declared.items()
         if flag.startswith("pooling_mode") and on
     ]
+
+
+def similarity_note(folder: Path) -> str:
+    """Say that a folder declares another similarity than the cosine, where that ranks differently; or "".
+
+    Vectors of length 1 are ranked alike by all of them.
+
+    Raises:
+        FixtureError: a file is malformed.
+
+    """
+    name = read_json(folder / "config_sentence_transformers.json").get("similarity_fn_name") or "cosine"
+    if name == "cosine" or "Normalize" in dict(listed_modules(folder)):
+        return ""
+    return (
+        f"  declares the similarity {name!r}, of vectors of any length; here they have length 1: the cosine"
+    )
 
 
 def read_json(path: Path, *, optional: bool = True) -> dict[str, Any]:

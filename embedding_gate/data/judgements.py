@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedding_gate.data.rows import Row, numbered_lines, read_rows
+from embedding_gate.data.row import Row
+from embedding_gate.data.rows import numbered_lines, read_rows
 from embedding_gate.errors import FixtureError
 
 __all__ = ["Judgements", "read_judgements"]

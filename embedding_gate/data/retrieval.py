@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from embedding_gate.data.judgements import Judgements, read_judgements
 from embedding_gate.data.labelled import Part
-from embedding_gate.data.rows import Row, content_hash, read_rows, unique
+from embedding_gate.data.row import Row
+from embedding_gate.data.rows import content_hash, read_rows, unique
 from embedding_gate.errors import FixtureError
 
 __all__ = ["Missing", "Retrieval", "read_retrieval"]

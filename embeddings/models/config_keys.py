@@ -21,7 +21,7 @@ FIXED: Mapping[str, Any] = MappingProxyType(  # each is supported only with this
 )
 HARMLESS = frozenset(
     # Bookkeeping, and what else is returned beside the last hidden state.
-    "_attn_implementation _commit_hash _name_or_path _num_labels architectures auto_map dtype name_or_path "
+    "_attn_implementation _commit_hash _name_or_path _num_labels architectures dtype name_or_path "
     "output_attentions output_hidden_states output_past return_dict tf_legacy_loss tie_last_hidden_states "
     "tokenizer_class torch_dtype torchscript transformers.js_config transformers_version use_cache "
     # Training, and heads that an embedding model does not have.

@@ -8,10 +8,21 @@ import pytest
 
 from embeddings.catalog import DEFAULT_MODEL
 
-__all__ = ["GITHUB", "TINY_DECODER", "Fault", "Inject", "Patch", "declared", "faults_of", "harmless"]
+__all__ = [
+    "FIXTURES",
+    "GITHUB",
+    "TINY_DECODER",
+    "Fault",
+    "Inject",
+    "Patch",
+    "declared",
+    "faults_of",
+    "harmless",
+]
 
 GITHUB = "https://github.com/"
-TINY_DECODER = str(Path(__file__).resolve().parents[2] / "fixtures" / "tiny-qwen3")
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+TINY_DECODER = str(FIXTURES / "tiny-qwen3")
 
 Patch = pytest.MonkeyPatch
 Inject = Callable[[Patch], None]
