@@ -117,7 +117,7 @@ class Subject:
         """
         if self.recipe in BOTH_WAYS:
             return False
-        return self._config["model_type"] not in ENCODERS
+        return self.config["model_type"] not in ENCODERS
 
     @property
     def quantized(self) -> bool:
@@ -127,10 +127,16 @@ class Subject:
             FixtureError: config.json cannot be read.
 
         """
-        return bool(self._config.get("quantization"))
+        return bool(self.config.get("quantization"))
 
     @cached_property
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
+        """What config.json says.
+
+        Raises:
+            FixtureError: it cannot be read.
+
+        """
         path = self.folder / "config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
