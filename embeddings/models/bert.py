@@ -23,6 +23,7 @@ _FIXED = {  # this file implements only these values
     "add_cross_attention": False,
     "chunk_size_feed_forward": 0,
     "directionality": "bidi",
+    "uniem_embedding_strategy": "last_mean",  # M3E's: the last layer, and the mean that 1_Pooling declares
 }
 _HARMLESS = config_keys.HARMLESS | frozenset(  # training, and heads that an embedding model does not have
     "attention_probs_dropout_prob classifier_dropout hidden_dropout_prob pooler_fc_size "
