@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from embedding_gate.adapter import bits_and_bytes
+from embedding_gate.described import bits_and_bytes
 from embedding_gate.own_files import Options
 from embedding_gate.reindex.side_by_side import Cost, Figure, Side, side_by_side
 from embedding_gate.snapshots import of_subject, own_canaries

@@ -19,7 +19,6 @@ from embedding_gate.own_files import FIXTURES, ROOT
 from embedding_gate.subjects.embedded import embed_part
 from embeddings.backend import mx
 from embeddings.embedder import Embedder
-from embeddings.models import Bert, Decoder
 from tests.reindex.worlds import WORLDS, world
 
 __all__ = ["BITS", "MODELS", "file_of", "quantized"]
@@ -40,12 +39,10 @@ def rebuilt(encoder: Embedder, weights: dict[str, Any] | None = None, **recipe: 
     """Return the same model with other weights, or another recipe."""
     held = weights or dict(encoder.model.weights)
     mx.eval(list(held.values()))
-    known = encoder.model
-    if isinstance(known, Bert):
-        model: Bert | Decoder = Bert(known.config, held)
-    else:
-        model = Decoder(known.config, held, causal=known.causal)
-    return Embedder(encoder.folder, model, encoder.tokenizer, replace(encoder.recipe, **recipe))
+    model = encoder.model.with_weights(held)
+    return Embedder(
+        encoder.folder, model, encoder.tokenizer, replace(encoder.recipe, **recipe), encoder.after
+    )
 
 
 def quantized(encoder: Embedder, bits: int) -> Embedder:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_gate.data.labelled import Pairs
+from embedding_gate.metrics.ranking import spearman_by_row
 from embedding_gate.metrics.resampling.sampling import Floats, sample, sample_of_topics
 from embedding_gate.metrics.similarity import auc_of_counts, cosine_steps, nearest_neighbour_hits, unit
 
@@ -31,6 +32,7 @@ __all__ = [
 
 DRAWS = 1999
 SURE = 0.001
+_AT_ONCE = 1 << 18  # ranks in memory at a time
 
 
 def draw_weights(items: int) -> Floats:
@@ -58,8 +60,9 @@ def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Float
     kinds = 2 * bins + (names[one] == names[other])  # a bin of each cosine for each kind of pair
     found = []
     for weights in draw_weights(len(rows)):
-        counts = np.bincount(kinds, weights[one] * weights[other], minlength=2 * len(values))
-        found.append(auc_of_counts(same=counts[1::2].copy(), different=counts[::2].copy()))
+        counted = np.bincount(kinds, weights[one] * weights[other], minlength=2 * len(values))
+        counts = counted.astype(np.float64)
+        found.append(auc_of_counts(same=counts[1::2], different=counts[::2]))
     return np.array(found)
 
 
@@ -77,24 +80,10 @@ def draw_hits(vectors: NDArray[np.floating], categories: Sequence[str]) -> Float
 def draw_spearman(cosines: Floats, pairs: Pairs) -> Floats:
     """Return Spearman's correlation of each bootstrap sample of the pairs: (DRAWS,)."""
     rows = sample(len(cosines))
-    if not np.isfinite(cosines[rows]).all():
-        return np.full(DRAWS, np.nan)
     draw = np.random.default_rng(0)
-    samples = (draw.choice(len(rows), len(rows)) for _ in range(DRAWS))
-    counts = np.stack([np.bincount(chosen, minlength=len(rows)) for chosen in samples]).astype(np.float64)
-    one, other = (_midranks_of(of[rows], counts) - (len(rows) + 1) / 2 for of in (cosines, pairs.grades))
-    scale = np.sqrt((counts * one * one).sum(axis=1) * (counts * other * other).sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(scale > 0, (counts * one * other).sum(axis=1) / scale, np.nan))
-
-
-def _midranks_of(values: Floats, counts: Floats) -> Floats:
-    """Return each item's midrank in samples that hold it so often: (N,) and (DRAWS, N) -> (DRAWS, N)."""
-    inverse = np.unique(values, return_inverse=True)[1]
-    order = np.argsort(inverse, kind="stable")
-    starts = np.searchsorted(inverse[order], np.arange(inverse.max() + 1))
-    grouped = np.add.reduceat(counts[:, order], starts, axis=1)
-    return np.asarray((np.cumsum(grouped, axis=1) - (grouped - 1) / 2)[:, inverse])
+    samples = np.array([draw.choice(rows, len(rows)) for _ in range(DRAWS)])
+    some = np.array_split(samples, -(-samples.size // _AT_ONCE))
+    return np.concatenate([spearman_by_row(cosines[drawn], pairs.grades[drawn]) for drawn in some])
 
 
 def surely_worse(one: Floats, other: Floats) -> float:
