@@ -168,6 +168,7 @@ reindex: $(READY_DEV)  ## how sure the verdict on old and new vectors is, on CAS
 	for model in embedded decoder; do $(BIN)/python -m tests.reindex.record $$model; done
 	$(BIN)/python -m tests.reindex.curve
 	for model in embedded decoder; do $(BIN)/python -m tests.reindex.confusions $$model $(CASES); done
+	$(BIN)/python -m tests.reindex.harmless
 	$(BIN)/python -m tests.reindex.power
 
 spread: $(READY)  ## how far right implementations stray: what the thresholds of the gate are set from

@@ -138,7 +138,9 @@ def run(model: str, cases: int, limit: float) -> None:
             if len(of) > number or time.process_time() - start > limit:
                 continue
             of.append(one(model, kind, number))
-        RESULTS.write_text(json.dumps(found, indent=1))
+        half = RESULTS.with_suffix(".half")
+        half.write_text(json.dumps(found, indent=1))
+        half.replace(RESULTS)  # a run that is stopped here loses nothing
 
 
 def interval(count: int, cases: int) -> str:
