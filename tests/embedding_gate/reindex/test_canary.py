@@ -82,9 +82,8 @@ def test_what_is_compatible_is_not_the_same(running: Running, file: Path, capsys
     def rounded(vectors: Any) -> Any:
         return vectors.astype(np.float16).astype(np.float32)
 
-    assert look(running, file, rounded) == 0
     assert look(running, file, rounded, "--require=same") == 1
-    assert capsys.readouterr().out.count("compatible (quantization noise)") == 2
+    assert capsys.readouterr().out.startswith("compatible (quantization noise)")
 
 
 @pytest.mark.parametrize(
