@@ -39,5 +39,5 @@ class Effort:
     sizes: int = 512
     largest: int = 4_097
     lengths: int = 512
-    calls: int = 580
+    calls: int = 300
     thread_crowd: int = 36
