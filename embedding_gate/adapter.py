@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate.data.checkpoint import float_type
-from embedding_gate.data.declared import read_declared
+from embedding_gate.data.declared import read_declared, similarity_note
 from embedding_gate.data.goldens import identify
-from embedding_gate.data.rows import tsv_notes
+from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.serving import unpack
 from embedding_gate.small_model import small
 from embedding_gate.subjects.embedded import Baseline
-from embedding_gate.subjects.live import ENCODERS, LONGEST, Subject
+from embedding_gate.subjects.live import LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.subjects.recorder import note_batch
 from embedding_gate.tokenizer import OwnTokenizer
@@ -33,7 +34,6 @@ from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
 from embeddings.folder import find_folder
 from embeddings.hub import missing
-from embeddings.models import Bert, Decoder
 from embeddings.synthetic import PREFIX
 
 ERRORS = (GateError, embeddings.EmbeddingsError)  # what ends a run in one line
@@ -118,7 +118,7 @@ def open_subject(
     """Load a model for judgement. variant: fault and seed to inject into the worker process as well."""
     labelled = sets(options)
     encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
-    notes = []
+    notes = [note] if (note := similarity_note(encoder.path)) else []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
         encoder = encoder.with_max_tokens(LONGEST)
@@ -183,7 +183,9 @@ def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
         if of.sha256 != usual.sha256
     ]
     qrels = options.retrieval / "qrels" / "test.tsv"
-    return [*([baseline.note] if baseline else []), *own, *tsv_notes(options.topics, options.pairs, qrels)]
+    left_out = [f"  retrieval: {note}" for note in labelled.retrieval.notes]
+    read_as = dialect_notes(options.topics, options.pairs, qrels)
+    return [*([baseline.note] if baseline else []), *own, *read_as, *left_out]
 
 
 def new_process() -> Worker:
@@ -224,14 +226,11 @@ def watch_batches() -> None:
 def changed(encoder: Embedder) -> Embedder:
     """Return the same model with one weight doubled: the scale of its first norm. It shares all others."""
     weights = dict(encoder.model.weights)
-    name = next(name for name in weights if name.lower().endswith("norm.weight"))
+    name = next(name for name, weight in weights.items() if weight.ndim == 1 and name.endswith(".weight"))
     weights[name] = 2 * weights[name]
     mx.eval(weights[name])
-    if isinstance(encoder.model, Bert):
-        model: Bert | Decoder = Bert(encoder.model.config, weights)
-    else:
-        model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
-    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
+    model = encoder.model.with_weights(weights)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, encoder.after)
 
 
 def precision_of(model: str, options: Options = OWN) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedding_gate.data.declared import read_declared, read_json
-from embedding_gate.data.declared_changes import declared_pooling, kinds_of
+from embedding_gate.data.declared import listed_modules, read_declared, read_json
+from embedding_gate.data.declared_changes import declared_pooling
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import DECLARED
 from embedding_gate.subjects.live import Subject
@@ -82,7 +82,7 @@ def test_pooled_states(subject: Subject, gate: Gate) -> None:
     Where the folder declares no pooling, the mean, the first or the last state must fit all texts. The
     difference is divided by the length of the pooled vector.
     """
-    if modules := kinds_of(subject.folder).keys() - PLAIN:
+    if modules := dict(listed_modules(subject.folder)).keys() - PLAIN:
         return gate.not_applicable(f"{', '.join(sorted(modules))} after pooling")
     declared = declared_pooling(subject.folder) if subject.recipe == DECLARED else ""
     if declared and declared not in POOLINGS:

@@ -16,6 +16,7 @@ from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.data.sets import Sets
 from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
 from embedding_gate.subjects.lengths import text_of
@@ -27,7 +28,6 @@ from embedding_gate.subjects.recorder import Recorder, watched
 __all__ = ["LONGEST", "Subject"]
 
 LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
-ENCODERS = frozenset({"bert"})  # model types with bidirectional attention
 BOTH_WAYS = frozenset({"reference-2025"})  # recipes that give a decoder bidirectional attention
 HINTS = {"batch_tokens": "batch", "show_progress_bar": "progress bar"}  # options that change no vector
 
@@ -117,7 +117,7 @@ class Subject:
         """
         if self.recipe in BOTH_WAYS:
             return False
-        return self._config["model_type"] not in ENCODERS
+        return self.config["model_type"] not in ENCODERS
 
     @property
     def quantized(self) -> bool:
@@ -127,10 +127,16 @@ class Subject:
             FixtureError: config.json cannot be read.
 
         """
-        return bool(self._config.get("quantization"))
+        return bool(self.config.get("quantization"))
 
     @cached_property
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
+        """What config.json says.
+
+        Raises:
+            FixtureError: it cannot be read.
+
+        """
         path = self.folder / "config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))

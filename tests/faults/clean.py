@@ -28,7 +28,7 @@ from embedding_gate.serving import unpack
 from embedding_gate.workers import Worker
 from embeddings.backend import mx
 from embeddings.embedder import Embedder
-from embeddings.models import Bert, Decoder
+from embeddings.models import ENCODERS, Decoder, Encoder
 from tests.faults.registry import Fault, Patch
 
 __all__ = ["remember", "reuse", "reuse_within"]
@@ -46,7 +46,7 @@ RESAMPLING = (
 
 BY_CALL = ("kernels", "state")  # causes of faults that may depend on more than ids and lengths
 
-Model = Bert | Decoder
+Model = Encoder | Decoder
 Hidden = dict[
     tuple[int, bytes], tuple[Model, mx.array]
 ]  # it holds the model too, so that no other model gets its id
@@ -161,7 +161,7 @@ def _changed(right: Callable[[Embedder], Embedder]) -> Callable[[Embedder], Embe
 
 
 def _reuse_hidden(patch: Patch, found: Hidden, known: Callable[[Model], bool], *, keep: bool) -> None:
-    for kind in (Bert, Decoder):
+    for kind in (*ENCODERS.values(), Decoder):
         patch.setattr(kind, "__call__", _call(kind.__call__, found, known, keep=keep))
 
 

@@ -10,6 +10,7 @@ import pytest
 from embeddings.catalog import DEFAULT_MODEL
 
 __all__ = [
+    "FIXTURES",
     "GITHUB",
     "TINY_DECODER",
     "TINY_QUANTIZED",

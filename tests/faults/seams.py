@@ -199,7 +199,7 @@ def change_loaded_weights(patch: Patch, change: Callable[[Weights], Weights]) ->
 
 
 def load_from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
-    """Load from a changed copy of the model's folder, without a check. Its weights are a symbolic link."""
+    """Load from a changed copy of the model's folder, without a check. Its weights are symbolic links."""
     right = folder.find_folder
 
     def find(name_or_folder: str | Path) -> folder.ModelFolder:
@@ -207,7 +207,8 @@ def load_from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
         copy = scratch.folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(found.path, copy, ignore=shutil.ignore_patterns("*.safetensors"))
-        (copy / folder.WEIGHTS_FILE).symlink_to(found.path / folder.WEIGHTS_FILE)
+        for weights_file in found.path.rglob("*.safetensors"):
+            (copy / weights_file.relative_to(found.path)).symlink_to(weights_file)
         change(copy)
         return folder.ModelFolder(copy, found.name)
 

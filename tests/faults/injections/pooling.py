@@ -27,6 +27,7 @@ fault = faults_of("pooling")
         "nearest neighbour",
         "topics beside baseline",
         "pooled states",
+        "published agreement",
     ),
 )
 def first_token_pooling(patch: Patch) -> None:
@@ -97,7 +98,7 @@ def _dense_layer() -> tuple[mx.array, mx.array]:
     "dense layer before pooling",
     "out",
     "each token goes through the checkpoint's unused dense layer, and the mean is taken of that",
-    kills=("parity", "topics parity", "pooled states"),
+    kills=("parity", "topics parity", "pooled states", "published agreement"),
     source="Blaizzy/mlx-embeddings#43",
 )
 def dense_before_pooling(patch: Patch) -> None:
@@ -156,7 +157,7 @@ def special_tokens_left_out(patch: Patch) -> None:
     "mean weighted by position",
     "out",
     "later tokens count for more, as where a decoder is averaged",
-    kills=("parity", "pooled states"),
+    kills=("parity", "pooled states", "published agreement"),
 )
 def weighted_mean(patch: Patch) -> None:
     def pool(hidden: mx.array, lengths: mx.array) -> mx.array:

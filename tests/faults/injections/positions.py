@@ -167,7 +167,7 @@ def change_positions(patch: Patch, change: Callable[[mx.array, tuple[int, ...]],
     "positions from two on",
     "fwd",
     "counted as RoBERTa counts them, past its padding's number",
-    kills=("parity", "hidden state parity"),
+    kills=("parity", "hidden state parity", "published agreement"),
     source="huggingface/sentence-transformers#3879",
 )
 def positions_from_two(patch: Patch) -> None:

@@ -77,7 +77,7 @@ rounded_to("three decimals", lambda vectors: np.round(vectors, 3), "the result w
     "one sign flipped",
     "out",
     "one component has the other sign in every vector, which no cosine between them shows",
-    kills=("parity", "topics parity"),
+    kills=("parity", "topics parity", "published agreement"),
 )
 def one_sign_flipped(patch: Patch) -> None:
     change_vectors(patch, lambda vectors: vectors * np.where(np.arange(vectors.shape[1]) == 7, -1, 1))
