@@ -124,7 +124,7 @@ def open_gate(subject: Subject, options: Options = OWN) -> Gate:
     thresholds = _thresholds(
         subject.name, tests_of(options), hashes(subject.sets), options, subject.precision
     )
-    return Gate(subject.name, thresholds, options.require)
+    return Gate(subject.name, thresholds, options.require, subject.recorder)
 
 
 def open_recorded_gate(recorded: Recorded, options: Options = OWN) -> Gate:

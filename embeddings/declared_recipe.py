@@ -64,7 +64,7 @@ def read_recipe(
             "no such file, so nothing says how to pool, and it is never guessed",
             hint=f"copy the model's whole folder, or name a recipe: {', '.join(RECIPES)}",
         )
-    if not recipe.causal and family == "bert":
+    if not recipe.causal and family == "encoder":
         raise UnsupportedModel(folder.path, f"recipe {name} is for decoders", hint="leave it out")
     return replace(recipe, max_tokens=min(limit, recipe.max_tokens))
 

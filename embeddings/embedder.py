@@ -17,7 +17,7 @@ from embeddings.cache.key import Inputs, weights_digest
 from embeddings.cache.lookup import Lookup
 from embeddings.errors import InputError
 from embeddings.folder import ModelFolder
-from embeddings.models import Bert, Decoder
+from embeddings.models import Decoder, Encoder
 from embeddings.pooling import all_tokens, pool
 from embeddings.prompts import DOCUMENT_PROMPTS, QUERY_PROMPTS, prefix_of, prefixed, with_role
 from embeddings.recipe import Recipe
@@ -34,7 +34,7 @@ class Embedder:
     def __init__(
         self,
         folder: ModelFolder,
-        model: Bert | Decoder,
+        model: Encoder | Decoder,
         tokenizer: TextTokenizer,
         recipe: Recipe,
         after: AfterPooling,

@@ -87,7 +87,14 @@ def _listed(folder: ModelFolder) -> list[tuple[str, str]]:
 
 def _pooling(folder: ModelFolder, path: str, hidden_size: int) -> str:
     name = f"{path}/config.json"
-    where, declared = folder.path / name, folder.mapping(name)
+    where = folder.path / name
+    if not where.exists():  # conversions by mlx-embeddings leave it out
+        raise DamagedModel(
+            where,
+            "no such file, so nothing says how to pool, and it is never guessed",
+            hint=f"copy {path} from the model that this one was made from",
+        )
+    declared = folder.mapping(name)
     account(
         where,
         declared,

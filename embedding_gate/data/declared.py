@@ -27,6 +27,7 @@ POOLING_FLAGS = {
 }
 # A Qwen3 that pools its last token is a Qwen3-Embedding. No file of such a folder says the following.
 QWEN3_END, QWEN3_LEAST = "<|endoftext|>", 32
+SKIPPED = {"mpnet": 2, "xlm-roberta": 2}  # positions that are never used, because theirs begin at 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_declared(folder: Path) -> Declared:
     prompts = read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
     qwen3 = config.get("model_type") == "qwen3" and "lasttoken" in pooling_words(folder)
     try:
-        positions = int(config["max_position_embeddings"])
+        positions = _positions(config)
         declared = next((int(limit) for limit in limits if limit is not None), positions)
         texts = {str(name): str(text or "") for name, text in prompts.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -72,6 +73,13 @@ def read_declared(folder: Path) -> Declared:
         ) from error
     end, least = (QWEN3_END, QWEN3_LEAST) if qwen3 else (None, 1)
     return Declared(min(declared, positions), texts, end, least)
+
+
+def _positions(config: Mapping[str, Any]) -> int:
+    """Return how many tokens the model has positions for."""
+    if "n_positions" in config:  # Nomic BERT, whose max_position_embeddings is what it was trained with
+        return int(config["n_positions"])
+    return int(config["max_position_embeddings"]) - SKIPPED.get(str(config.get("model_type")), 0)
 
 
 def listed_modules(folder: Path) -> list[tuple[str, str]]:

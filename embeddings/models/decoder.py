@@ -53,6 +53,11 @@ class DecoderConfig:
     hidden_size: int
     max_position_embeddings: int
 
+    @property
+    def max_positions(self) -> int:
+        """The number of tokens for which the model has positions."""
+        return self.max_position_embeddings
+
     @classmethod
     def read(cls, folder: ModelFolder) -> "DecoderConfig":
         """Read config.json.
@@ -132,6 +137,10 @@ class Decoder:
         self._new_cache = partial(make_prompt_cache, whole)
         self.trunk.load_weights(list(weights.items()), strict=True)
         for_many_rows(self.trunk)
+
+    def with_weights(self, weights: Mapping[str, mx.array]) -> "Decoder":
+        """Return the same decoder with other weights."""
+        return Decoder(self.config, weights, causal=self.causal)
 
     @property
     def weights(self) -> dict[str, mx.array]:

@@ -7,10 +7,20 @@ time, so the other weights stay packed in memory.
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from embeddings.backend import mx, nn
+from embeddings.models.quantization import Packing
 
-__all__ = ["CROSSOVER", "backend", "for_many_rows", "unpacked"]
+__all__ = [
+    "CROSSOVER",
+    "backend",
+    "for_many_rows",
+    "packed_linear",
+    "packed_rows",
+    "packed_shapes",
+    "unpacked",
+]
 
 # Backend -> the number of rows from which unpacking is faster, as make crossover prints it
 # (benchmarks/README.md). None: never unpack. Metal was not measured, so MLX's own choice stays.
@@ -49,6 +59,49 @@ def unpacked(
     numbers = (words[..., None] >> mx.arange(0, 32, bits, dtype=mx.uint32)) & (2**bits - 1)
     groups = numbers.reshape(*scales.shape, group_size).astype(scales.dtype)
     return (groups * scales[..., None] + biases[..., None]).reshape(len(words), -1)
+
+
+def packed_shapes(
+    shapes: Mapping[str, tuple[int, ...]], packings: Mapping[str, Packing]
+) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+    """Return the shapes of weights of which some matrices are packed, and the names of the packed integers.
+
+    shapes: weight -> its shape, each matrix as floats. packings: layer -> how its matrix is packed.
+    """
+    found, integers = dict(shapes), set()
+    for layer, packing in packings.items():
+        parts = mx.quantize(mx.zeros(shapes[f"{layer}.weight"]), **asdict(packing))  # never evaluated
+        for part, array in zip(("weight", "scales", "biases"), parts, strict=False):
+            found[f"{layer}.{part}"] = tuple(array.shape)
+            if array.dtype in (mx.uint32, mx.uint8):
+                integers.add(f"{layer}.{part}")
+    return found, integers
+
+
+def packed_rows(
+    ids: mx.array, words: mx.array, scales: mx.array, biases: mx.array | None, packing: Packing
+) -> mx.array:
+    """Look ids up in a packed table: (...) -> (..., D)."""
+    offsets = None if biases is None else biases[ids]
+    found: mx.array = mx.dequantize(words[ids], scales[ids], offsets, **asdict(packing))
+    return found
+
+
+def packed_linear(
+    x: mx.array, words: mx.array, scales: mx.array, biases: mx.array | None, packing: Packing
+) -> mx.array:
+    """Multiply by a packed matrix: (..., I) -> (..., O). Many rows are multiplied by the unpacked matrix."""
+    if x.size < least_size(x.shape[-1]):
+        return mx.quantized_matmul(x, words, scales, biases, transpose=True, **asdict(packing))
+    return x @ unpacked(words, scales, biases, **asdict(packing)).astype(x.dtype).T
+
+
+def least_size(width: int) -> float:
+    """Return from how many numbers in an input unpacking is faster, or needed. width: of one row."""
+    crossover = CROSSOVER[backend()]
+    if crossover is None:
+        return math.inf
+    return 0 if width < LEAST_WIDTH.get(backend(), 0) else crossover * width
 
 
 _FEW_ROWS = nn.layers.quantized.QuantizedLinear.__call__
@@ -90,13 +143,10 @@ def for_many_rows(trunk: nn.layers.base.Module) -> None:
     The limits of the default device are computed once, here. If each of 200 layers computed them in each
     call, the latency of a short text would be higher.
     """
-    crossover = CROSSOVER[backend()]
     for _, module in trunk.named_modules():
         if type(module) is nn.layers.quantized.QuantizedEmbedding:
             module.__class__ = PreciseEmbedding
             module.precision = trunk.norm.weight.dtype
-        if type(module) is nn.layers.quantized.QuantizedLinear and crossover is not None:
-            width = module.scales.shape[1] * module.group_size
-            narrow = width < LEAST_WIDTH.get(backend(), 0)
+        if type(module) is nn.layers.quantized.QuantizedLinear:
             module.__class__ = ManyRowsLinear
-            module.least_size = 0 if narrow else crossover * width
+            module.least_size = least_size(module.scales.shape[1] * module.group_size)

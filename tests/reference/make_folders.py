@@ -44,6 +44,20 @@ FAMILIES: dict[str, tuple[dict[str, Any], str]] = {
     "llama": (DECODER, "mean"),
     "mistral": (DECODER, "lasttoken"),
     "gemma2": (DECODER | {"query_pre_attn_scalar": 8, "final_logit_softcapping": None}, "mean"),
+    "mpnet": (SIZES | {"pad_token_id": 1}, "mean"),
+    "xlm-roberta": (SIZES | {"pad_token_id": 1}, "cls"),
+    "modernbert": (SIZES | {"local_attention": 8, "global_attn_every_n_layers": 2}, "cls"),
+    "gemma3_text": (
+        DECODER
+        | {
+            "layer_types": ["sliding_attention", "full_attention"],
+            "query_pre_attn_scalar": 8,
+            "sliding_window": 8,
+            "use_bidirectional_attention": True,
+        },
+        "mean",
+    ),
+    "nomic_bert": (SIZES, "mean"),
 }
 
 
@@ -89,24 +103,22 @@ def modules_of(family: str) -> list[tuple[str, list[torch.nn.Module]]]:
     """Return name -> modules after the Transformer. The one encoder gets each kind of module."""
     _, mode = FAMILIES[family]
     pooled = [Pooling(WIDTH, mode), Normalize()]
-    if family != "bert":
-        return [(family, pooled)]
     identity = torch.nn.Identity()
+    two_dense = [  # as in EmbeddingGemma
+        Pooling(WIDTH, mode),
+        Dense(WIDTH, 4 * WIDTH, bias=False, activation_function=identity),
+        Dense(4 * WIDTH, WIDTH, bias=False, activation_function=identity),
+        Normalize(),
+    ]
+    if family != "bert":
+        return [(family, two_dense if family == "gemma3_text" else pooled)]
     return [
         (family, pooled),
         ("bert-cls", [Pooling(WIDTH, "cls"), Normalize()]),
         ("bert-last", [Pooling(WIDTH, "lasttoken"), Normalize()]),
         ("bert-without-normalize", [Pooling(WIDTH, mode)]),
         ("bert-dense", [Pooling(WIDTH, mode), Dense(WIDTH, 24)]),
-        (
-            "bert-two-dense",  # as in EmbeddingGemma
-            [
-                Pooling(WIDTH, mode),
-                Dense(WIDTH, 4 * WIDTH, bias=False, activation_function=identity),
-                Dense(4 * WIDTH, WIDTH, bias=False, activation_function=identity),
-                Normalize(),
-            ],
-        ),
+        ("bert-two-dense", two_dense),
     ]
 
 

@@ -16,7 +16,8 @@ from embedding_gate.own_files import ROOT
 REFERENCE = ROOT / ".venv-reference" / "bin" / "python"
 AT_MOST = 2e-6  # of a component; the largest was 5.8e-7, of Mistral (float32 beside float64)
 NAMES = (
-    "bert bert-cls bert-last bert-without-normalize bert-dense bert-two-dense qwen3 llama mistral gemma2"
+    "bert bert-cls bert-last bert-without-normalize bert-dense bert-two-dense qwen3 llama mistral gemma2 "
+    "mpnet xlm-roberta modernbert gemma3_text nomic_bert"
 ).split()
 
 
