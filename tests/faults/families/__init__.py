@@ -18,8 +18,10 @@ from tests.faults.families.declare import (
     harmless,
 )
 
-__all__ = ["FAULTS", "VARIANTS", "FamilyFault", "gates", "gemma", "positions", "windows"]
+__all__ = ["FAULTS", "UNCHANGED", "VARIANTS", "FamilyFault", "gates", "gemma", "positions", "windows"]
+
+UNCHANGED = "nothing changed"
 
 for _family in (MPNET, XLM_R, MODERN, GEMMA, NOMIC):
-    harmless(_family, "nothing changed")(lambda _: None)
+    harmless(_family, UNCHANGED)(lambda _: None)
     harmless(_family, "MLX's own functions")(lambda patch: patch.setattr(layers, "_slow", lambda _: False))
