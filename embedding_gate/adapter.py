@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate.data.checkpoint import float_type
-from embedding_gate.data.declared import similarity_note
+from embedding_gate.data.declared import read_declared, similarity_note
 from embedding_gate.data.goldens import identify
 from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
@@ -25,6 +26,7 @@ from embedding_gate.subjects.embedded import Baseline
 from embedding_gate.subjects.live import LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.subjects.recorder import note_batch
+from embedding_gate.tokenizer import OwnTokenizer
 from embedding_gate.workers import Worker
 from embeddings import embedder
 from embeddings.backend import mx
@@ -151,6 +153,7 @@ def open_subject(
         encode_elsewhere=lambda some: encode_elsewhere({**asked, "texts": some}),
         open_cache=embeddings.VectorCache,
         open_changed=lambda: changed(encoder),
+        open_tokenizer=lambda: own_tokenizer(encoder.path, encoder.max_tokens),
         open_small=lambda: small(encoder),
         peak_memory=peak_memory,
         truncation=embeddings.TruncationWarning,
@@ -159,6 +162,12 @@ def open_subject(
         random=random,
         notes=[*notes, *notes_of(baseline, options)],
     )
+
+
+def own_tokenizer(folder: Path, limit: int) -> OwnTokenizer:
+    """Return the judge's own tokenizer of a folder, with at most this limit of tokens."""
+    declared = read_declared(folder)
+    return OwnTokenizer(folder, replace(declared, max_tokens=min(declared.max_tokens, limit)))
 
 
 def notes_of(baseline: Baseline | None, options: Options) -> list[str]:

@@ -102,8 +102,9 @@ def _prompts(folder: ModelFolder) -> tuple[dict[str, str], str | None]:
             where, f"similarity_fn_name {similarity!r} is not known", hint="correct the file"
         )
     prompts: Any = declared.get("prompts") or {}
-    if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
+    if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
         raise DamagedModel(where, "prompts must map names to texts", hint="correct the file")
+    prompts = {name: text or "" for name, text in prompts.items()}
     default = declared.get("default_prompt_name")
     if default is not None and (not isinstance(default, str) or default not in prompts):
         raise DamagedModel(

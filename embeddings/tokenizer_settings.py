@@ -31,14 +31,15 @@ _FIXED: dict[
 }
 _TOKENIZER_HARMLESS = frozenset(  # tokenizer.json already holds what these keys configured
     "add_prefix_space added_tokens_decoder additional_special_tokens auto_map backend chat_template "
-    "clean_up_tokenization_spaces cls_token do_basic_tokenize errors extra_special_tokens "
-    "fix_mistral_regex is_local legacy local_files_only mask_token max_length model_input_names "
-    "model_specific_special_tokens name_or_path never_split pad_to_multiple_of pad_token pad_token_type_id "
-    "padding_side processor_class sep_token sp_model_kwargs special_tokens special_tokens_map_file "
-    "split_special_tokens stride tokenizer_class tokenizer_file trim_offsets truncation_strategy unk_token "
-    "use_default_system_prompt use_fast vocab_file".split()
+    "clean_up_tokenization_spaces do_basic_tokenize errors extra_ids extra_special_tokens "
+    "fix_mistral_regex full_tokenizer_file is_local legacy local_files_only max_length "
+    "model_input_names model_specific_special_tokens name_or_path never_split pad_to_multiple_of "
+    "pad_token_type_id padding_side processor_class sp_model_kwargs spaces_between_special_tokens "
+    "special_tokens special_tokens_map_file split_special_tokens stride tokenizer_class tokenizer_file "
+    "trim_offsets truncation_strategy use_default_system_prompt use_fast vocab_file".split()
 )
 _CHECKED = ("add_bos_token", "add_eos_token", "bos_token", "eos_token")
+_LIMITS = ("model_max_length", "max_len")  # the second until transformers 3
 # tokenizer_config.json -> the key of the normalizer that BERT's tokenizers set from it.
 _NORMALIZER = {
     "do_lower_case": "lowercase",
@@ -59,10 +60,10 @@ def read_limit(folder: ModelFolder, max_positions: int) -> int:
     tokenizer = _tokenizer_config(folder)
     if declared.get("max_seq_length") is not None:
         limit = typed(where, declared, "max_seq_length", int)
-    elif tokenizer.get("model_max_length") is not None:
+    elif key := next((key for key in _LIMITS if tokenizer.get(key) is not None), None):
         # Some folders write 10**30 for "no limit", sometimes as a float. Then max_positions is the limit.
         where = folder.path / _TOKENIZER_CONFIG
-        limit = int(min(typed(where, tokenizer, "model_max_length", float), max_positions))
+        limit = int(min(typed(where, tokenizer, key, float), max_positions))
     else:
         limit = max_positions
     if limit < 1:
@@ -157,11 +158,12 @@ def _sentence_config(folder: ModelFolder) -> tuple[Any, dict[str, Any]]:
 
 def _tokenizer_config(folder: ModelFolder) -> dict[str, Any]:
     declared = folder.mapping(_TOKENIZER_CONFIG, optional=True)
+    named = {key for key in declared if key.endswith("_token")}  # a special token, such as mask_token
     account(
         folder.path / _TOKENIZER_CONFIG,
         declared,
-        handled=("model_max_length", *_CHECKED, *_NORMALIZER),
-        harmless=_TOKENIZER_HARMLESS,
+        handled=(*_LIMITS, *_CHECKED, *_NORMALIZER),
+        harmless=_TOKENIZER_HARMLESS | named,
         fixed={"truncation_side": "right", "add_special_tokens": True},
     )
     return declared

@@ -54,16 +54,18 @@ def read_declared(folder: Path) -> Declared:
     """
     config = read_json(folder / "config.json", optional=False)
     sentence = next((one for name in SENTENCE_CONFIGS if (one := folder / name).exists()), folder / "none")
+    tokenizer = read_json(folder / "tokenizer_config.json")
     limits = (
         read_json(sentence).get("max_seq_length"),
-        read_json(folder / "tokenizer_config.json").get("model_max_length"),
+        tokenizer.get("model_max_length"),
+        tokenizer.get("max_len"),
     )
     prompts = read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
     qwen3 = config.get("model_type") == "qwen3" and "lasttoken" in pooling_words(folder)
     try:
         positions = _positions(config)
         declared = next((int(limit) for limit in limits if limit is not None), positions)
-        texts = {str(name): str(text) for name, text in prompts.items()}
+        texts = {str(name): str(text or "") for name, text in prompts.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         hint = "restore its JSON files"
         raise FixtureError(

@@ -7,7 +7,7 @@ from typing import Any
 from embedding_gate.data.checkpoint import float_type
 from embedding_gate.data.declared import listed_modules, pooling_words, read_declared, read_json
 
-__all__ = ["architecture", "declared_changes"]
+__all__ = ["architecture", "declared_changes", "declared_pooling"]
 
 NOT_DECLARED = "not declared"
 POOLING = {"cls": "first token", "mean": "mean of the tokens", "lasttoken": "last token"}
@@ -73,7 +73,17 @@ def _modules(folder: Path) -> dict[str, str]:
         if kind == "Dense"
     }
     return {
-        "pooling": " and ".join(POOLING.get(word, word) for word in pooling_words(folder)) or NOT_DECLARED,
+        "pooling": declared_pooling(folder) or NOT_DECLARED,
         "normalisation": "yes" if "Normalize" in dict(modules) else "no",
         **dense,
     }
+
+
+def declared_pooling(folder: Path) -> str:
+    """Return how a folder pools, in words: "mean of the tokens"; "" where it does not say.
+
+    Raises:
+        FixtureError: a file is malformed.
+
+    """
+    return " and ".join(POOLING.get(word, word) for word in pooling_words(folder))

@@ -54,6 +54,7 @@ class Subject:
     encode_elsewhere: encodes texts in a new process.
     open_cache: opens the library's cache over a file, or in memory alone.
     open_changed: opens a model that differs from this one in one weight.
+    open_tokenizer: opens the judge's own tokenizer of the folder, at the limit that the model is judged at.
     open_small: opens a model with the same tokenizer, recipe and architecture, and one narrow layer.
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
@@ -87,6 +88,7 @@ class Subject:
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False, default=_none)
     open_cache: Callable[[Path | None], AbstractContextManager[Any]] = field(repr=False, default=_none)
     open_changed: Callable[[], Encoder] = field(repr=False, default=_none)
+    open_tokenizer: Callable[[], Tokenizer] = field(repr=False, default=_none)
     open_small: Callable[[], Encoder] = field(repr=False, default=_none)
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning
@@ -115,7 +117,7 @@ class Subject:
         """
         if self.recipe in BOTH_WAYS:
             return False
-        return self._config["model_type"] not in ENCODERS
+        return self.config["model_type"] not in ENCODERS
 
     @property
     def quantized(self) -> bool:
@@ -125,10 +127,16 @@ class Subject:
             FixtureError: config.json cannot be read.
 
         """
-        return bool(self._config.get("quantization"))
+        return bool(self.config.get("quantization"))
 
     @cached_property
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
+        """What config.json says.
+
+        Raises:
+            FixtureError: it cannot be read.
+
+        """
         path = self.folder / "config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))

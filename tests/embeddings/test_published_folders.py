@@ -88,6 +88,15 @@ def test_an_old_name_of_the_limit(tmp_path: Path) -> None:
     assert embeddings.load(folder).max_tokens == 7
 
 
+@pytest.mark.parametrize("key", ["model_max_length", "max_len"])
+def test_the_limit_of_the_tokenizer(tmp_path: Path, key: str) -> None:
+    """It counts where no other file has one; transformers 2 called it max_len."""
+    folder = lay(tiny.build(tmp_path / "model"), {OF_TOKENIZER: {key: 9}})
+    assert embeddings.load(folder).max_tokens == 20
+    (folder / LIMIT).unlink()
+    assert embeddings.load(folder).max_tokens == 9
+
+
 def test_tokens_at_the_ends_that_are_there(tmp_path: Path) -> None:
     said = {"add_bos_token": True, "bos_token": "[CLS]", "add_eos_token": True, "eos_token": "[SEP]"}
     folder = lay(tiny.build(tmp_path / "model"), {OF_TOKENIZER: said})
@@ -102,6 +111,7 @@ def test_prompts_of_a_role(tmp_path: Path) -> None:
         ({"query": "q ", "corpus": "c ", "passage": "p ", "document": "d "}, "d "),
         ({"query": "q ", "corpus": "c ", "passage": "p "}, "p "),
         ({"query": "q ", "corpus": "c "}, "c "),
+        ({"query": "q ", "document": None, "passage": "p "}, ""),
         ({"query": "q "}, ""),
     ):
         tiny.write_json(folder / file, {"prompts": prompts})

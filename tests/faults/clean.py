@@ -75,22 +75,23 @@ def reuse(patch: Patch, fault: Fault) -> None:
 
 def reuse_within(patch: Patch, fault: Fault) -> None:
     """Let a run of a fault use its own hidden states again."""
-    by_call = fault.cause in BY_CALL or (fault.random and fault.where == "fwd")
+    by_call = fault.remembers or fault.cause in BY_CALL or (fault.random and fault.where == "fwd")
     if fault.where in ("tok", "fwd", "load") and not by_call:
         _reuse_hidden(patch, {}, lambda _: True, keep=True)
 
 
 def _peak_memory(right: Callable[[Any], int], *, keep: bool) -> Callable[[Any], int]:
     def peak_memory(call: Any) -> int:
-        key = (id(call.func.__self__.model), str(call.args))
-        if keep and key in _peaks:
+        one = getattr(call.func, "__self__", None)  # None: many calls, which a fault may remember
+        key = (id(one and one.model), str(call.args))
+        if keep and one and key in _peaks:
             return _peaks[key]
         _measuring.append(True)
         try:
             peak = right(call)
         finally:
             _measuring.pop()
-        if keep:
+        if keep and one:
             _peaks[key] = peak
         return peak
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ __all__ = [
     "FIXTURES",
     "GITHUB",
     "TINY_DECODER",
+    "TINY_QUANTIZED",
     "Fault",
     "Inject",
     "Patch",
@@ -22,7 +24,7 @@ __all__ = [
 
 GITHUB = "https://github.com/"
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-TINY_DECODER = str(FIXTURES / "tiny-qwen3")
+TINY_DECODER, TINY_QUANTIZED = str(FIXTURES / "tiny-qwen3"), str(FIXTURES / "tiny-qwen3-4bit")
 
 Patch = pytest.MonkeyPatch
 Inject = Callable[[Patch], None]
@@ -41,6 +43,7 @@ class Fault:
     model: the model into which it is injected: a decoder if encoders cannot have the fault.
     precision: the precision of the computation, whose thresholds bind; None for the default.
     random: whether it draws random numbers or is a race. It must be killed on every seed.
+    remembers: whether the forward pass may depend on earlier calls, so that no result of it is used again.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Fault:
     model: str = DEFAULT_MODEL
     precision: str | None = None
     random: bool = False
+    remembers: bool = False
 
     @property
     def benign(self) -> bool:
@@ -77,10 +81,13 @@ def faults_of(cause: str) -> Callable[..., Callable[[Inject], Inject]]:
         model: str = DEFAULT_MODEL,
         precision: str | None = None,
         random: bool = False,
+        remembers: bool = False,
     ) -> Callable[[Inject], Inject]:
         def declare(inject: Inject) -> Inject:
             thread = GITHUB + source.replace("#", "/issues/") if source else ""
-            declared.append(Fault(name, cause, where, what, kills, inject, thread, model, precision, random))
+            declared.append(
+                Fault(name, cause, where, what, kills, inject, thread, model, precision, random, remembers)
+            )
             return inject
 
         return declare
@@ -88,8 +95,6 @@ def faults_of(cause: str) -> Callable[..., Callable[[Inject], Inject]]:
     return fault
 
 
-def harmless(
-    name: str, where: str, what: str, *, model: str = DEFAULT_MODEL, precision: str | None = None
-) -> Callable[[Inject], Inject]:
-    """Return a decorator that declares a benign variant."""
-    return faults_of(HARMLESS)(name, where, what, kills=(), model=model, precision=precision)
+def harmless(name: str, where: str, what: str, **options: Any) -> Callable[[Inject], Inject]:
+    """Return a decorator that declares a benign variant. options: of ``Fault``."""
+    return faults_of(HARMLESS)(name, where, what, kills=(), **options)

@@ -27,6 +27,7 @@ __all__ = [
     "change_tokens",
     "change_trunk",
     "choose_prompt",
+    "drawn",
     "leave_unevaluated",
     "load_from_copy",
     "pool_with",
@@ -49,6 +50,11 @@ class Scratch:
 
 
 scratch = Scratch()
+
+
+def drawn(least: int, most: int) -> int:
+    """Draw a number from ``least`` to ``most`` by the number of the run."""
+    return int(np.random.default_rng([scratch.seed, least, most]).integers(least, most + 1))
 
 
 def pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:
