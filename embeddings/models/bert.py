@@ -25,7 +25,7 @@ class BertConfig(EncoderConfig):
         "add_cross_attention": False,
         "chunk_size_feed_forward": 0,
         "directionality": "bidi",
-        "uniem_embedding_strategy": "last_mean",  # M3E's: the last layer, and the mean that 1_Pooling declares
+        "uniem_embedding_strategy": "last_mean",  # M3E: last layer, and the mean that 1_Pooling says
     }
     harmless: ClassVar = EncoderConfig.harmless | frozenset(  # the pooler, which is not used
         "pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head "
