@@ -41,5 +41,5 @@ class Effort:
     largest: int = 4_097
     lengths: int = 512
     together: int = 3
-    calls: int = 580
+    calls: int = 300
     thread_crowd: int = 36
