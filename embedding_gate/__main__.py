@@ -1,4 +1,7 @@
-"""The gate from any folder, without a checkout: ``embedding-gate [MODEL ...] [options]``."""
+"""The gate from any folder, without a checkout: ``embedding-gate [MODEL ...] [options]``.
+
+``embedding-gate encode`` and ``embedding-gate verify`` are commands of their own: see corpus/command.py.
+"""
 
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from embedding_gate.command_line import FILES
+from embedding_gate.corpus import command
 
 __all__ = ["main"]
 
@@ -33,10 +37,14 @@ VALUES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the checks and return the exit code: 0 pass, 1 red, 2 interrupted, 4 a mistake in the command."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in command.COMMANDS:
+        return command.main(arguments)
     parser = ArgumentParser(
         prog="embedding-gate",
         description="Judge text-embedding models. Without MODEL the embedded one is judged.",
-        epilog="All other options go to pytest. Exit code 0: pass. 1: red. 2: interrupted. 4: a mistake.",
+        epilog="encode and verify are commands of their own: see embedding-gate encode --help. All other "
+        "options go to pytest. Exit code 0: pass. 1: red. 2: interrupted. 4: a mistake.",
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_gate.data.labelled import Part
-from embedding_gate.data.rows import content_hash, read_rows, unique
+from embedding_gate.data.rows import Row, content_hash, read_rows, unique
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Retrieval", "read_retrieval"]
+__all__ = ["Retrieval", "passage_of", "read_retrieval"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ class Retrieval:
         chosen = None if self.only is None else set(self.only.tolist())
         for number, row in enumerate(read_rows(self.path / "corpus.jsonl", ("_id", "text"))):
             if chosen is None or number in chosen:
-                title = row.values.get("title") or ""
-                yield f"{title} {row.values['text']}".strip()
+                yield passage_of(row)
 
     def first(self, queries: int, *, after: int = 0) -> "Retrieval":
         """Return a smaller set: the first queries, after leaving some out, and their passages."""
@@ -62,6 +61,17 @@ class Retrieval:
             sha256=content_hash([(self.sha256, *(("after", after) if after else ()), "first", queries)]),
             only=only,
         )
+
+
+def passage_of(row: Row) -> str:
+    """Return the passage of a row: its text, after its title if it has one.
+
+    Raises:
+        FixtureError: the text or the title is no text.
+
+    """
+    title = row.text("title") if row.values.get("title") else ""
+    return f"{title} {row.text('text')}".strip()
 
 
 def read_retrieval(folder: Path) -> Retrieval:
@@ -133,9 +143,7 @@ def _passage_rows(path: Path, judged: set[str]) -> tuple[dict[str, int], int]:
         if name in seen:
             raise FixtureError(row.where, f"_id {name!r} is there twice", hint="give each an _id of its own")
         seen.add(name)
-        for column in ("text", "title"):
-            if column == "text" or row.values.get("title"):
-                row.text(column)
+        passage_of(row)
         if name in judged:
             rows[name] = number
     return rows, len(seen)

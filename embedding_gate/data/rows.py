@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from embedding_gate.data.tsv import dialect_of, lines_of, tsv_lines
+from embedding_gate.data.tsv import HEAD, LONGEST, dialect_of, lines_of, read_tsv, whole_lines
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Row", "content_hash", "read_rows", "tsv_notes", "unique"]
+__all__ = ["Row", "content_hash", "opened", "read_rows", "tsv_notes", "unique"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
             path, f"must be one of {', '.join(readers)}, got {path.suffix!r}", hint="convert or rename it"
         )
     empty = True
-    with _opened(path) as file:
+    with opened(path) as file:
         for row in readers[path.suffix](path, file):
             if missing := [column for column in required if column not in row.values]:
                 raise FixtureError(
@@ -94,7 +94,15 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
+def opened(path: Path) -> Iterator[TextIO]:
+    """Open a text file to read it.
+
+    Raises:
+        FixtureError: it cannot be read, or is not UTF-8; also while the block reads it.
+
+    """
+    if path.exists() and not path.is_file():
+        raise FixtureError(path, "is no file", hint="name a file")
     try:
         # newline="\n": a text may hold a carriage return, which Python otherwise takes for the end of a line.
         with path.open(encoding="utf-8-sig", newline="\n") as file:
@@ -108,7 +116,7 @@ def _opened(path: Path) -> Iterator[TextIO]:
 
 
 def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
-    for where, line in lines_of(path, file):
+    for where, line in lines_of(path, whole_lines(path, file)):
         if line.isspace():
             continue
         try:
@@ -121,7 +129,7 @@ def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
 
 
 def _tsv(path: Path, file: TextIO) -> Iterator[Row]:
-    yield from _with_header(path, iter(tsv_lines(path, file.read())))
+    yield from _with_header(path, read_tsv(path, file))
 
 
 def tsv_dialect(path: Path) -> str:
@@ -133,13 +141,13 @@ def tsv_dialect(path: Path) -> str:
     """
     if path.suffix != ".tsv":
         return ""
-    with _opened(path) as file:
-        return dialect_of(path, file.read())
+    with opened(path) as file:
+        return dialect_of(path, file.read(HEAD))
 
 
 def _csv(path: Path, file: TextIO) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)  # a text may be long
-    reader = csv.reader(file, strict=True)
+    csv.field_size_limit(LONGEST)  # a text may be long
+    reader = csv.reader(whole_lines(path, file), strict=True)
     try:
         yield from _with_header(path, ((f"{path}:{reader.line_num}", row) for row in reader if row))
     except csv.Error as error:
