@@ -25,6 +25,7 @@ VALUES = {
     "--python": "run the subject under this Python",
     "--served-as": "the server's name of the model",
     "--subject-timeout": "seconds of one call of the subject",
+    "--ranks": "compare the vectors of so many processes that share the work",
     "--require": "checks, or what a subject offers, that must be judged",
     "--recipe": "the way from texts to vectors",
     "--precision": "compute in float32, float16 or bfloat16",

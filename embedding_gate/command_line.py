@@ -61,6 +61,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--served-as", metavar="NAME", help="the server's name of the model (default: --model)")
     group.addoption("--subject-timeout", type=float, metavar="SECONDS", help="of one call (default: 60)")
     group.addoption(
+        "--ranks", type=int, metavar="N", help="also compare the vectors of N processes that share the work"
+    )
+    group.addoption(
         "--require",
         metavar="CHECKS",
         help="checks, or what a subject offers, joined by commas: red if they are not judged",
@@ -108,6 +111,9 @@ def read_options(config: pytest.Config) -> Options:
     timeout = config.getoption("subject_timeout")
     if timeout is not None and not timeout > 0:
         raise pytest.UsageError("--subject-timeout: must be more than 0 seconds")
+    ranks = config.getoption("ranks")
+    if ranks is not None and ranks < 2:
+        raise pytest.UsageError("--ranks: must be a number of processes, 2 or more")
     required = [*(config.getoption("require") or "").split(","), *config.getini("embedding_gate_require")]
     required = [name.strip() for name in required if name.strip()]
     if NOT_WORSE in required and config.getoption("origin") is None:
@@ -127,6 +133,7 @@ def read_options(config: pytest.Config) -> Options:
         served_as=config.getoption("served_as"),
         timeout=timeout or Options.timeout,
         require=frozenset(required),
+        ranks=ranks,
     )
 
 
@@ -142,7 +149,7 @@ def check_together(config: pytest.Config) -> None:
         UsageError: they do.
 
     """
-    refuse_beside(config, "recorded", (*LIVE, "origin"), "brings its own texts and vectors")
+    refuse_beside(config, "recorded", (*LIVE, "origin", "ranks"), "brings its own texts and vectors")
     refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
     if subject_of(config):
         if clash := [name for name in OF_THE_LIBRARY if config.getoption(name)]:
@@ -168,7 +175,7 @@ def check_embedder(config: pytest.Config) -> None:
         InputError: it does.
 
     """
-    others = [name for name in ("recorded", *OF_THE_LIBRARY) if config.getoption(name)]
+    others = [name for name in ("recorded", "ranks", *OF_THE_LIBRARY) if config.getoption(name)]
     if subject_of(config) or others:
         what = f"is there beside --{(others or ['subject'])[0]}"
         raise InputError("the fixture embedder", what, hint="leave out one of them")

@@ -39,6 +39,7 @@ class Options:
     timeout: float = 60.0
     served_as: str | None = None  # what a server calls the model, if that is another name
     require: frozenset[str] = frozenset()
+    ranks: int | None = None  # processes that share the work, in the check of that
 
 
 OWN = Options()

@@ -14,6 +14,7 @@ if "--benchmark-only" not in sys.argv:
 import embeddings
 from embedding_gate import checks, own_files
 from embedding_gate.adapter import ERRORS
+from embedding_gate.checks.test_ranks import Ranks
 from embedding_gate.claims.published import Comparison
 from embedding_gate.command_line import (
     add_options,
@@ -22,6 +23,7 @@ from embedding_gate.command_line import (
     names_of,
     read_options,
 )
+from embedding_gate.corpus.launch import encode_in_ranks
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.endpoint import Endpoint
@@ -144,6 +146,14 @@ def origin(judged: Judged) -> Origin:
     assert isinstance(judged, Subject)
     assert isinstance(judged.origin, Origin)  # or the comparison is none of this run
     return judged.origin
+
+
+@pytest.fixture
+def ranks(request: pytest.FixtureRequest, judged: Judged) -> Ranks:
+    """What encodes texts with several processes that share the work."""
+    assert isinstance(judged, Subject)
+    options, source = run_of(request.config).options, judged.source
+    return lambda texts: encode_in_ranks(source, options, texts, ranks=options.ranks or 1)
 
 
 @pytest.fixture

@@ -21,17 +21,19 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
 
 
 def judges(test: GateTest) -> str:
-    """Tell what a test judges: a "subject", an "endpoint", "topics", "published" figures, an "origin"."""
+    """Tell what a test judges: a "subject", its "origin" or "ranks", an "endpoint", "topics", "published"."""
     return next(iter(inspect.signature(test).parameters))
 
 
-def live_tests(recipe: str = DECLARED, *, server: bool = False, origin: bool = False) -> dict[str, GateTest]:
+def live_tests(
+    recipe: str = DECLARED, *, server: bool = False, origin: bool = False, ranks: bool = False
+) -> dict[str, GateTest]:
     """Return the tests that judge a live model, by name.
 
     Figures were published of one recipe alone. Only a server has the contract of an endpoint. A model is
-    compared with its origin only if one is named.
+    compared with its origin only if one is named. Ranks are started only if it is said how many.
     """
-    made = {"published": recipe == REFERENCE, "endpoint": server, "origin": origin}
+    made = {"published": recipe == REFERENCE, "endpoint": server, "origin": origin, "ranks": ranks}
     return {name: test for name, test in gate_tests() if made.get(judges(test), True)}
 
 

@@ -116,7 +116,8 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 def tests_of(options: Options) -> dict[str, GateTest]:
     """Return the tests of a run on a live model, by name."""
     server = is_address(options.subject or "")
-    return live_tests(options.recipe, server=server, origin=options.origin is not None)
+    ranks, origin = options.ranks is not None, options.origin is not None
+    return live_tests(options.recipe, server=server, origin=origin, ranks=ranks)
 
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:

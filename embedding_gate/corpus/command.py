@@ -8,7 +8,7 @@ from pathlib import Path
 import embeddings
 from embedding_gate.adapter import ERRORS
 from embedding_gate.corpus.encode import encode_corpus
-from embedding_gate.corpus.launch import launch
+from embedding_gate.corpus.launch import here, launch
 from embedding_gate.corpus.model import Asked, open_model
 from embedding_gate.corpus.ranks import join
 from embedding_gate.corpus.verify import check_shards, compare_sample
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
 def encode(given: Namespace, arguments: Sequence[str]) -> int:
     """Encode a corpus into a folder."""
     if given.ranks:
-        return launch(given, arguments)
+        launch(_of_launcher(given), _of_rank(arguments), given.out)
+        return 0
     ranks = join()
     with open_model(_asked(given)) as model:
         done = encode_corpus(
@@ -57,7 +58,7 @@ def encode(given: Namespace, arguments: Sequence[str]) -> int:
         found = done.manifest
         tokens, cut = (sum(getattr(shard, name) for shard in found.shards) for name in ("tokens", "cut"))
         speed = (
-            f"; now {done.tokens / done.seconds:,.0f} tokens/s" if done.texts else "; nothing was left to do"
+            f"; now {done.tokens / done.seconds:,.0f} tokens/s" if done.tokens else "; nothing was left to do"
         )
         truncated = f"; {cut:,} texts were truncated" if cut else ""
         shape = f"{found.count:,} texts, {tokens:,} tokens, {found.dimension} dimensions, {found.dtype}"
@@ -86,6 +87,29 @@ def verify(given: Namespace, _: Sequence[str]) -> int:
         )
         return FAILED
     return 0
+
+
+OF_LAUNCHER = ("--hostfile", "--backend")  # options of mlx.launch that go through
+
+
+def _of_launcher(given: Namespace) -> list[str]:
+    """Return the options of mlx.launch. A file of hosts says itself how many ranks there are."""
+    named = [(option, getattr(given, option.removeprefix("--"))) for option in OF_LAUNCHER]
+    return [
+        *([] if given.hostfile else here(given.ranks)),
+        *(part for option, value in named if value for part in (option, value)),
+    ]
+
+
+def _of_rank(arguments: Sequence[str]) -> list[str]:
+    """Leave out the options of the launcher, each with its value."""
+    kept, rest = [], iter(arguments)
+    for one in rest:
+        if one in ("--ranks", *OF_LAUNCHER):
+            next(rest, None)
+        elif one.partition("=")[0] not in ("--ranks", *OF_LAUNCHER):
+            kept.append(one)
+    return kept
 
 
 COMMANDS = {"encode": encode, "verify": verify}

@@ -41,10 +41,9 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class Done:
-    """What a run did. texts, tokens: of the shards that this process made. seconds: that encoding took."""
+    """What a run did. tokens: of the shards that its processes made. seconds: that encoding took."""
 
     manifest: Manifest
-    texts: int
     tokens: int
     seconds: float
 
@@ -74,11 +73,11 @@ def encode_corpus(
         mine = ranks.share([shard.characters for shard in wanted.shards], left)
         start = time.monotonic()
         texts, tokens = _encode(corpus, folder, model, wanted, mine, show=ranks.first)
+        tokens = ranks.count(texts, tokens, expected=sum(shards[number].count for number in left))
         seconds = time.monotonic() - start
-        ranks.count(texts, sum(shards[number].count for number in left))
         if ranks.first:
             _finish(folder, wanted)
-    return Done(wanted, texts, tokens, seconds)
+    return Done(wanted, tokens, seconds)
 
 
 def scan(corpus: Path, shard_texts: int) -> list[Shard]:
@@ -148,7 +147,7 @@ def _encode(
     One thread reads ahead and counts tokens, and one writes, while the model computes.
     """
     total = sum(manifest.shards[number].characters for number in mine)
-    texts = tokens = 0
+    start, texts, tokens = time.monotonic(), 0, 0
     with ThreadPoolExecutor(2) as helpers, _bar(total, "encoding", show=show) as bar:
         ahead = _windows(corpus, model, manifest, mine)
         coming = helpers.submit(next, ahead, None)
@@ -162,7 +161,8 @@ def _encode(
             made = (folder, manifest.plan, window.number, window.ids, vectors)
             written = helpers.submit(write_shard, *made, tokens=counted, cut=cut)
             texts, tokens = texts + len(window.texts), tokens + counted
-            bar.set_postfix_str(f"{tokens / bar.format_dict['elapsed']:,.0f} tokens/s", refresh=False)
+            speed = tokens / (time.monotonic() - start)
+            bar.set_postfix_str(f"{speed:,.0f} tokens/s", refresh=False)
             bar.update(window.characters)
         if written:
             written.result()

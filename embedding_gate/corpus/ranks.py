@@ -83,17 +83,20 @@ class Ranks:
             hint = "start all with the same command, model, texts, versions and folder"
             raise WorkerError(f"rank {named}", f"disagrees with rank 0 about {what}", hint=hint)
 
-    def count(self, texts: int, expected: int) -> None:
-        """Check that all processes together encoded what was left.
+    def count(self, texts: int, tokens: int, *, expected: int) -> int:
+        """Wait for all processes, check that together they encoded the expected texts, and add up the tokens.
 
         Raises:
             WorkerError: they did not; says how many texts each encoded.
 
         """
-        found = [high * HIGH + low for low, high in self._gather([texts % HIGH, texts // HIGH])]
-        if sum(found) != expected:
-            what = f"encoded {', '.join(map(str, found))} texts, which is not {expected} together"
+        numbers = [texts % HIGH, texts // HIGH, tokens % HIGH, tokens // HIGH]
+        found = [(b * HIGH + a, d * HIGH + c) for a, b, c, d in self._gather(numbers)]
+        encoded = [texts for texts, _ in found]
+        if sum(encoded) != expected:
+            what = f"encoded {', '.join(map(str, encoded))} texts, which is not {expected} together"
             raise WorkerError("the ranks", what, hint="run the same command again")
+        return sum(tokens for _, tokens in found)
 
     def _gather(self, numbers: list[int]) -> list[list[int]]:
         """Return the numbers of each process, by rank. Each adds zeros to what the others have."""
