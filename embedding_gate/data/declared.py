@@ -52,7 +52,7 @@ def read_declared(folder: Path) -> Declared:
         positions = int(config["max_position_embeddings"])
         declared = next((int(limit) for limit in limits if limit is not None), positions)
         texts = {str(name): str(text) for name, text in prompts.items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         hint = "restore its JSON files"
         raise FixtureError(
             folder, f"its limit or its prompts are malformed ({error!r})", hint=hint
@@ -72,7 +72,7 @@ def read_json(path: Path, *, optional: bool = True) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FixtureError(path, f"cannot be read ({error})", hint="restore the file") from error
     if not isinstance(content, dict):
         raise FixtureError(path, "is no JSON object", hint="restore the file")

@@ -75,9 +75,12 @@ def _modules(folder: Path) -> dict[str, str]:
     try:
         modules = json.loads(path.read_text(encoding="utf-8"))
         kinds = {str(one["type"]).rpartition(".")[2]: str(one.get("path", "")) for one in modules}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
-    flags = read_json(folder / kinds.get("Pooling", "1_Pooling") / "config.json")
+    pooling = Path(kinds.get("Pooling", "1_Pooling"))
+    if pooling.is_absolute() or ".." in pooling.parts:
+        raise FixtureError(path, f"{str(pooling)!r} is no folder of this model", hint="restore the file")
+    flags = read_json(folder / pooling / "config.json")
     chosen = [POOLING.get(flag, flag) for flag, on in flags.items() if flag.startswith("pooling_mode") and on]
     return {
         "pooling": " and ".join(chosen) or NOT_DECLARED,

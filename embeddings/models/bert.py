@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from embeddings.backend import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
-from embeddings.folder import ModelFolder, account, typed
+from embeddings.folder import MOST_LAYERS, ModelFolder, account, typed
 from embeddings.models.layers import attention, gelu, layer_norm, linear
 
 __all__ = ["Bert", "BertConfig"]
@@ -59,6 +59,10 @@ class BertConfig:
                 raise DamagedModel(
                     where, f"{name} must be at least 1, got {getattr(config, name)}", hint="correct the file"
                 )
+        if config.num_hidden_layers > MOST_LAYERS:
+            raise UnsupportedModel(
+                where, f"num_hidden_layers must be at most {MOST_LAYERS:,}", hint="correct the file"
+            )
         if config.hidden_size % config.num_attention_heads:
             raise UnsupportedModel(
                 where,

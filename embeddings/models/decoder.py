@@ -12,7 +12,7 @@ from typing import Any
 
 from embeddings.backend import mx, nn
 from embeddings.errors import DamagedModel, UnsupportedModel
-from embeddings.folder import ModelFolder, account, typed
+from embeddings.folder import MOST_LAYERS, ModelFolder, account, typed
 from embeddings.models.families import FAMILIES, Family
 from embeddings.models.quantized import Quantization, for_many_rows
 
@@ -85,11 +85,16 @@ class DecoderConfig:
         given |= {key: value for key, value in rope.items() if key in known}
         try:
             made = arguments(**given)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # mlx-lm checks nothing that it is given
             raise DamagedModel(where, f"mlx-lm refuses it ({error})", hint="fetch the file again") from error
-        for name, value in {**sizes, "num_hidden_layers": made.num_hidden_layers}.items():
+        sizes_and_layers = {**sizes, "num_hidden_layers": typed(where, vars(made), "num_hidden_layers", int)}
+        for name, value in sizes_and_layers.items():
             if value < 1:
                 raise DamagedModel(where, f"{name} must be at least 1, got {value}", hint="correct the file")
+        if made.num_hidden_layers > MOST_LAYERS:
+            raise UnsupportedModel(
+                where, f"num_hidden_layers must be at most {MOST_LAYERS:,}", hint="correct the file"
+            )
         return cls(family, given, Quantization.read(where, declared.get("quantization")), **sizes)
 
 
@@ -176,11 +181,20 @@ def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
 
 
 def _build(config: DecoderConfig) -> Any:
-    """Build mlx-lm's model. Its weights are only described and never computed."""
+    """Build mlx-lm's model. Its weights are only described and never computed.
+
+    Raises:
+        UnsupportedModel: mlx-lm cannot, because config.json declares what is no model.
+
+    """
     module = import_module(f"mlx_lm.models.{config.family.module}")
-    model = module.Model(module.ModelArgs(**config.arguments))
-    if config.quantization:
-        chosen = config.quantization
-        nn.layers.quantized.quantize(model.model, group_size=chosen.group_size, bits=chosen.bits)
+    try:
+        model = module.Model(module.ModelArgs(**config.arguments))
+        if config.quantization:
+            chosen = config.quantization
+            nn.layers.quantized.quantize(model.model, group_size=chosen.group_size, bits=chosen.bits)
+    except Exception as error:  # mlx-lm checks nothing that it is given
+        what = f"mlx-lm cannot build it ({type(error).__name__}: {error})"
+        raise UnsupportedModel(config.family.module, what, hint="correct config.json") from error
     model.eval()
     return model

@@ -17,7 +17,6 @@ from tests.soak.trend import Trend, trend
 __all__ = ["calls_of_a_round", "resident", "soak"]
 
 ROUND = 50  # calls; each round makes the same ones, so that rounds can be compared
-LEAST = 8.0  # MiB: what the allocator's pools may take in all, whatever the number of calls
 SLOWER = 0.25  # share of the time of a call; below it, a processor's clock and caches decide
 Call = Callable[[list[str]], object]
 
@@ -35,11 +34,12 @@ def calls_of_a_round(most: int, seed: int = 0) -> list[list[str]]:
     ]
 
 
-def soak(call: Call, *, rounds: int, most: int = 8) -> list[Trend]:
+def soak(call: Call, *, rounds: int, most: int = 8, least: float = 0) -> list[Trend]:
     """Make the calls of so many rounds, and return how each figure grows.
 
-    call: encodes some texts. most: how many, and how long they are (calls_of_a_round). The CPU time of a call
-    is measured, because other programs do not change that much.
+    call: encodes some texts. most: how many, and how long they are (calls_of_a_round). least: MiB that
+    memory may grow by in all, where few calls would allow less. The CPU time of a call is measured, because
+    other programs do not change that much.
     """
     texts = calls_of_a_round(most)
     series: dict[str, list[float]] = {name: [] for name in _state()}
@@ -57,7 +57,7 @@ def soak(call: Call, *, rounds: int, most: int = 8) -> list[Trend]:
         trend(
             name,
             values,
-            limit=limits.get(name, (max(kept, LEAST), "MiB"))[0],
+            limit=limits.get(name, (max(kept, least), "MiB"))[0],
             unit=limits.get(name, (0, "MiB"))[1],
         )
         for name, values in series.items()

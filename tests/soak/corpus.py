@@ -1,8 +1,8 @@
 """A large corpus through encode, killed at random moments: ``python -m tests.soak.corpus`` (make million).
 
-It encodes 1,000,000 short texts with the tiny model, once undisturbed and once with ten SIGKILLs, and compares
-the folders file by file. It prints how much memory encode took at its peak, for fewer texts too. ``--texts`` and
-``--kills`` make it smaller. It exits with 1 if a folder differs, or if memory grows by more than 50 MiB.
+It encodes 1,000,000 short texts with the tiny model, once undisturbed and once with ten SIGKILLs. It compares
+the folders file by file. It prints how much memory encode took at its peak, for fewer texts too. ``--texts``
+and ``--kills`` make it smaller. It exits with 1 if a folder differs, or if memory grows by more than 50 MiB.
 """
 
 import argparse

@@ -105,11 +105,16 @@ def read_manifest(folder: Path) -> Manifest:
         raise FixtureError(path, f"has more than {LARGEST:,} bytes", hint="it is no manifest")
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError, RecursionError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         hint = "restore the file, or encode into a new folder"
         raise FixtureError(path, f"is no manifest ({error})", hint=hint) from error
     sizes = [found.dimension, found.shard_texts, *(shard.count for shard in found.shards)]
-    if found.format != FORMAT or min(sizes) < 1 or found.dtype not in ("float32", "float16"):
+    if (
+        found.format != FORMAT
+        or not found.shards
+        or min(sizes) < 1
+        or found.dtype not in ("float32", "float16")
+    ):
         what = f"must have format {FORMAT}, dtype float32 or float16, and counts of 1 or more"
         raise FixtureError(path, what, hint="read it with the version that wrote it")
     return found
