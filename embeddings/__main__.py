@@ -1,11 +1,13 @@
 """``python -m embeddings doctor`` and ``python -m embeddings cache stats|clear FILE``."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from embeddings.cache.sqlite_store import SQLiteStore
-from embeddings.doctor import examine
+from embeddings.catalog import DEFAULT_MODEL
+from embeddings.doctor import UNUSABLE, examine
 from embeddings.errors import EmbeddingsError
 
 
@@ -15,14 +17,17 @@ def main() -> None:
         prog="python -m embeddings", description="Helpers beside the pytest commands."
     )
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("doctor", help="versions, device, BLAS and its measured speed, models found")
+    examined = commands.add_parser(
+        "doctor", help="versions, device, BLAS and its measured speed, models found"
+    )
+    examined.add_argument("--json", action="store_true", help="print one JSON object")
     cache = commands.add_parser("cache", help="what a cache's file holds")
     cache.add_argument("action", choices=("stats", "clear"), help="count its entries, or delete them all")
     cache.add_argument("file", type=Path)
     asked = parser.parse_args()
     try:
         if asked.command == "doctor":
-            doctor()
+            doctor(as_json=asked.json)
         elif asked.command == "cache":
             see_to_cache(asked.file, asked.action)
         else:
@@ -31,10 +36,17 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def doctor() -> None:
-    """Print the findings, one on each line."""
+def doctor(*, as_json: bool) -> None:
+    """Print the findings, one on each line or as JSON. Exit with code 1 if the embedded model cannot run."""
+    findings = {}
     for name, finding in examine():
-        print(f"{name:<24} {finding}", flush=True)
+        findings[name] = finding
+        if not as_json:
+            print(f"{name:<24} {finding}", flush=True)
+    if as_json:
+        print(json.dumps(findings, indent=2))
+    if findings[f"model {DEFAULT_MODEL}"].startswith(UNUSABLE):
+        sys.exit(1)
 
 
 def see_to_cache(path: Path, action: str) -> None:

@@ -14,7 +14,9 @@ from embeddings.errors import EmbeddingsError
 from embeddings.folder import find_folder
 from embeddings.hub import missing
 
-__all__ = ["examine", "matmul_rate"]
+__all__ = ["UNUSABLE", "examine", "matmul_rate"]
+
+UNUSABLE = "NOT USABLE"  # begins what is said of a model that is damaged or incomplete
 
 _PACKAGES = (
     "mlx",
@@ -91,4 +93,4 @@ def _model(name: str) -> str:
         hashes = f"hashes right: {', '.join(entry.sha256)}" if entry.sha256 else "no hashes known"
         return f"{find_folder(name).path}, {hashes} {origin}"
     except EmbeddingsError as error:
-        return f"NOT USABLE: {error}"
+        return f"{UNUSABLE}: {error}"

@@ -20,26 +20,54 @@ from numpy.typing import NDArray
 
 from embedding_gate.data.retrieval import Retrieval
 
-__all__ = ["Ranks", "midranks", "ndcg", "rank", "recall", "reciprocal_ranks", "spearman"]
+__all__ = [
+    "Ranks",
+    "centred",
+    "midranks",
+    "ndcg",
+    "rank",
+    "recall",
+    "reciprocal_ranks",
+    "spearman",
+    "spearman_by_row",
+]
 
 Floats = NDArray[np.float64]
 _DECIMALS = 6  # of scores: equal vectors tie, in whatever order a BLAS adds
 
 
 def midranks(values: Floats) -> Floats:
-    """Return the ranks (N,) from 1; equal values share the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse])
+    """Return the ranks from 1 in each row of (..., N); equal values share the mean of theirs."""
+    order = np.argsort(values, axis=-1)
+    ascending = np.take_along_axis(values, order, axis=-1)
+    place = np.arange(1, values.shape[-1] + 1)
+    edge = np.ones_like(ascending, dtype=bool)  # the first of equal values
+    edge[..., 1:] = ascending[..., 1:] != ascending[..., :-1]
+    first = np.maximum.accumulate(np.where(edge, place, 0), axis=-1)
+    edge = np.concatenate([edge[..., 1:], np.ones_like(edge[..., :1])], axis=-1)  # the last of them
+    last = np.minimum.accumulate(np.where(edge, place, len(place))[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2, axis=-1)
+    return ranks
 
 
 def spearman(one: Floats, other: Floats) -> float:
     """Return the rank correlation of (N,) and (N,), from -1 to 1; NaN of fewer than two."""
-    if len(one) < 2 or not (np.isfinite(one).all() and np.isfinite(other).all()):
-        return float("nan")
-    x, y = (ranks - ranks.mean() for ranks in (midranks(one), midranks(other)))
-    scale = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / scale) if scale else float("nan")
+    return float(spearman_by_row(one[None], other[None])[0])
+
+
+def spearman_by_row(one: Floats, other: Floats) -> Floats:
+    """Return the rank correlation of each row of (K, N) and (K, N): (K,). NaN of what is not finite."""
+    x, y = (centred(midranks(values)) for values in (one, other))
+    finite = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
+    scale = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(finite & (scale > 0), (x * y).sum(axis=1) / scale, np.nan)
+
+
+def centred(ranks: Floats) -> Floats:
+    """Subtract the mean of N ranks from (..., N). All numbers are halves, so sums of products are exact."""
+    return np.asarray(ranks - (ranks.shape[-1] + 1) / 2)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 There ``mx.exp`` and ``mx.erf`` make one call for each number (12 and 28 ns). A vectorised product or sum
 takes 0.1 to 0.3 ns a number. So here GELU and attention are built from products and sums, and a mean is a
 product with a column. ``layers.py`` uses these functions for float32 on a CPU, and MLX's own everywhere else.
+GELU is also fused into one pass over memory where MLX finds a C++ compiler (fusing.py).
 
 The times come from ``python -m benchmarks.micro.layers`` on one core of an x86-64 machine with AVX-512: one
 layer of all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/embeddings/test_layers.py finds.
@@ -11,6 +12,7 @@ layer of all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/embed
 import math
 
 from embeddings.backend import mx
+from embeddings.models.fusing import fused
 
 __all__ = ["attention", "gelu", "layer_norm"]
 
@@ -23,10 +25,12 @@ _ROUNDS = (
 _LEAST_EXPONENT = -126.0  # of a normal float32
 
 
+@fused
 def gelu(x: mx.array) -> mx.array:
     """Exact GELU, x * Phi(x) = max(x, 0) - |x| * Phi(-|x|), with 1 / Phi(-t) as P(t)^32.
 
-    MLX's erf takes 34.6 ms, this takes 8.8 ms. The error is 7.1e-7; with MLX's erf it is 4.7e-7.
+    MLX's erf takes 34.6 ms, this takes 8.8 ms in eighteen passes and 2.3 ms in one. The error is 7.1e-7; with
+    MLX's erf it is 4.7e-7.
     """
     t = mx.abs(x)
     power = _polynomial(_NORMAL_TAIL, t)

@@ -1,5 +1,6 @@
 """The commands that a user types, run as a user runs them."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -90,6 +91,27 @@ def test_doctor() -> None:
         "hashes right",
     ):
         assert words in done.stdout
+
+
+DOCTOR_WITHOUT_A_MODEL = """
+import sys
+from embeddings import __main__, doctor
+from embeddings.errors import HashMismatch
+def find_folder(name):
+    raise HashMismatch("model.safetensors", "SHA-256 differs", hint="download it again")
+doctor.find_folder = find_folder
+sys.argv = ["embeddings", "doctor", "--json"]
+__main__.main()
+"""
+
+
+def test_doctor_fails_where_the_embedded_model_cannot_run() -> None:
+    command = [sys.executable, "-c", DOCTOR_WITHOUT_A_MODEL]
+    done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert found["model all-MiniLM-L6-v2"].startswith("NOT USABLE: model.safetensors")
+    assert "GFLOP/s" in found["matmul"]
 
 
 def test_a_skipped_check_is_red(model: Path, tmp_path: Path) -> None:

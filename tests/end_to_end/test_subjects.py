@@ -13,7 +13,7 @@ from tests.support.commands import pytest_run
 
 MODEL = "--model=all-MiniLM-L6-v2"
 WITHOUT = 17  # checks of a bare function that are not offered: docs/subjects.md
-FEW = ("-k", "parity or repeated or norm")
+FEW = ("-k", "retrieval_parity or repeated")
 CONFTEST = """
 import pytest
 from tests.support.library_subjects import {name}
@@ -43,9 +43,9 @@ def test_a_bare_function_is_green_and_what_it_lacks_is_said() -> None:
 
 
 def test_a_bare_function_with_a_fault_is_red_and_the_fault_is_named() -> None:
-    done = judge("library_subjects:first_token", "-k", "not generated and not many and not mixed")
+    done = judge("library_subjects:first_token", "-k", "topics_parity or pairs_parity or pooled or cohesion")
     assert done.returncode == 1, done.stdout
-    assert {"parity", "topics parity", "pairs parity", "retrieval parity"} <= reds(done.stdout)
+    assert {"topics parity", "pairs parity"} <= reds(done.stdout)
     assert re.search(r"looks like: .*first-token pooling \(pooling\)", done.stdout)
 
 
@@ -97,7 +97,7 @@ def test_a_subject_that_cannot_be_opened_is_a_mistake() -> None:
 
 @pytest.mark.parametrize("required", ["token ids", "tokens"])
 def test_what_is_required_and_not_offered_is_red(required: str) -> None:
-    done = judge("library_subjects:embed", "-k", "token_ids or norm", f"--require={required},norm")
+    done = judge("library_subjects:embed", "-k", "token_ids or repeated", f"--require={required},repeated")
     assert done.returncode == 1, done.stdout
     assert reds(done.stdout) == {"token ids"}
     assert "required (--require), but not judged; needs tokens" in done.stdout
@@ -105,7 +105,7 @@ def test_what_is_required_and_not_offered_is_red(required: str) -> None:
 
 def test_what_is_required_and_is_about_something_else_is_red() -> None:
     """No check of this run is about it: of a function there is no endpoint to judge."""
-    done = judge("library_subjects:embed", "-k", "norm", "--require=endpoint,norm")
+    done = judge("library_subjects:embed", "-k", "repeated", "--require=endpoint,repeated")
     assert done.returncode == 1, done.stdout
     assert "FAIL: required (--require), but not judged: endpoint of all-MiniLM-L6-v2" in done.stdout
     assert reds(done.stdout) == set()
@@ -128,9 +128,9 @@ def elsewhere(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_fixture_of_another_repository(name: str, code: int, tmp_path: Path) -> None:
     """What it returns is judged, in the process of pytest, and the gate's own library is not."""
     (tmp_path / "conftest.py").write_text(CONFTEST.format(name=name))
-    done = elsewhere(tmp_path, MODEL, "-k", "test_parity or side_effects or new_process")
+    done = elsewhere(tmp_path, MODEL, "-k", "pairs_parity or side_effects or new_process")
     assert done.returncode == code, done.stdout + done.stderr
-    assert re.search(rf"  parity .* {'FAIL' if code else 'pass'}", done.stdout)
+    assert re.search(rf"  pairs parity .* {'FAIL' if code else 'pass'}", done.stdout)
     assert re.search(r"no side effects .* pass", done.stdout)
     assert re.search(r"new process .* not offered", done.stdout)
     assert "subject: embedder function, which claims to be all-MiniLM-L6-v2" in done.stdout
@@ -146,9 +146,9 @@ def test_a_fixture_that_claims_to_be_no_model(tmp_path: Path) -> None:
 def test_the_configuration_of_another_repository(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["embedding_gate.plugin"]\n')
     (tmp_path / "mine.py").write_text("from tests.support.library_subjects import embed\n")
-    require = "embedding_gate_require =\n    norm\n    tokens\n"
+    require = "embedding_gate_require =\n    repeated\n    tokens\n"
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nembedding_gate_subject = python:mine:embed\n{require}")
-    done = elsewhere(tmp_path, MODEL, "-k", "token_ids or norm")
+    done = elsewhere(tmp_path, MODEL, "-k", "token_ids or repeated")
     assert done.returncode == 1, done.stdout + done.stderr
     assert reds(done.stdout) == {"token ids"}
     assert "subject: python:mine:embed, which claims to be" in done.stdout

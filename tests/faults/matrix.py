@@ -5,10 +5,11 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -27,11 +28,16 @@ from tests.faults.catalogue import BY_NAME, Fault, injected
 from tests.faults.registry import TINY_DECODER
 from tests.faults.slices import slice_of
 from tests.faults.workers import begun
+from tests.support.library_service import LibraryService
+from tests.support.server import serve
 
-__all__ = ["BARE", "LITTLE", "Outcome", "Run", "judge", "judged"]
+__all__ = ["BARE", "LITTLE", "Outcome", "Run", "Through", "judge", "judged"]
 
 Run = tuple[str, int]  # a fault's name, and a seed
 Usual = tuple[Verdict, ...]  # of a gate of the usual kind
+Through = Literal[
+    "", "function", "server"
+]  # what the gate sees the library through; "" for the library itself
 BARE = frozenset({"encode", "threads", "new process"})  # offers of a function: python:MODULE:NAME
 LITTLE = Effort(
     mixed=1,
@@ -73,7 +79,7 @@ class Outcome:
 
 
 def judge(
-    name: str, seed: int = 0, number: int = 0, *, named_only: bool = False, bare: bool = False
+    name: str, seed: int = 0, number: int = 0, *, named_only: bool = False, through: Through = ""
 ) -> Outcome:
     """Inject a fault, run the gate on the library as it then is, and take the fault out again.
 
@@ -81,7 +87,8 @@ def judge(
 
     number: of the slice of the texts that it is judged on.
     named_only: run no check but those that are named for the fault. A benign variant gets them all.
-    bare: let the gate see nothing but a function from texts to vectors.
+    through: let the gate see nothing but a function from texts to vectors, or a server of the library. A
+        server is also judged by the contract of an endpoint.
     """
     start, fault = time.perf_counter(), BY_NAME[name]
     with warnings.catch_warnings():
@@ -89,7 +96,7 @@ def judge(
         gate, usual = (
             _audited(name, seed)
             if fault.where == "time"
-            else _gated(fault, seed, number, only=fault.killers if named_only else (), bare=bare)
+            else _gated(fault, seed, number, only=fault.killers if named_only else (), through=through)
         )
     return Outcome(name, seed, tuple(gate.verdicts), gate.thresholds, usual, time.perf_counter() - start)
 
@@ -101,28 +108,38 @@ def _audited(name: str, seed: int) -> tuple[Gate, Usual]:
             return simulated.audited(), ()
 
 
-def _gated(fault: Fault, seed: int, number: int, *, only: Sequence[str], bare: bool) -> tuple[Gate, Usual]:
-    with pytest.MonkeyPatch.context() as patch:
+def _gated(
+    fault: Fault, seed: int, number: int, *, only: Sequence[str], through: Through
+) -> tuple[Gate, Usual]:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         clean.reuse(patch, fault)
         options = own_files.Options(precision=fault.precision)
-        with injected(fault.name, seed) as within:
-            clean.reuse_within(within, fault)
-            opened = adapter.open_subject(
-                fault.model, options, variant=("tests.faults.catalogue", fault.name, seed)
-            )
-            try:
-                seen = _bare(opened, fault.model, options) if bare else opened
-            except GateError as error:  # a run ends here, with exit code 4 and this line
-                gate = session.open_gate(opened, options)
-                gate.verdicts.append(Verdict("opening", math.nan, "-", 0.0, "ERROR", str(error)))
-                return gate, ()
-            subject = replace(slice_of(seen, number), effort=_effort(fault))
-            gate = session.open_gate(subject, options)
-            session.run_gate(subject, gate, only)
-            return gate, () if only or bare else usual_kind.judge(subject)
+        within = stack.enter_context(injected(fault.name, seed))
+        clean.reuse_within(within, fault)
+        opened = adapter.open_subject(
+            fault.model, options, variant=("tests.faults.catalogue", fault.name, seed)
+        )
+        try:
+            if through == "function":
+                opened = _function(opened, fault.model, options)
+            elif through == "server":
+                running = stack.enter_context(serve(LibraryService(opened.encoder)))
+                options = replace(options, subject=f"http://{running.place}/v1/embeddings", served_as="model")
+                opened = _server(opened, fault.model, options)
+                stack.callback(opened.close)
+        except GateError as error:  # a run ends here, with exit code 4 and this line
+            gate = session.open_gate(opened, options)
+            gate.verdicts.append(Verdict("opening", math.nan, "-", 0.0, "ERROR", str(error)))
+            return gate, ()
+        subject = replace(slice_of(opened, number), effort=_effort(fault))
+        gate = session.open_gate(subject, options)
+        session.run_gate(subject, gate, only)
+        if subject.endpoint and (not only or not gate.red):
+            session.run_endpoint_gate(subject.endpoint, gate)
+        return gate, () if only or through else usual_kind.judge(subject)
 
 
-def _bare(opened: Subject, model: str, options: own_files.Options) -> Subject:
+def _function(opened: Subject, model: str, options: own_files.Options) -> Subject:
     """Return the loaded model as a function of texts, and as nothing more."""
 
     def embed(texts: list[str]) -> NDArray[np.float32]:
@@ -130,6 +147,11 @@ def _bare(opened: Subject, model: str, options: own_files.Options) -> Subject:
 
     subject = open_outside(model, options, embed)
     return replace(subject, offers=BARE, encode_elsewhere=opened.encode_elsewhere)
+
+
+def _server(opened: Subject, model: str, options: own_files.Options) -> Subject:
+    """Return the loaded model behind a server."""
+    return replace(open_outside(model, options), encode_elsewhere=opened.encode_elsewhere)
 
 
 def _effort(fault: Fault) -> Effort:
@@ -141,7 +163,7 @@ def _effort(fault: Fault) -> Effort:
 
 @contextmanager
 def judged(
-    runs: Iterable[Run], number: int = 0, *, named_only: bool = False, bare: bool = False
+    runs: Iterable[Run], number: int = 0, *, named_only: bool = False, through: Through = ""
 ) -> Iterator[dict[Run, Future[Outcome]]]:
     """Judge many faults on a slice of the texts, one process per core; leaving early ends them at once."""
     longest_first = sorted(runs, key=lambda run: BY_NAME[run[0]].where not in ("fwd", "load"))
@@ -150,7 +172,7 @@ def judged(
         patch.setenv("TMPDIR", scratch)  # of processes that are killed, and so do not clean up
         patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores
         with begun(
-            partial(judge, named_only=named_only, bare=bare), calls, processes=usable_cores()
+            partial(judge, named_only=named_only, through=through), calls, processes=usable_cores()
         ) as futures:
             patch.undo()  # they have begun with it
             yield dict(zip(longest_first, futures, strict=True))

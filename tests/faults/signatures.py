@@ -7,17 +7,20 @@ that they depend on the processor.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embedding_gate import own_files
-from embedding_gate.verdicts.diagnosis import Signature, as_json, likely, pattern_of, read_signatures
+from embedding_gate.register import live_tests
+from embedding_gate.subjects.offers import unoffered
+from embedding_gate.verdicts.diagnosis import Pattern, Signature, as_json, likely, pattern_of, read_signatures
+from embedding_gate.verdicts.gate import check_name
 from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, FAULTS
-from tests.faults.matrix import Outcome, judged
+from tests.faults.matrix import BARE, Outcome, judged
 
-__all__ = ["PROOF", "Named", "as_outcome", "named", "out_of_date", "signature_of"]
+__all__ = ["PROOF", "Named", "as_outcome", "named", "out_of_date", "seen", "signature_of"]
 
 PROOF = Path(__file__).with_name("proof.json")
 SLICES = {own_files.SIGNATURES: 1, PROOF: 0}  # of the texts; the proof judges slice 0
@@ -59,6 +62,24 @@ def as_outcome(recorded: Signature) -> Outcome:
     return Outcome(recorded.name, 0, (*red, *green), {})
 
 
+def seen(recorded: Iterable[Signature], offers: Collection[str]) -> list[Signature]:
+    """Return recorded runs as far as a subject with these offers shows them.
+
+    A run without a red check is left out.
+    """
+    checks = {
+        check_name(name) for name, test in live_tests().items() if not unoffered(test, frozenset(offers))
+    }
+    cut = [
+        Pattern(
+            {check: red for check, red in one.pattern.red.items() if check in checks},
+            one.pattern.green & checks,
+        )
+        for one in recorded
+    ]
+    return [replace(one, pattern=pattern) for one, pattern in zip(recorded, cut, strict=True) if pattern.red]
+
+
 def named(runs: Iterable[Signature], signatures: Sequence[Signature], *, left_out: bool) -> Named:
     """Tell for each fault whether it is among the first three that are named.
 
@@ -93,9 +114,11 @@ def out_of_date(signatures: Iterable[Signature]) -> list[str]:
 
 
 def shares() -> list[str]:
-    """Say how many faults of the recorded proof the signatures name."""
+    """Say how many faults of the recorded proof the signatures name, also where vectors alone are seen."""
     proof, signatures = read_signatures(PROOF), read_signatures(own_files.SIGNATURES)
-    return [named(proof, signatures, left_out=left_out).lines[0] for left_out in (False, True)]
+    found = [named(proof, signatures, left_out=left_out).lines[0] for left_out in (False, True)]
+    function = named(seen(proof, BARE), signatures, left_out=False).lines[0]
+    return [*found, f"{function}, through a function"]
 
 
 def main() -> None:

@@ -20,11 +20,15 @@ def slice_of(subject: Subject, number: int = 0) -> Subject:
 
     number: 0, or 1 for a slice of other texts. Both slices have all topics, because the thresholds of topics
     are for exactly these texts. Both also have the texts that differ only in their last word, and the hostile
-    texts.
+    texts. Texts that the subject refuses stay left out.
     """
     golden, sets = golden_of(subject.name, number), own_files.slice_of_sets(number)
     baseline = Baseline(subject.name, subject.source, golden, lambda: subject.encoder)
-    return replace(subject, texts=_texts(number), golden=golden, sets=sets, baseline=baseline)
+    texts, taken = _texts(number), set(subject.texts.ids)
+    if not taken.issuperset(texts.ids):
+        rows = [row for row, name in enumerate(texts.ids) if name in taken]
+        texts, golden = texts.rows(rows), golden.rows(rows) if golden else None
+    return replace(subject, texts=texts, golden=golden, sets=sets, baseline=baseline)
 
 
 _LENGTHS = (("length-64", "length-256", "length-257"), ("length-129", "length-255", "length-258"))

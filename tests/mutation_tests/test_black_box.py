@@ -24,8 +24,9 @@ def test_survivors_and_alarms_are_named() -> None:
             other.name: outcome(other.name, 0),
             good.name: outcome(good.name, 1),
         },
+        "function",
     )
-    assert found[0] == "  1 of 2 faults killed by vectors alone, 1 of 1 false alarms"
+    assert found[0] == "  1 of 2 faults killed through a function, 1 of 1 false alarms"
     assert found[1].startswith(f"  survived, {other.cause}: {other.name} (needs {other.killers[0]}")
     assert found[2] == f"  FALSE ALARM: {good.name}: parity"
     assert len(found) == 3
@@ -34,9 +35,20 @@ def test_survivors_and_alarms_are_named() -> None:
 @pytest.mark.parametrize(("name", "check"), [("order of a set", "permuted"), ("RMS epsilon", "parity")])
 def test_a_fault_is_seen_through_a_function(name: str, check: str) -> None:
     """What the function does not offer is not asked of the library behind it."""
-    found = judge(name, bare=True)
+    found = judge(name, through="function")
     assert check in found.checks
     assert not [verdict for verdict in found.verdicts if verdict.outcome == "ERROR"]
     lacking = {verdict.check for verdict in found.verdicts if verdict.outcome == "not offered"}
     assert {"cached", "hidden state parity", "token ids"} <= lacking
     assert BY_NAME[name].killers
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [("order of a set", "permuted"), ("shorter, not normalised again", "shorter dimensions")],
+)
+def test_a_fault_is_seen_through_a_server(name: str, check: str) -> None:
+    """The server asks the library for all that a request asks of it."""
+    found = judge(name, through="server", named_only=True)
+    assert check in found.checks
+    assert not [verdict for verdict in found.verdicts if verdict.outcome == "ERROR"]

@@ -86,7 +86,7 @@ class Service:
         texts = self.texts(given, ids_allowed=kind != "ollama")
         encoding = self.encoding(body.get("encoding_format"))
         vectors = await run_in_threadpool(self.vectors, texts)
-        vectors = self.cut(vectors, self.dimensions(body, vectors.shape[1], unset=kind == "ollama"))
+        vectors = self.short(texts, vectors, self.dimensions(body, vectors.shape[1], unset=kind == "ollama"))
         make = {"embeddings": self.openai, "ollama": self.ollama, "embed": self.tei}[kind]
         return self.whole(make(vectors, encoding, texts, body))
 
@@ -163,6 +163,10 @@ class Service:
         if type(asked) is not int or not 1 <= asked <= width:
             raise Refused(f"dimensions must be from 1 to {width}")
         return asked
+
+    def short(self, texts: Texts, vectors: Vectors, width: int) -> Vectors:  # noqa: ARG002
+        """Return vectors (N, width) of texts, whose whole vectors are known."""
+        return self.cut(vectors, width)
 
     def cut(self, vectors: Vectors, width: int) -> Vectors:
         """Shorten vectors, and scale them to length 1 again."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_gate.data.labelled import Pairs
-from embedding_gate.metrics.ranking import spearman
+from embedding_gate.metrics.ranking import spearman_by_row
 from embedding_gate.metrics.resampling.sampling import Floats, sample, sample_of_topics
 from embedding_gate.metrics.similarity import auc_of_counts, cosine_steps, nearest_neighbour_hits, unit
 
@@ -31,6 +31,7 @@ __all__ = [
 
 DRAWS = 1999
 SURE = 0.001
+_AT_ONCE = 1 << 18  # ranks in memory at a time
 
 
 def draw_weights(items: int) -> Floats:
@@ -72,8 +73,9 @@ def draw_spearman(cosines: Floats, pairs: Pairs) -> Floats:
     """Return Spearman's correlation of each bootstrap sample of the pairs: (DRAWS,)."""
     rows = sample(len(cosines))
     draw = np.random.default_rng(0)
-    samples = (draw.choice(rows, len(rows)) for _ in range(DRAWS))
-    return np.array([spearman(cosines[chosen], pairs.grades[chosen]) for chosen in samples])
+    samples = np.array([draw.choice(rows, len(rows)) for _ in range(DRAWS)])
+    some = np.array_split(samples, -(-samples.size // _AT_ONCE))
+    return np.concatenate([spearman_by_row(cosines[drawn], pairs.grades[drawn]) for drawn in some])
 
 
 def surely_worse(one: Floats, other: Floats) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from embedding_gate.data.labelled import OUTLIER, Pairs
 from embedding_gate.data.retrieval import Retrieval
-from embedding_gate.metrics.ranking import Ranks, discounts, ideal_dcg, look_up, midranks, spearman
+from embedding_gate.metrics.ranking import Ranks, centred, discounts, ideal_dcg, look_up, midranks
 from embedding_gate.metrics.resampling.sampling import SAMPLE, Floats, sample, sample_of_topics
 from embedding_gate.metrics.similarity import cosine_steps, of_topics, unit
 
@@ -59,10 +59,13 @@ def chance_of_topics(vectors: NDArray[np.floating], categories: Sequence[str]) -
 def chance_of_pairs(cosines: Floats, pairs: Pairs) -> float:
     """Return p of Spearman's correlation: how often shuffled grades do as well."""
     rows = sample(len(cosines))
-    found, grades = cosines[rows], pairs.grades[rows]
+    if not np.isfinite(cosines[rows]).all():
+        return 1.0
+    found, grades = (centred(midranks(values[rows])) for values in (cosines, pairs.grades))
     draw = np.random.default_rng(0)
-    by_chance = [spearman(found, draw.permutation(grades)) for _ in range(PERMUTATIONS)]
-    return p_value(spearman(found, grades), np.array(by_chance))
+    # The ranks are the same in each order, so the correlation rises and falls with this sum.
+    by_chance = [found @ draw.permutation(grades) for _ in range(PERMUTATIONS)]
+    return p_value(float(found @ grades), np.array(by_chance))
 
 
 def chance_of_retrieval(scores: Iterable[Floats], retrieval: Retrieval, k: int = 10) -> float:

@@ -26,7 +26,7 @@ def nothing(patch: Patch) -> None:
 
 def batch_budget(tokens_: int) -> Callable[[Patch], None]:
     def inject(patch: Patch) -> None:
-        patch.setattr(batch_runner, "BATCH_TOKENS", {mx.default_device().type: tokens_})
+        patch.setattr(batch_runner, "BATCH_TOKENS", dict.fromkeys(batch_runner.BATCH_TOKENS, tokens_))
 
     return inject
 
