@@ -79,8 +79,12 @@ class DecoderConfig:
         }
         for key in sorted(family.required):
             typed(where, declared, key, float)
-        family.check_window(where, declared, sizes["max_position_embeddings"])
-        rope = family.rope(where, declared)
+        try:
+            family.check_window(where, declared, sizes["max_position_embeddings"])
+            rope = family.rope(where, declared)
+        except (TypeError, ValueError, AttributeError) as error:
+            hint = "fetch the file again"
+            raise DamagedModel(where, f"its window or its rope is malformed ({error})", hint=hint) from error
         given = {key: value for key, value in declared.items() if key in known - _OURS}
         given |= {key: value for key, value in rope.items() if key in known}
         try:

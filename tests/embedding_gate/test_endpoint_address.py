@@ -19,7 +19,7 @@ NAME = "judged.example"
 
 @pytest.fixture
 def named(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
-    """Serve under a name that leads here once, and elsewhere after that. Yield the port, and the hosts asked."""
+    """Serve under a name that leads here once, and elsewhere after that. Yield port and hosts asked."""
     hosts: list[str] = []
     service = Service(FAKE.encode, FAKE.tokenize)
     service.patch(check_key=lambda request: hosts.append(request.headers["host"]))
