@@ -7,6 +7,7 @@ import pytest
 
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import Options
+from embedding_gate.reindex.reindex import REQUIRED
 from embedding_gate.subjects.origin import NOT_WORSE
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.recipe import DECLARED, RECIPES
@@ -27,6 +28,7 @@ FILES = {
     "--sts": "your own graded pairs: .jsonl, .tsv or .csv with sentence1, sentence2 and score",
     "--retrieval": "your own retrieval set: a folder in BEIR form",
     "--thresholds": "your own thresholds, which go before the gate's",
+    "--snapshot": "compare with the vectors of this snapshot: may old and new stand in one index?",
     "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
 }
 OWN_FILES = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
@@ -50,6 +52,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--origin",
         metavar="NAME|PATH",
         help="compare with this model, which the judged one was fine-tuned or quantized from",
+    )
+    group.addoption(
+        "--against-model",
+        metavar="NAME|PATH|URL",
+        help="compare with the vectors of this model: may both stand in one index?",
     )
     group.addoption(
         "--subject",
@@ -120,6 +127,11 @@ def read_options(config: pytest.Config) -> Options:
         raise pytest.UsageError(
             f"--require={NOT_WORSE}: compares with the model's origin; add --origin=NAME or FOLDER"
         )
+    worst = [name for name in REQUIRED if name in required]
+    if worst and not (config.getoption("snapshot") or config.getoption("against_model")):
+        raise pytest.UsageError(
+            f"--require={worst[0]}: compares old and new vectors; add --snapshot=FILE or --against-model=NAME"
+        )
     given = {name: config.getoption(option) for option, name in OWN_FILES.items() if config.getoption(option)}
     return Options(
         **given,
@@ -132,7 +144,10 @@ def read_options(config: pytest.Config) -> Options:
         python=config.getoption("python"),
         served_as=config.getoption("served_as"),
         timeout=timeout or Options.timeout,
-        require=frozenset(required),
+        require=frozenset(required) - frozenset(REQUIRED),
+        snapshot=config.getoption("snapshot"),
+        against_model=config.getoption("against_model"),
+        at_worst=worst[0] if worst else None,
         ranks=ranks,
     )
 
@@ -149,7 +164,9 @@ def check_together(config: pytest.Config) -> None:
         UsageError: they do.
 
     """
-    refuse_beside(config, "recorded", (*LIVE, "origin", "ranks"), "brings its own texts and vectors")
+    others = (*LIVE, "origin", "against_model", "ranks")
+    refuse_beside(config, "recorded", others, "brings its own texts and vectors")
+    refuse_beside(config, "snapshot", ("against_model",), "holds the vectors to compare with")
     refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
     if subject_of(config):
         if clash := [name for name in OF_THE_LIBRARY if config.getoption(name)]:

@@ -72,7 +72,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.section(f"embedding gate{part}")
         judged = run.judged[name]
         origin = judged.origin.lines() if isinstance(judged, Subject) and judged.origin else []
-        for line in gate_table(gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin]):
+        reindex = judged.reindex.lines() if judged.reindex else []
+        for line in gate_table(
+            gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin, *reindex]
+        ):
             terminalreporter.line(line)
     missing = [] if broken_off else run.missing()
     for line in (*run.written, *(f"FAIL: {one}" for one in missing)):

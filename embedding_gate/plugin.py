@@ -28,6 +28,7 @@ from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import SubjectLost
+from embedding_gate.reindex.reindex import Reindex
 from embedding_gate.session import check_required, open_recorded, published_of
 from embedding_gate.state import RUN, Judged, Run, run_of
 from embedding_gate.subjects.embedded import Embedded
@@ -154,6 +155,15 @@ def ranks(request: pytest.FixtureRequest, judged: Judged) -> Ranks:
     assert isinstance(judged, Subject)
     options, source = run_of(request.config).options, judged.source
     return lambda texts: encode_in_ranks(source, options, texts, ranks=options.ranks or 1)
+
+
+@pytest.fixture
+def reindex(judged: Judged) -> Reindex:
+    """What is judged, beside a snapshot or another model."""
+    assert isinstance(judged.reindex, Reindex)  # or the comparison is none of this run
+    with one_error():
+        _ = judged.reindex.verdict
+    return judged.reindex
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
 from embedding_gate.register import recorded_tests
 from embedding_gate.session import open_gate, open_recorded_gate, tests_of, unbound
+from embedding_gate.snapshots import compared
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded
@@ -43,7 +44,8 @@ class Run:
     def name(self, names: list[str], *, recorded: bool) -> None:
         """Say what is judged."""
         self.names = names
-        self.tests = recorded_tests() if recorded else tests_of(self.options)
+        beside = self.options.snapshot is not None
+        self.tests = recorded_tests(reindex=beside) if recorded else tests_of(self.options)
 
     def opened(self, name: str, embedder: object = None) -> Judged:
         """Return what is judged under a name. embedder: an object that embeds, of this process, or None."""
@@ -53,6 +55,7 @@ class Run:
             else:
                 subject = open_subject(name, self.options)
             subject.origin = open_origin(subject, self.options)
+            subject.reindex = compared(subject, self.options)
             self.judged[name] = subject
         return self.judged[name]
 

@@ -61,9 +61,10 @@ def encode_corpus(
 
     """
     shards = scan(corpus, shard_texts)
-    wanted = Manifest(str(corpus.resolve()), model.identity, model.dimension, dtype, shard_texts, shards)
+    told = (model.opened, model.identity, model.options, model.dimension)
+    wanted = Manifest(str(corpus.resolve()), *told, dtype, shard_texts, shards)
     with _held(folder, ranks):
-        ranks.agree("the model", wanted.model)
+        ranks.agree("the model", (wanted.identity, wanted.options))
         ranks.agree("the texts and the shards", wanted.plan)
         if ranks.first:
             _begin(folder, wanted)

@@ -4,31 +4,26 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 import embeddings
-from embedding_gate.adapter import find, is_synthetic, name_of, precision_of, source_of
+from embedding_gate.adapter import find, identity_of, name_of, precision_of, source_of
+from embedding_gate.clients import connect
 from embedding_gate.data.declared import read_declared
-from embedding_gate.data.encoded.manifest import Identity
-from embedding_gate.data.encoded.shards import file_sha256
 from embedding_gate.errors import InputError, SubjectMalformed
-from embedding_gate.outside import connect
 from embedding_gate.own_files import Options
+from embedding_gate.reindex.identity import Identity
 from embedding_gate.subjects.black_box import BlackBox
 from embedding_gate.subjects.protocols import Tokenized
 from embedding_gate.tokenizer import OwnTokenizer
-from embeddings.backend import mx
 
 __all__ = ["Asked", "Model", "open_model"]
 
 CHUNK = 512  # texts of one call of another subject, which has a time limit
-PACKAGES = ("mlx", "mlx-lm", "tokenizers")
-FILES = ("*.json", "*.safetensors", "1_Pooling/config.json")  # of a model's folder
+OPENED = ("recipe", "precision", "device", "python")  # options that identity tells of
 
 
 @dataclass(frozen=True)
@@ -50,17 +45,19 @@ class _Counter(Protocol):
 class Model:
     """What turns texts into vectors.
 
-    identity: all that decides a vector except its text. dimension: D. chunk: texts of one call.
-    options: of each call. name, precision: they choose the thresholds that bind it.
+    name, precision: they choose the thresholds that bind it. opened, identity, options: see Manifest.
+    dimension: D. call: options of each call. chunk: texts of one call.
     """
 
     name: str
     precision: str
-    identity: Identity
+    opened: dict[str, str | None]
+    identity: dict[str, Any]
+    options: dict[str, str | int | None]
     dimension: int
     _encode: Callable[..., NDArray[np.float32]]
     _counter: _Counter
-    _options: dict[str, Any]
+    _call: dict[str, Any]
     _chunk: int | None = None
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -72,7 +69,7 @@ class Model:
         """
         step = self._chunk or max(1, len(texts))
         parts = [
-            self._encode(texts[start : start + step], **self._options) for start in range(0, len(texts), step)
+            self._encode(texts[start : start + step], **self._call) for start in range(0, len(texts), step)
         ]
         vectors = np.concatenate(parts) if len(parts) > 1 else parts[0]
         if not np.isfinite(vectors).all():
@@ -83,7 +80,7 @@ class Model:
 
     def count_tokens(self, texts: Sequence[str]) -> tuple[int, int]:
         """Return the tokens that the model reads of all texts, and how many texts it truncates."""
-        found = self._counter.tokenize(texts, prompt_name=self._options.get("prompt_name"))
+        found = self._counter.tokenize(texts, prompt_name=self._call.get("prompt_name"))
         return sum(map(len, found.ids)), int(np.count_nonzero(found.dropped))
 
 
@@ -111,19 +108,11 @@ def _library(asked: Asked) -> tuple[Model, Callable[[], object]]:
     given: dict[str, Any] = {"prompt_name": asked.prompt_name, "truncate_dim": asked.truncate_dim}
     width = encoder.encode(["a text"], **given).shape[1]
     precision = precision_of(asked.model, options)
-    identity = {
-        **_claim(asked, {} if is_synthetic(asked.model) else _hashes(encoder.path)),
-        "recipe": options.recipe,
-        "precision": precision,
-        "max_tokens": encoder.max_tokens,
-        "device": str(mx.default_device().type).rpartition(".")[2],
-        "batch_tokens": asked.batch_tokens,
-        "versions": {package: metadata.version(package) for package in PACKAGES},
-    }
+    identity = Identity(dimensions=encoder.dimension, **identity_of(encoder, precision)).as_data()
+    told = (_opened(asked), identity, _options(asked), width)
     call = {**given, "batch_tokens": asked.batch_tokens}
-    return Model(
-        name_of(asked.model), precision, identity, width, encoder.encode, encoder, call
-    ), lambda: None
+    model = Model(name_of(asked.model), precision, *told, encoder.encode, encoder, call)
+    return model, lambda: None
 
 
 def _outside(asked: Asked) -> tuple[Model, Callable[[], object]]:
@@ -143,30 +132,22 @@ def _outside(asked: Asked) -> tuple[Model, Callable[[], object]]:
         box = BlackBox(client, declared.prompts, declared.min_dimensions)
         if asked.truncate_dim is not None and "truncate_dim" not in client.offers:
             raise InputError("--truncate-dim", f"{client.name} does not offer it", hint="leave it out")
-        identity = {
-            **_claim(asked, _hashes(folder)),
-            "subject": options.subject,
-            "served_as": options.served_as,
-            "python": options.python,
-        }
+        identity = Identity(dimensions=box.dimension, prompts=dict(box.written)).as_data()
+        told = (_opened(asked), identity, _options(asked))
         width, counter = asked.truncate_dim or box.dimension, OwnTokenizer(folder, declared)
-        made = Model(name, options.precision or "float32", identity, width, box.encode, counter, call, CHUNK)
+        precision = options.precision or "float32"
+        made = Model(name, precision, *told, width, box.encode, counter, call, CHUNK)
     except BaseException:
         client.close()
         raise
     return made, client.close
 
 
-def _claim(asked: Asked, files: dict[str, str]) -> Identity:
-    """Return what the identity of every model has: where it is, its files, the options of its calls."""
-    return {
-        "source": source_of(asked.model),
-        "files": files,
-        "prompt_name": asked.prompt_name,
-        "truncate_dim": asked.truncate_dim,
-    }
+def _opened(asked: Asked) -> dict[str, str | None]:
+    return {"model": source_of(asked.model), **{name: getattr(asked.options, name) for name in OPENED}}
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    paths = sorted(path for pattern in FILES for path in folder.glob(pattern))
-    return {path.relative_to(folder).as_posix(): file_sha256(path.resolve()) for path in paths}
+def _options(asked: Asked) -> dict[str, str | int | None]:
+    names = ("prompt_name", "truncate_dim", "batch_tokens")
+    of_subject = {name: getattr(asked.options, name) for name in ("subject", "served_as")}
+    return {**of_subject, **{name: getattr(asked, name) for name in names}}

@@ -18,6 +18,7 @@ from embedding_gate.own_files import OWN, hashes, sets, thresholds_of
 __all__ = ["Sample", "check_shards", "compare_sample", "limit_of"]
 
 CHECK = "batch budget"  # its threshold binds what another batch may change
+SAME = ("dimensions", "weights", "tokenizer", "encoding", "prompts")  # not so versions and the device
 HALF = 2.0**-11  # the most that rounding to float16 changes a component of a vector of length 1
 
 
@@ -58,8 +59,8 @@ def compare_sample(corpus: Path, folder: Path, manifest: Manifest, model: Model,
         FixtureError: the texts or the model are not those of the manifest, or ids differ.
 
     """
-    if differs := [name for name in model.identity if model.identity[name] != manifest.model.get(name)]:
-        what = f"was made by a model that differs in {', '.join(sorted(differs))}"
+    if differs := [name for name in SAME if model.identity[name] != manifest.identity.get(name)]:
+        what = f"was made by a model that differs in {', '.join(differs)}"
         raise FixtureError(folder, what, hint="name that model, or use --sample=0 to check the hashes alone")
     rows = _sample(manifest, size)
     texts, stored = [], []

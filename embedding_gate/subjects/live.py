@@ -60,6 +60,7 @@ class Subject:
     precision: what it computes in, as "float32".
     random: whether its weights are random numbers. Then its vectors have no meaning to judge.
     origin: the model that it was made from (see origin.py), if one was named.
+    reindex: the comparison with a snapshot or another model (see reindex/), if one was named.
     claimant: what claims to be the model, as the user named it; "" if it is the model itself.
     notes: more lines for the reader of the table.
     effort: how much the checks do.
@@ -90,6 +91,7 @@ class Subject:
     precision: str = "float32"
     random: bool = False
     origin: Any = None
+    reindex: Any = None
     claimant: str = ""
     notes: list[str] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)

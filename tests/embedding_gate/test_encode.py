@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import embeddings
-from embedding_gate.corpus import command
+from embedding_gate import verify_command
 from embedding_gate.corpus import encode as encoding
 from embedding_gate.corpus.model import Model
 from embedding_gate.data.encoded.manifest import read_manifest
@@ -161,7 +161,7 @@ def test_another_run_is_not_mixed_in(made: Made, tmp_path: Path, capsys: pytest.
     for given, words in (
         ((other,), "differs in input;"),
         ((made.corpus, "--dtype=float16"), "differs in dtype;"),
-        ((made.corpus, "--truncate-dim=8"), "differs in dimension, model truncate_dim;"),
+        ((made.corpus, "--truncate-dim=8"), "differs in dimension, the option truncate_dim;"),
     ):
         assert encode(given[0], made.whole, made.model, *given[1:]) == 4
         assert words in errors(capsys)
@@ -232,5 +232,5 @@ def test_by_another_subject(made: Made, tmp_path: Path, capsys: pytest.CaptureFi
     assert encode(made.corpus, tmp_path / "out", made.model, subject, "--truncate-dim=4") == 4
     assert "does not offer it" in errors(capsys)
     assert encode(made.corpus, tmp_path / "out", made.model, subject) == 0
-    assert command.main(["verify", str(tmp_path / "out")]) == 0
+    assert verify_command.main([str(tmp_path / "out")]) == 0
     assert "64 texts encoded anew differ by 0 " in capsys.readouterr().out

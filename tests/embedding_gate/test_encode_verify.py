@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from embedding_gate.corpus import command
+from embedding_gate import verify_command
 from embedding_gate.corpus.model import Model
 from embedding_gate.data.encoded.manifest import MANIFEST, Manifest, read_manifest
 from embedding_gate.data.encoded.shards import KEY, name_of, read_label, write_shard
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def verify(folder: Path, *more: str) -> int:
-    return command.main(["verify", str(folder), *more])
+    return verify_command.main([str(folder), *more])
 
 
 def test_a_whole_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +77,7 @@ def another_model(folder: Path) -> str:
     weights = load_file(folder.parent / "tiny" / "model.safetensors")
     weights["embeddings.LayerNorm.bias"][3] += 1
     save_file(weights, folder.parent / "tiny" / "model.safetensors")
-    return "was made by a model that differs in files"
+    return "was made by a model that differs in weights"
 
 
 def other_texts(folder: Path) -> str:

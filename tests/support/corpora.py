@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding_gate.corpus import command
+from embedding_gate import encode_command
 
 __all__ = ["encode", "errors", "shards", "write_corpus"]
 
@@ -25,7 +25,7 @@ def write_corpus(path: Path, count: int, seed: int = 0) -> Path:
 def encode(corpus: Path, folder: Path, model: Path, *more: str, shard_texts: int = 16) -> int:
     """Encode a corpus, and return the exit code."""
     given = [str(corpus), f"--out={folder}", f"--model={model}", f"--shard-texts={shard_texts}", *more]
-    return command.main(["encode", *given])
+    return encode_command.main(given)
 
 
 def shards(folder: Path) -> dict[str, bytes]:

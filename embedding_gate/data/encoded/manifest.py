@@ -9,6 +9,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,6 @@ from embedding_gate.errors import FixtureError, InputError
 __all__ = [
     "MANIFEST",
     "PART",
-    "Identity",
     "Manifest",
     "Shard",
     "read_manifest",
@@ -30,8 +30,6 @@ MANIFEST = "manifest.json"
 PART = f".{MANIFEST}.part"  # its name while it is written
 LARGEST = 1 << 28  # bytes of a manifest: that of a thousand million texts has less
 FORMAT = 1
-
-Identity = dict[str, str | int | bool | dict[str, str] | None]
 
 
 class Shard(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,12 +49,15 @@ class Shard(msgspec.Struct, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """What a folder holds.
 
-    input: where the texts were read. model: what made the vectors. dimension: of a vector.
-    dtype: "float32" or "float16". shard_texts: the most texts of a shard.
+    input: where the texts were read. opened: where the model was, and how it was opened.
+    identity: what the model is (see reindex/identity.py). options: of encode, that change vectors.
+    dimension: of a vector. dtype: "float32" or "float16". shard_texts: the most texts of a shard.
     """
 
     input: str
-    model: Identity
+    opened: dict[str, str | None]
+    identity: dict[str, Any]
+    options: dict[str, str | int | None]
     dimension: int
     dtype: str
     shard_texts: int
@@ -66,7 +67,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     @property
     def plan(self) -> str:
         """SHA-256 of what decides the vectors and the shards, in hexadecimal."""
-        parts = (self.model, self.dimension, self.dtype, self.shard_texts, self.spans)
+        parts = (self.identity, self.options, self.dimension, self.dtype, self.shard_texts, self.spans)
         return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
     @property
@@ -89,8 +90,13 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
         names = ("dimension", "dtype", "shard_texts")
         found = [name for name in names if getattr(self, name) != getattr(other, name)]
         found += ["input"] if self.spans != other.spans else []
-        keys = sorted(self.model.keys() | other.model.keys())
-        return found + [f"model {key}" for key in keys if self.model.get(key) != other.model.get(key)]
+        for one, its, what in (
+            (self.options, other.options, "the option"),
+            (self.identity, other.identity, "the model's"),
+        ):
+            keys = sorted(one.keys() | its.keys())
+            found += [f"{what} {key}" for key in keys if one.get(key) != its.get(key)]
+        return found
 
 
 def read_manifest(folder: Path) -> Manifest:
