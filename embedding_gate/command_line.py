@@ -27,11 +27,13 @@ FILES = {
     "--topics": "your own texts by topic: .jsonl, .tsv or .csv with category and text",
     "--sts": "your own graded pairs: .jsonl, .tsv or .csv with sentence1, sentence2 and score",
     "--retrieval": "your own retrieval set: a folder in BEIR form",
+    "--encoded": "the passages' vectors of --retrieval: a folder that embedding-gate encode wrote",
     "--thresholds": "your own thresholds, which go before the gate's",
     "--snapshot": "compare with the vectors of this snapshot: may old and new stand in one index?",
     "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
 }
 OWN_FILES = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
+BESIDE_A_FOLDER = ("origin", "snapshot", "against_model", "recorded", "projector")
 OF_THE_LIBRARY = ("device", "calibrate", "projector")
 LIVE = ("subject", "model", "topics", "sts", "retrieval", "projector", "device", "precision", "calibrate")
 
@@ -148,6 +150,7 @@ def read_options(config: pytest.Config) -> Options:
         snapshot=config.getoption("snapshot"),
         against_model=config.getoption("against_model"),
         at_worst=worst[0] if worst else None,
+        encoded=config.getoption("encoded"),
         ranks=ranks,
     )
 
@@ -166,6 +169,9 @@ def check_together(config: pytest.Config) -> None:
     """
     others = (*LIVE, "origin", "against_model", "ranks")
     refuse_beside(config, "recorded", others, "brings its own texts and vectors")
+    refuse_beside(config, "encoded", BESIDE_A_FOLDER, "is for retrieval over a folder")
+    if config.getoption("encoded") and not config.getoption("retrieval"):
+        raise pytest.UsageError("--encoded: name the texts of its passages, too: --retrieval=DIR")
     refuse_beside(config, "snapshot", ("against_model",), "holds the vectors to compare with")
     refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
     if subject_of(config):

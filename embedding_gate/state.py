@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from embedding_gate.adapter import open_subject
+from embedding_gate.corpus.passages import open_passages
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
@@ -56,6 +57,7 @@ class Run:
                 subject = open_subject(name, self.options)
             subject.origin = open_origin(subject, self.options)
             subject.reindex = compared(subject, self.options)
+            subject.passages = open_passages(subject, self.options)
             self.judged[name] = subject
         return self.judged[name]
 

@@ -17,7 +17,7 @@ from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.data.sets import Sets
 from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.subjects.effort import Effort
-from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
+from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed, over_folder
 from embedding_gate.subjects.offers import LIBRARY
 from embedding_gate.subjects.protocols import Encoder, Tokenizer
 
@@ -54,6 +54,7 @@ class Subject:
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
     close: ends what the run has opened for it.
+    passages: the vectors of the retrieval set's passages in a folder (see data/encoded), or None.
     endpoint: the server as its contract is checked (see endpoint/), or None if it is no server.
     truncation: the warning that it gives for truncated texts; it has ``texts``, ``cut`` and ``dropped``.
     recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
@@ -86,6 +87,7 @@ class Subject:
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning
     close: Callable[[], object] = field(repr=False, default=lambda: None)
+    passages: Any = None
     endpoint: Any = None
     recipe: str = "declared"
     precision: str = "float32"
@@ -163,8 +165,10 @@ class Subject:
 
     @cached_property
     def retrieval(self) -> Embedded[Retrieval]:
-        """The retrieval set, encoded."""
-        return self._embedded(self.sets.retrieval)
+        """The retrieval set, encoded. Where a folder has the vectors of its passages, they stay there."""
+        if self.passages is None:
+            return self._embedded(self.sets.retrieval)
+        return over_folder(self.encoder, self.sets.retrieval, self.passages, self.tokenizer)
 
     def _embedded(self, labelled: L) -> Embedded[L]:
         def encode() -> list[NDArray[np.float32]]:

@@ -144,14 +144,33 @@ class Shards:
         return self.manifest.count
 
     def __iter__(self) -> Iterator[Vectors]:
-        """Yield the vectors of one shard after another, (n, D) each.
+        """Yield the vectors of one shard after another, (n, D) float32 each.
 
         Raises:
             FixtureError: see read_shard.
 
         """
         for number in range(len(self.manifest.shards)):
-            yield read_shard(self.folder, self.manifest, number)[1]
+            yield self._vectors(number)
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Vectors:
+        """Return the vectors (R, D) float32 of some texts, by their numbers in the input (R,).
+
+        Raises:
+            FixtureError: see read_shard.
+
+        """
+        ends = np.cumsum([shard.count for shard in self.manifest.shards])
+        found = np.empty((len(rows), self.manifest.dimension), dtype=np.float32)
+        of = np.searchsorted(ends, rows, side="right")
+        for number in np.unique(of):
+            wanted = of == number
+            first = ends[number] - self.manifest.shards[number].count
+            found[wanted] = self._vectors(int(number))[rows[wanted] - first]
+        return found
+
+    def _vectors(self, number: int) -> Vectors:
+        return read_shard(self.folder, self.manifest, number)[1].astype(np.float32, copy=False)
 
 
 def file_sha256(path: Path) -> str:
