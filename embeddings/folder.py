@@ -43,7 +43,7 @@ class ModelFolder:
             raise DamagedModel(
                 self.path, f"{name!r} is no file of this folder", hint="fetch the model's files again"
             )
-        if not path.is_file():
+        if not _is_file(path):
             raise DamagedModel(path, "no such file", hint="copy the model's whole folder, every file of it")
         return path
 
@@ -69,6 +69,14 @@ class ModelFolder:
                 hint="fetch the file again",
             )
         return content
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether a path leads to a file. A name that no file can have leads to none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def account(

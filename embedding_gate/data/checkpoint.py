@@ -32,13 +32,20 @@ def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def float_type(folder: Path) -> str:
-    """Name the type of most float tensors in a model's folder: "float32", "bfloat16" ..."""
+    """Name the type of most float tensors in a model's folder: "float32", "bfloat16" ...
+
+    Raises:
+        FixtureError: a file is no checkpoint, or there is no float.
+
+    """
     types: Counter[str] = Counter()
     for path in folder.glob("model*.safetensors"):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = _header(path, file.read(min(length, path.stat().st_size)))
         types.update(tensor["dtype"] for tensor in header.values() if tensor["dtype"] in _FLOATS)
+    if not types:
+        raise FixtureError(folder, "no file of weights has a float", hint="fetch the files again")
     return _FLOATS[types.most_common(1)[0][0]]
 
 

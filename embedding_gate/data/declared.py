@@ -68,9 +68,9 @@ def read_json(path: Path, *, optional: bool = True) -> dict[str, Any]:
         FixtureError: the file cannot be read, or holds no object.
 
     """
-    if optional and not path.exists():
-        return {}
     try:
+        if optional and not path.exists():
+            return {}
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise FixtureError(path, f"cannot be read ({error})", hint="restore the file") from error

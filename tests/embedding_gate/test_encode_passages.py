@@ -97,7 +97,7 @@ def edit(folder: Path, change: Callable[[Any], object]) -> None:
         (lambda found: found["identity"].update(weights="0" * 64), "is of a model that differs in weights"),
         (
             lambda found: found["options"].update(prompt_name="query"),
-            "has the prompt query before each passage",
+            "has the prompt query before each",
         ),
         (lambda found: found["shards"][1].update(sha256=""), "the run that writes it has not ended"),
         (lambda found: found["shards"][1].update(texts="0" * 64), "is not of the passages of"),
