@@ -16,13 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from tempfile import gettempdir
 from typing import Any
 
 from embedding_gate.adapter import ERRORS
 from embedding_gate.own_files import ROOT
 from tests.fuzz.changes import changed
-from tests.fuzz.readers import Reader, readers
+from tests.fuzz.readers import Reader, readers, scratch
 from tests.soak.calls import resident
 
 __all__ = ["Finding", "run", "tried"]
@@ -120,13 +119,13 @@ _written: list[str] | None = None
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    """Note each file that is written outside the folder for temporary files."""
+    """Note each file that is written outside the readers' folder."""
     if _written is None or event not in WRITES:
         return
     if event == "open" and not (isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")):
         return
     path = str(arguments[0])
-    if not Path(path).resolve().is_relative_to(Path(gettempdir()).resolve()) and path != "/dev/null":
+    if not Path(path).resolve().is_relative_to(scratch()) and path != "/dev/null":
         _written.append(path)
 
 

@@ -38,7 +38,7 @@ from tests.support.cache_writer import batch
 from tests.support.corpora import encode, write_corpus
 from tests.support.records import a_record
 
-__all__ = ["Reader", "readers"]
+__all__ = ["Reader", "readers", "scratch"]
 
 FIXTURES = own_files.FIXTURES
 
@@ -54,10 +54,16 @@ class Reader:
 
 @cache
 def readers() -> dict[str, Reader]:
-    """Return all readers by name. Their files lie in one new folder."""
-    root = Path(mkdtemp(prefix="fuzz-"))
+    """Return all readers by name."""
+    root = scratch()
     made = [*_of_texts(root), *_of_the_gate(root), *_of_models(root), *_of_vectors(root), *_of_servers()]
     return {reader.name: reader for reader in made}
+
+
+@cache
+def scratch() -> Path:
+    """Return the one folder that readers may write."""
+    return Path(mkdtemp(prefix="fuzz-")).resolve()
 
 
 def _reader(
