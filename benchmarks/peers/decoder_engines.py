@@ -9,8 +9,12 @@ from embedding_gate.workers import Worker
 from embeddings.backend import CHOICE_VARIABLE
 from embeddings.synthetic import PREFIX, config_of
 
-ENGINES = ("gate", "mlx-lm", "torch")
-NEEDS = {"gate": ("mlx",), "mlx-lm": ("mlx", "mlx-lm"), "torch": ("torch", "transformers")}  # packages
+ENGINES = ("gate", "mlx-lm", "torch", "torch.compile")
+NEEDS = {
+    "gate": ("mlx",),
+    "mlx-lm": ("mlx", "mlx-lm"),
+    **dict.fromkeys(ENGINES[2:], ("torch", "transformers")),
+}  # packages
 TINY = {"hidden_size": 256, "num_hidden_layers": 3, "intermediate_size": 512, "vocab_size": 5000}
 
 
@@ -61,7 +65,7 @@ def worker(engine: Engine, size: str, device: str, torch_python: str) -> Worker:
         "precision": engine.precision,
         "device": device,
     }
-    python = torch_python if engine.which == "torch" else sys.executable
+    python = torch_python if engine.which.startswith("torch") else sys.executable
     return Worker(
         engine.name,
         "benchmarks.peers.decoder_worker",

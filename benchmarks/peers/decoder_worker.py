@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,11 +82,12 @@ def mlx_lm(spec: Mapping[str, Any]) -> Engine:
     return Engine(model.model, encode)
 
 
-def torch(spec: Mapping[str, Any]) -> Engine:
+def torch(spec: Mapping[str, Any], *, compiled: bool = False) -> Engine:
     """Create the model of transformers with these shapes and random weights.
 
-    The precision is bf16 on CUDA and float32 on a CPU. The model is not compiled ("eager"). transformers
-    chooses the attention: the fused attention of torch.
+    The precision is bf16 on CUDA and float32 on a CPU. transformers chooses the attention: the fused
+    attention of torch. compiled: by torch.compile, for each shape of batch. Else the model runs as it is
+    ("eager").
     """
     import torch as library  # noqa: PLC0415
     from transformers import Qwen3Config, Qwen3Model  # noqa: PLC0415
@@ -102,15 +104,17 @@ def torch(spec: Mapping[str, Any]) -> Engine:
     library.set_default_dtype(library.float32 if on_cpu else library.bfloat16)
     with device:
         model = Qwen3Model(Qwen3Config(**{name: spec["config"][name] for name in names})).eval()
+    trunk = SimpleNamespace(layers=model.layers)  # setting the layers of a compiled model compiles it again
+    run = library.compile(model, dynamic=False) if compiled else model
 
     def encode(ids: Ids) -> Vectors:
         with library.inference_mode():
             given = library.from_numpy(ids.astype(np.int64)).to(device)
-            hidden = model(input_ids=given, use_cache=False).last_hidden_state[:, -1]
+            hidden = run(input_ids=given, use_cache=False).last_hidden_state[:, -1]
             vectors: Vectors = library.nn.functional.normalize(hidden.float(), dim=-1).cpu().numpy()
         return vectors
 
-    return Engine(model, encode)
+    return Engine(trunk if compiled else model, encode)
 
 
 def _config_and_weights(spec: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -143,7 +147,13 @@ def timed(engine: Engine, whole: Any, request: Mapping[str, Any]) -> dict[str, A
 
 def start() -> Callable[[Any], dict[str, Any]]:
     """Load the engine named on the command line; return the function that answers a request."""
-    engine = {"gate": gate, "mlx-lm": mlx_lm, "torch": torch}[sys.argv[1]](json.loads(sys.argv[2]))
+    make: dict[str, Callable[[Any], Engine]] = {
+        "gate": gate,
+        "mlx-lm": mlx_lm,
+        "torch": torch,
+        "torch.compile": partial(torch, compiled=True),
+    }
+    engine = make[sys.argv[1]](json.loads(sys.argv[2]))
     run = partial(timed, engine, engine.trunk.layers)
 
     def answer(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,7 +122,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=128, help="of each text (default: 128)")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default: 7; on a CPU 3)")
     parser.add_argument(
-        "--engines", help="of gate,mlx-lm,torch (default: those that can run; on a CPU no torch)"
+        "--engines",
+        help="of gate,mlx-lm,torch,torch.compile (default: those that can run; on a CPU no torch)",
     )
     parser.add_argument(
         "--torch-python", default=sys.executable, metavar="PATH", help="interpreter with torch"
@@ -143,7 +144,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if unknown := set(options.sizes) - set(names):
         parser.error(f"--sizes: must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")
     if options.engines and ("gate" not in options.engines or set(options.engines) - set(ENGINES)):
-        parser.error("--engines: must be gate, and mlx-lm and torch if you like")
+        parser.error(f"--engines: must be gate, and if you like others of {', '.join(ENGINES)}")
     if min(options.rows, options.tokens, options.rounds) < 1:
         parser.error("--rows, --tokens, --rounds: must be at least 1")
     return options

@@ -123,7 +123,7 @@ def _gated(
             if through == "function":
                 opened = _function(opened, fault.model, options)
             elif through == "server":
-                running = stack.enter_context(serve(LibraryService(opened.encoder)))
+                running = stack.enter_context(serve(LibraryService(opened.whole)))
                 options = replace(options, subject=f"http://{running.place}/v1/embeddings", served_as="model")
                 opened = _server(opened, fault.model, options)
                 stack.callback(opened.close)

@@ -1,0 +1,102 @@
+"""Qwen3's trunk with fewer and larger steps, for CUDA.
+
+The products of queries, keys and values are one, and so are those of the MLP's gate and up. Between the
+products stand the kernels of cuda_kernels.py. The trunk keeps its weights under their names. They become
+parts of the joined ones, so memory does not grow.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from embeddings.backend import mx, nn
+
+__all__ = ["FusedQwen3", "Kernels", "joined"]
+
+
+class Kernels(Protocol):
+    """What stands between the products: the module cuda_kernels, or the same in plain MLX for the tests."""
+
+    heads: Any
+    add_norm: Any
+    swiglu: Any
+
+
+class FusedQwen3:
+    """A trunk of mlx-lm's qwen3 with heads of 128 numbers, ready to run causally."""
+
+    def __init__(self, trunk: Any, kernels: Kernels) -> None:
+        self.trunk, self.kernels = trunk, kernels
+        first = trunk.layers[0].self_attn
+        self.heads, self.keys, self.scale = first.n_heads, first.n_kv_heads, first.scale
+        self.base, self.size = first.rope.base, first.rope.dims
+        self.eps = float(trunk.norm.eps)
+        self.layers = [_Layer(layer) for layer in trunk.layers]
+
+    def __call__(self, ids: mx.array, *, ahead: int = 0) -> mx.array:
+        """Return hidden states (B, T, D) of token ids (B, T). ahead: see ``Decoder.walk``."""
+        batch, length = ids.shape
+        angles = self.angles(length)
+        hidden = self.trunk.embed_tokens(ids).reshape(batch * length, -1)
+        added = mx.zeros_like(hidden)
+        for number, layer in enumerate(self.layers, start=1):
+            hidden, normed = self.kernels.add_norm(hidden, added, layer.before, self.eps)
+            mixed = self.attend(layer, normed, angles, batch)
+            hidden, normed = self.kernels.add_norm(hidden, layer.out(mixed), layer.between, self.eps)
+            added = layer.down(self.kernels.swiglu(layer.gate_and_up(normed)))
+            if ahead and number % ahead == 0:
+                mx.async_eval(added)
+        return self.trunk.norm(hidden + added).reshape(batch, length, -1)
+
+    def angles(self, length: int) -> mx.array:
+        """Return the cosines and sines of the rotary embedding at each position: (T, 128)."""
+        turns = self.base ** -(mx.arange(0, self.size, 2, dtype=mx.float32) / self.size)
+        angle = mx.arange(length, dtype=mx.float32)[:, None] * turns
+        return mx.concatenate([mx.cos(angle), mx.sin(angle)], axis=1)
+
+    def attend(self, layer: "_Layer", x: mx.array, angles: mx.array, batch: int) -> mx.array:
+        """Compute the heads' attention without the product after it: (B * T, D) -> (B * T, H * 128)."""
+        qkv = layer.qkv(x)
+        queries, keys = self.kernels.heads(
+            qkv, layer.query_norm, layer.key_norm, angles, self.eps, queries=self.heads, keys=self.keys
+        )
+        values = qkv[:, -self.keys * self.size :]
+        parts = (
+            part.reshape(batch, -1, count, self.size).swapaxes(1, 2)
+            for part, count in ((queries, self.heads), (keys, self.keys), (values, self.keys))
+        )
+        mixed = mx.fast.scaled_dot_product_attention(*parts, scale=self.scale, mask="causal")
+        return mixed.swapaxes(1, 2).reshape(len(x), -1)
+
+
+class _Layer:
+    """The weights of one layer, joined."""
+
+    def __init__(self, block: Any) -> None:
+        attention, mlp = block.self_attn, block.mlp
+        self.qkv = joined([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.gate_and_up = joined([mlp.gate_proj, mlp.up_proj])
+        self.out, self.down = attention.o_proj, mlp.down_proj
+        self.before, self.between = block.input_layernorm.weight, block.post_attention_layernorm.weight
+        self.query_norm, self.key_norm = attention.q_norm.weight, attention.k_norm.weight
+        mx.eval(
+            block.parameters(), self.qkv.parameters(), self.gate_and_up.parameters()
+        )  # one layer at a time
+
+
+def joined(layers: Sequence[Any]) -> Any:
+    """Return one layer with the outputs of several side by side. These become parts of its weights.
+
+    layers: linear layers of the same inputs without bias, all quantized alike or none.
+    """
+    whole = nn.layers.base.Module.__new__(type(layers[0]))
+    nn.layers.base.Module.__init__(whole)
+    for name, value in vars(layers[0]).items():
+        setattr(whole, name, value)
+    for name in layers[0].parameters():
+        whole[name] = mx.concatenate([layer[name] for layer in layers])
+        start = 0
+        for layer in layers:
+            end = start + len(layer[name])
+            layer[name] = whole[name][start:end]
+            start = end
+    return whole
