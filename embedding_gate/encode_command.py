@@ -8,7 +8,7 @@ from pathlib import Path
 # Before MLX is imported: TF32 would change a right model's vectors on a GPU.
 os.environ.setdefault("MLX_ENABLE_TF32", "0")
 
-from embedding_gate.corpus.command import add_subject, asked, positive, run
+from embedding_gate.corpus.command import add_subject, asked, positive, run, say
 from embedding_gate.corpus.encode import Done, encode_corpus
 from embedding_gate.corpus.launch import here, launch
 from embedding_gate.corpus.model import open_model
@@ -36,7 +36,7 @@ def _encode(given: Namespace, arguments: Sequence[str]) -> int:
             given.input, given.out, model, ranks, dtype=given.dtype, shard_texts=given.shard_texts
         )
     if ranks.first:
-        print(f"{given.out}: {_said(done)}")
+        say(f"{given.out}: {_said(done)}")
     return 0
 
 

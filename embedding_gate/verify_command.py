@@ -9,7 +9,7 @@ from pathlib import Path
 # Before MLX is imported: TF32 would change a right model's vectors on a GPU.
 os.environ.setdefault("MLX_ENABLE_TF32", "0")
 
-from embedding_gate.corpus.command import FAILED, add_subject, asked, natural, run
+from embedding_gate.corpus.command import FAILED, add_subject, asked, natural, run, say
 from embedding_gate.corpus.model import Asked, open_model
 from embedding_gate.corpus.verify import check_shards, compare_sample
 from embedding_gate.data.encoded.manifest import Manifest, read_manifest
@@ -29,13 +29,13 @@ def _verify(given: Namespace, _: Sequence[str]) -> int:
     check_shards(given.folder, manifest)
     shards = f"{manifest.count:,} texts in {len(manifest.shards)} shards, each as it was written"
     if given.sample == 0:
-        print(f"{given.folder}: {shards}; no text was encoded anew")
+        say(f"{given.folder}: {shards}; no text was encoded anew")
         return 0
     with open_model(_as_before(given, manifest)) as model:
         corpus = given.input or Path(manifest.input)
         found = compare_sample(corpus, given.folder, manifest, model, given.sample)
     anew = f"{found.texts} texts encoded anew differ by {found.worst:.2g} (limit {found.limit:.2g})"
-    print(f"{given.folder}: {shards}; {anew}")
+    say(f"{given.folder}: {shards}; {anew}")
     if not found.worst <= found.limit:
         print(
             f"ERROR: {given.folder}: its vectors are not those of the model; encode it again", file=sys.stderr

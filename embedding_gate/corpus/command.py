@@ -1,5 +1,6 @@
 """What the commands encode and verify have in common: options, and how they end."""
 
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.own_files import Options
 from embedding_gate.signals import Stopped, stoppable
 
-__all__ = ["FAILED", "add_subject", "asked", "natural", "positive", "run"]
+__all__ = ["FAILED", "add_subject", "asked", "natural", "positive", "run", "say"]
 
 MISTAKES = (InputError, FixtureError, embeddings.InputError, embeddings.ModelError)  # the user can mend these
 FAILED, INTERRUPTED, MISTAKE = 1, 2, 4
@@ -33,9 +34,15 @@ def run(
     except ERRORS as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return MISTAKE if isinstance(error, MISTAKES) else FAILED
-    except BrokenPipeError:
-        print("ERROR: stdout was closed; the files are as they were written", file=sys.stderr)
+    except OSError as error:  # of stdout: what concerns a file has become an error of the gate
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python fails once more, when it ends
+        print(f"ERROR: stdout: cannot be written ({error.strerror}); the files are whole", file=sys.stderr)
         return FAILED
+
+
+def say(line: str) -> None:
+    """Print a line on stdout at once, so that a failure is seen."""
+    print(line, flush=True)
 
 
 def add_subject(parser: ArgumentParser) -> None:
