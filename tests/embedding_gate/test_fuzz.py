@@ -59,12 +59,23 @@ def test_what_was_found(name: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ['"rope_theta": [1]', '"rope_theta": 1e999', '"head_dim": {}', '"layer_types": 3']
+    "change",
+    [
+        '"rope_theta": [1]',
+        '"rope_theta": 1e999',
+        '"head_dim": {}',
+        '"layer_types": 3',
+        '"num_hidden_layers": 1000000000',
+        '"hidden_size": 1099511627776',
+        '"vocab_size": 1099511627776',
+    ],
 )
 def test_a_decoder_of_odd_types(change: str) -> None:
     """mlx-lm checks no type itself."""
     reader = readers()["decoder config.json"]
-    tried(reader, reader.contents[0].replace(b"{", b"{" + change.encode() + b",", 1))
+    name = change.partition(":")[0].encode()
+    rest = reader.contents[0].replace(name, b'"_name_or_path"')
+    tried(reader, rest.replace(b"{", b"{" + change.encode() + b",", 1))
 
 
 def several_lines(_: bytes) -> None:
