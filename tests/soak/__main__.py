@@ -19,13 +19,13 @@ import embeddings
 from embedding_gate.endpoint import open_client
 from tests.soak.calls import ROUND, soak
 from tests.soak.faults import FAULTS
-from tests.soak.kills import kill_cache, kill_encode, kill_verify, many_writers
+from tests.soak.kills import kill_cache, kill_encode, kill_snapshot, kill_verify, many_writers
 from tests.support import tiny
 from tests.support.server import Service, serve
 
 # The allocator's pools take up to 13 MiB in the first thousand calls of the server, and nothing after that.
 WHOLE = {"rounds": 200, "least": 0.0, "fault_rounds": 40, "seconds": 60.0, "kills": 200}
-SHORT = {"rounds": 40, "least": 16.0, "fault_rounds": 40, "seconds": 5.0, "kills": 9}
+SHORT = {"rounds": 40, "least": 16.0, "fault_rounds": 40, "seconds": 5.0, "kills": 8}
 
 
 def main() -> int:
@@ -43,8 +43,8 @@ def main() -> int:
         with _library(root / "library") as call:
             wrong += _faults(call, sizes["fault_rounds"])
         wrong += filter(None, [many_writers(root, 8, sizes["seconds"])])
-        for kill in (kill_encode, kill_verify, kill_cache):
-            killed = kill(root, sizes["kills"] // 3 + (kill is kill_cache) * (sizes["kills"] % 3))
+        for kill in (kill_encode, kill_verify, kill_snapshot, kill_cache):
+            killed = kill(root, sizes["kills"] // 4)
             print(killed, flush=True)
             wrong += killed.wrong
     print(f"soak: {time.monotonic() - start:,.0f} s: {'; '.join(wrong) or 'nothing grows, nothing is lost'}")

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedding_gate.own_files import ROOT
+from embedding_gate.reindex.snapshot import read_snapshot
 from embeddings.cache.sqlite_store import SQLiteStore
 from tests.support import HANG, tiny
 from tests.support.cache_writer import ROWS, batch
 from tests.support.corpora import encode, shards, write_corpus
 
-__all__ = ["Killed", "kill_cache", "kill_encode", "kill_verify", "many_writers"]
+__all__ = ["Killed", "kill_cache", "kill_encode", "kill_snapshot", "kill_verify", "many_writers"]
 
 TEXTS, SHARD = 400, 40
 PYTHON = (sys.executable, "-m")
@@ -64,6 +65,23 @@ def kill_verify(root: Path, kills: int, seed: int = 0) -> Killed:
         return "" if shards(folder) == before and not ended else "verify changed the folder, or failed"
 
     return _kill("verify", [*PYTHON, "embedding_gate", "verify", str(folder)], check, kills=kills, seed=seed)
+
+
+def kill_snapshot(root: Path, kills: int, seed: int = 0) -> Killed:
+    """Kill snapshot. Its file is whole, or is not there."""
+    file = root / "snapshot"
+
+    def check(ended: int | None) -> str:
+        if ended:
+            return f"exit code {ended}"
+        if not file.exists():
+            return "" if ended is None else "there is no file"
+        vectors = read_snapshot(file).vectors
+        file.unlink()
+        return "" if sum(map(len, vectors.values())) else "the file holds nothing"
+
+    command = [*PYTHON, "embedding_gate", "snapshot", str(file), f"--model={root / 'tiny'}"]
+    return _kill("snapshot", command, check, kills=kills, seed=seed)
 
 
 def kill_cache(root: Path, kills: int, seed: int = 0) -> Killed:
