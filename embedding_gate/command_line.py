@@ -91,6 +91,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="write the semantic thresholds of a model that passes parity; the run that does so is red",
     )
     group.addoption(
+        "--call-shapes",
+        action="store_true",
+        help="print what the run asked of the model: texts, rows, lengths, threads, options",
+    )
+    group.addoption(
         "--precision",
         choices=("float32", "float16", "bfloat16"),
         help="compute in it (default: float32, but the checkpoint's own for a decoder on a GPU)",

@@ -10,6 +10,7 @@ from embedding_gate.report import collect
 from embedding_gate.report.record import red_reasons
 from embedding_gate.session import diagnosis, export
 from embedding_gate.state import Run, run_of
+from embedding_gate.subjects.coverage import coverage_table
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.table import gate_table
 
@@ -77,6 +78,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
             gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin, *reindex]
         ):
             terminalreporter.line(line)
+        if terminalreporter.config.getoption("call_shapes") and isinstance(judged, Subject):
+            terminalreporter.section("calls of this run")
+            for line in coverage_table(judged.recorder.calls):
+                terminalreporter.line(line)
     missing = [] if broken_off else run.missing()
     for line in (*run.written, *(f"FAIL: {one}" for one in missing)):
         terminalreporter.line(line)

@@ -13,7 +13,7 @@ if "--benchmark-only" not in sys.argv:
 
 import embeddings
 from embedding_gate import checks, own_files
-from embedding_gate.adapter import ERRORS
+from embedding_gate.adapter import ERRORS, watch_batches
 from embedding_gate.checks.test_ranks import Ranks
 from embedding_gate.claims.published import Comparison
 from embedding_gate.command_line import (
@@ -55,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     named = config.args_source is pytest.Config.ArgsSource.ARGS and config.args != [checks.__name__]
     config.stash[RUN] = run = Run(read_options(config), partial=named or bool(left_out))
     check_together(config)
+    if config.getoption("call_shapes"):
+        watch_batches()
     with refusals():
         check_required(run.options.require)
         embeddings.use_device(run.options.device)

@@ -44,7 +44,7 @@ class EmbedderEngine:
         """Encode; return the vectors, the tokens that the model got, and the bits of its hidden states."""
         one = self.embedder
         spy = _Spy(one.model)
-        watched = Embedder(one.folder, cast("Bert", spy), one.tokenizer, one.recipe)
+        watched = Embedder(one.folder, cast("Bert", spy), one.tokenizer, one.recipe, one.after)
         return Spied(watched.encode(texts), spy.tokens, spy.bits)
 
     def with_max_tokens(self, max_tokens: int) -> "EmbedderEngine":

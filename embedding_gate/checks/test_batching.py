@@ -5,18 +5,25 @@ from the wrong position, a mask is left out, or results come back in another ord
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, product
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from embedding_gate.metrics.differences import differences
+from embedding_gate.subjects.calls import Call, judge_calls
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.live import Subject
+from embedding_gate.subjects.probe import WIDE
+from embedding_gate.subjects.protocols import Encoder, Tokenizer
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
+APART = 11  # of the 46,656 texts of three letters or digits: every eleventh
 
 
 class Broken(Exception):
@@ -29,9 +36,26 @@ def mixture(subject: Subject, first: int = 0) -> list[str]:
 
 
 def twins(subject: Subject) -> list[str]:
-    """Pick texts that differ only in case, white space, an accent, a sign, or the last word."""
+    """Pick texts that differ only in case, white space, an accent, a sign, or the first or last word."""
     long = subject.texts.of_kind("paragraph")[0]
-    return ["apples", "Apples", " apples", "\u00e4pples", "apples.", long, f"{long} Apples."]
+    short = ["apples", "Apples", " apples", "\u00e4pples", "apples."]
+    return [*short, long, f"{long} Apples.", f"Apples {long}"]
+
+
+def as_alone(
+    subject: Subject,
+    gate: Gate,
+    calls: Iterable[Call],
+    known: Callable[[Sequence[str]], list[NDArray[np.float32]]] | None = None,
+) -> None:
+    """Require that each call gives each text the vector that is known of it. None: that it has alone."""
+    known = known or subject.alone
+
+    def stray(call: Call) -> float:
+        found = subject.encode(list(call.texts), **call.options)
+        return float(differences(list(found), known(call.texts)).max())
+
+    judge_calls(gate, calls, stray, shrink=subject.effort.shrink, refusal=subject.refusal)
 
 
 def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
@@ -40,37 +64,50 @@ def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
     There are two such batches of one shape, so that a wrongly reused result shows.
     """
     pairs = list(zip(mixture(subject), mixture(subject, 1), strict=False))[: subject.effort.mixed]
-    worst = 0.0
-    for few in zip(*pairs, strict=True):
-        texts = [*few, subject.text_of(subject.max_tokens)]
-        mixed = subject.encode(texts, batch_tokens=1 << 20)
-        worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())
-    gate.require(float(worst))
+    long = subject.text_of(subject.max_tokens)
+    as_alone(subject, gate, (Call((*few, long), {"batch_tokens": WIDE}) for few in zip(*pairs, strict=True)))
 
 
 def test_alike_texts(subject: Subject, gate: Gate) -> None:
-    """Nearly identical texts in one batch each get their own vector."""
-    texts = twins(subject)
-    gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
+    """Nearly identical texts in one batch each get their own vector, which no other of them has."""
+    if shared := _shared(twins(subject), subject.tokenizer, subject.encoder):
+        return gate.require(np.inf, evidence=f"one vector of {shared!r}")
+    return as_alone(subject, gate, [Call(tuple(twins(subject)))])
+
+
+def test_distinct_texts(subject: Subject, gate: Gate) -> None:
+    """Thousands of short texts have as many vectors, unless the tokenizer takes two texts for the same."""
+    probe = subject.probe
+    apart = APART if probe.is_small else 10 * APART
+    texts = [" ".join(three) for three in islice(product(probe.texts, repeat=3), 0, None, apart)]
+    shared = _shared(texts, subject.tokenizer, probe.encoder)
+    gate.require(len(shared), evidence=f"one vector of {shared[:3]!r}" if shared else f"{len(texts)} texts")
+
+
+def _shared(texts: Sequence[str], tokenizer: Tokenizer, encoder: Encoder) -> list[str]:
+    """Return the texts whose vector an earlier text has, which has other tokens."""
+    ids = [one.tobytes() for one in tokenizer.tokenize(texts).ids]
+    vectors = [one.tobytes() for one in encoder.encode(texts)]
+    first: dict[bytes, bytes] = {}
+    return [
+        text
+        for text, of, vector in zip(texts, ids, vectors, strict=True)
+        if first.setdefault(vector, of) != of
+    ]
 
 
 def test_permuted(subject: Subject, gate: Gate) -> None:
     """Vectors come back in the order of the input."""
     texts = mixture(subject)
     order = np.random.default_rng(0).permutation(len(texts))
-    permuted = subject.encoder.encode([texts[index] for index in order])
-    straight = subject.vectors_of(texts)
-    gate.require(differences(list(permuted), [straight[index] for index in order]).max())
+    as_alone(subject, gate, [Call(tuple(texts[index] for index in order))], subject.vectors_of)
 
 
 @pytest.mark.needs("batch")
 def test_batch_budget(subject: Subject, gate: Gate) -> None:
     """Every token budget gives the same vectors in the same order, even one that is smaller than a text."""
-    texts = [*mixture(subject), subject.text_of(96)]
-    expected = subject.alone(texts)
-    found = [subject.encoder.encode(texts, batch_tokens=budget) for budget in (64, 100, 300)]
-    worst = [differences(list(vectors), expected).max() for vectors in found]
-    gate.require(float(np.max(worst)))
+    texts = (*mixture(subject), subject.text_of(96))
+    as_alone(subject, gate, (Call(texts, {"batch_tokens": budget}) for budget in (64, 100, 300)))
 
 
 def test_many_texts(subject: Subject, gate: Gate) -> None:
@@ -81,9 +118,8 @@ def test_many_texts(subject: Subject, gate: Gate) -> None:
     effort = subject.effort
     rows = effort.padded_rows_quantized if subject.quantized else effort.padded_rows
     many = -(-rows // int(lengths[few[-1]]))
-    texts = [words[row] for row in np.random.default_rng(0).choice(few, size=many)]
-    vectors = subject.encode(texts, batch_tokens=1 << 20)
-    gate.require(differences(list(vectors), subject.alone(texts)).max())
+    texts = tuple(words[row] for row in np.random.default_rng(0).choice(few, size=many))
+    as_alone(subject, gate, [Call(texts, {"batch_tokens": WIDE})])
 
 
 def test_equal_lengths(subject: Subject, gate: Gate) -> None:
@@ -92,18 +128,14 @@ def test_equal_lengths(subject: Subject, gate: Gate) -> None:
     lengths = subject.tokenizer.count_tokens(subject.texts.texts)
     for text, length in zip(subject.texts.texts, lengths, strict=True):
         groups[int(length)].append(text)
-    texts = max(groups.values(), key=len)[:16]
-    gate.require(differences(list(subject.encoder.encode(texts)), subject.alone(texts)).max())
+    as_alone(subject, gate, [Call(tuple(max(groups.values(), key=len)[:16]))])
 
 
 def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
     """A longest text of exactly 32 or 128 tokens (a kernel's tile) changes no vector of the batch."""
-    worst = 0.0
-    for tokens in (32, 128):
-        texts = [subject.text_of(tokens), subject.text_of(tokens - 1), *subject.texts.of_kind("sentence")[:2]]
-        mixed = subject.encode(texts, batch_tokens=1 << 20)
-        worst = np.maximum(worst, differences(list(mixed), subject.alone(texts)).max())
-    gate.require(float(worst))
+    few = subject.texts.of_kind("sentence")[:2]
+    pairs = ((subject.text_of(tokens), subject.text_of(tokens - 1)) for tokens in (32, 128))
+    as_alone(subject, gate, (Call((*pair, *few), {"batch_tokens": WIDE}) for pair in pairs))
 
 
 def _search(effort: Effort) -> settings:
@@ -132,7 +164,7 @@ def test_generated_mixtures(subject: Subject, gate: Gate) -> None:
         texts = [text for text in texts if not subject.refuses(text)]
         if not texts:
             return
-        mixed = subject.encode(texts, batch_tokens=1 << 20)
+        mixed = subject.encode(texts, batch_tokens=WIDE)
         difference = float(differences(list(mixed), subject.alone(texts)).max())
         last = (difference, texts)
         if not difference <= bound:  # also true for NaN; Hypothesis then shrinks the list

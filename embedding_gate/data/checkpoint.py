@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_gate.data.declared import listed_modules
 from embedding_gate.errors import FixtureError
 
-__all__ = ["float_type", "read_checkpoint", "rounded"]
+__all__ = ["float_type", "read_checkpoint", "read_dense", "rounded"]
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
+_PACKED = {"U32": "<u4", "U8": "u1"}  # words of packed numbers, and the scales of MLX's float formats
 _FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _PREFIX = "model."  # some decoders have it before the names of weights
 
 
 def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
-    """Return every tensor of a model's folder by name, from one file or from shards.
+    """Return every tensor of the model itself by name, from one file or from shards.
 
-    Floats come as float32, bfloat16 widened bit by bit; packed integers (U32) as they are. The format is
+    Floats come as float32, bfloat16 widened bit by bit; packed integers as they are. The format is
     an 8-byte length, a JSON header of that length, and the tensors' bytes:
     https://huggingface.co/docs/safetensors
     """
@@ -29,6 +31,22 @@ def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
     for path in sorted(folder.glob("model*.safetensors")):
         found |= {name.removeprefix(_PREFIX): tensor for name, tensor in _read(path).items()}
     return found
+
+
+def read_dense(folder: Path) -> dict[str, NDArray[np.generic]]:
+    """Return the tensors of the Dense modules that modules.json names: "2_Dense.linear.weight" -> float32.
+
+    Raises:
+        FixtureError: modules.json is malformed.
+
+    """
+    return {
+        f"{path}.{name}": tensor
+        for kind, path in listed_modules(folder)
+        if kind == "Dense"
+        for file in sorted((folder / path).glob("model*.safetensors"))
+        for name, tensor in _read(file).items()
+    }
 
 
 def float_type(folder: Path) -> str:
@@ -94,8 +112,8 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]]:
 def _tensor(data: bytes, start: int, tensor: dict[str, Any]) -> NDArray[np.generic]:
     count, offset = math.prod(tensor["shape"]), start + tensor["data_offsets"][0]
     values: NDArray[np.generic]
-    if tensor["dtype"] == "U32":
-        values = np.frombuffer(data, "<u4", count, offset)
+    if tensor["dtype"] in _PACKED:
+        values = np.frombuffer(data, _PACKED[tensor["dtype"]], count, offset)
     elif tensor["dtype"] == "BF16":
         values = (np.frombuffer(data, "<u2", count, offset).astype(np.uint32) << 16).view(np.float32)
     else:

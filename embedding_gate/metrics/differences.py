@@ -7,12 +7,29 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.floating] | NDArray[np.integer]
 
-__all__ = ["count_non_finite", "differences", "norm_error", "relative_change", "worst_rows"]
+__all__ = [
+    "count_non_finite",
+    "differences",
+    "name_non_finite",
+    "norm_error",
+    "relative_change",
+    "worst_rows",
+]
 
 
 def count_non_finite(vectors: ArrayLike) -> int:
     """Count the components that are NaN or infinite."""
     return int(np.size(vectors) - np.isfinite(vectors).sum())
+
+
+def name_non_finite(items: Sequence[Array] | Array) -> str:
+    """Say how many of N items hold NaN, and how many infinity: "NaN in 2 of 7 vectors"; "" if none does."""
+    kinds = {"NaN": np.isnan, "infinity": np.isinf}
+    if isinstance(items, np.ndarray) and np.isfinite(items).all():
+        return ""
+    counts = {name: sum(bool(is_kind(item).any()) for item in items) for name, is_kind in kinds.items()}
+    found = " and ".join(f"{name} in {bad}" for name, bad in counts.items() if bad)
+    return f"{found} of {len(items)} vectors" if found else ""
 
 
 def norm_error(vectors: NDArray[np.floating]) -> NDArray[np.float64]:

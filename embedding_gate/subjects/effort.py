@@ -18,6 +18,12 @@ class Effort:
         where goldens already hold every vector of the part.
     thread_calls, thread_texts: calls of each thread in "threads", and texts of a call.
     megabyte: characters of the longest hostile text.
+    sizes, largest: "call sizes" asks for each number of texts up to the first, and for 2^k - 1, 2^k and
+        2^k + 1 texts up to the second.
+    lengths: to how many lengths, from 1 token to the limit, "padded lengths" pads.
+    calls: short calls, one after the other, in "many calls".
+    thread_crowd: texts that each of 32 threads asks for at once in "many threads", and then each of 64. That
+        makes 3,456 vectors. Of 2,300 a fault that strikes one of 500 leaves all alone in 1 of 100 runs.
     """
 
     mixed: int = 2
@@ -30,3 +36,8 @@ class Effort:
     thread_calls: int = 2
     thread_texts: int = 5
     megabyte: int = 1_000_000
+    sizes: int = 512
+    largest: int = 4_097
+    lengths: int = 256
+    calls: int = 580
+    thread_crowd: int = 36

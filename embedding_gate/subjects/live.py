@@ -16,15 +16,18 @@ from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.data.sets import Sets
 from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed, over_folder
+from embedding_gate.subjects.lengths import text_of
 from embedding_gate.subjects.offers import LIBRARY
+from embedding_gate.subjects.probe import Probe
 from embedding_gate.subjects.protocols import Encoder, Tokenizer
+from embedding_gate.subjects.recorder import Recorder, watched
 
 __all__ = ["LONGEST", "Subject"]
 
 LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
-ENCODERS = frozenset({"bert"})  # model types with bidirectional attention
 BOTH_WAYS = frozenset({"reference-2025"})  # recipes that give a decoder bidirectional attention
 HINTS = {"batch_tokens": "batch", "show_progress_bar": "progress bar"}  # options that change no vector
 
@@ -49,8 +52,10 @@ class Subject:
     offers: what it can be asked (see offers.py). All that follows is called only if it is offered.
     own_tokenizer: the judge's own tokenizer of the model. None: ``encoder`` tells how long texts are.
     encode_elsewhere: encodes texts in a new process.
-    open_cache: opens the library's cache over a file.
+    open_cache: opens the library's cache over a file, or in memory alone.
     open_changed: opens a model that differs from this one in one weight.
+    open_tokenizer: opens the judge's own tokenizer of the folder, at the limit that the model is judged at.
+    open_small: opens a model with the same tokenizer, recipe and architecture, and one narrow layer.
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
     close: ends what the run has opened for it.
@@ -65,6 +70,7 @@ class Subject:
     claimant: what claims to be the model, as the user named it; "" if it is the model itself.
     notes: more lines for the reader of the table.
     effort: how much the checks do.
+    recorder: records what the checks ask of it.
     """
 
     name: str
@@ -82,8 +88,10 @@ class Subject:
     offers: frozenset[str] = LIBRARY
     own_tokenizer: Tokenizer | None = None
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False, default=_none)
-    open_cache: Callable[[Path], AbstractContextManager[Any]] = field(repr=False, default=_none)
+    open_cache: Callable[[Path | None], AbstractContextManager[Any]] = field(repr=False, default=_none)
     open_changed: Callable[[], Encoder] = field(repr=False, default=_none)
+    open_tokenizer: Callable[[], Tokenizer] = field(repr=False, default=_none)
+    open_small: Callable[[], Encoder] = field(repr=False, default=_none)
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning
     close: Callable[[], object] = field(repr=False, default=lambda: None)
@@ -97,7 +105,11 @@ class Subject:
     claimant: str = ""
     notes: list[str] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)
+    recorder: Recorder = field(default_factory=Recorder, repr=False)
     _alone: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.encoder, self.whole = (watched(one, self.recorder) for one in (self.encoder, self.whole))
 
     @cached_property
     def causal(self) -> bool:
@@ -109,7 +121,7 @@ class Subject:
         """
         if self.recipe in BOTH_WAYS:
             return False
-        return self._config["model_type"] not in ENCODERS
+        return self.config["model_type"] not in ENCODERS
 
     @property
     def quantized(self) -> bool:
@@ -119,10 +131,16 @@ class Subject:
             FixtureError: config.json cannot be read.
 
         """
-        return bool(self._config.get("quantization"))
+        return bool(self.config.get("quantization"))
 
     @cached_property
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
+        """What config.json says.
+
+        Raises:
+            FixtureError: it cannot be read.
+
+        """
         path = self.folder / "config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
@@ -139,6 +157,19 @@ class Subject:
         """Encode texts: (N, D). hints: options that change no vector; left out where they are not offered."""
         taken = {name: value for name, value in hints.items() if HINTS[name] in self.offers}
         return self.encoder.encode(texts, **taken)
+
+    @cached_property
+    def changed(self) -> Encoder:
+        """A model that differs from this one in one weight."""
+        return watched(self.open_changed(), self.recorder, "a changed model")
+
+    @cached_property
+    def probe(self) -> Probe:
+        """What is asked in calls of all shapes: a small model if there is one, else the model itself."""
+        if "small model" not in self.offers:
+            return Probe(self.encoder, self.offers, self.refusal)
+        small = watched(self.open_small(), self.recorder, "a small model")
+        return Probe(small, self.offers, self.refusal)
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
@@ -227,22 +258,4 @@ class Subject:
             ValueError: the tokenizer gives no such text from any of the first hundred starts.
 
         """
-        words = " ".join(self.texts.of_kind("paragraph")).split()
-        while len(words) < 2 * tokens:
-            words += words
-        for start in range(100):
-            low, high = 1, tokens + 1  # a bisection: the count never falls when a word is added
-            while low < high:
-                middle = (low + high) // 2
-                if self._fits(words[start : start + middle], tokens):
-                    low = middle + 1
-                else:
-                    high = middle
-            text = " ".join(words[start : start + low - 1])
-            if text and int(self.tokenizer.count_tokens([text])[0]) == tokens:
-                return text
-        raise ValueError(f"no text of exactly {tokens} tokens")
-
-    def _fits(self, words: list[str], tokens: int) -> bool:
-        found = self.tokenizer.tokenize([" ".join(words)])
-        return not found.dropped[0] and len(found.ids[0]) <= tokens
+        return text_of(tokens, self.texts.of_kind("paragraph"), self.tokenizer)

@@ -20,6 +20,7 @@ OFFERS: Mapping[str, str] = {
     "hidden states": "tells the vector of each token",
     "weights": "shows its weights and the files that they come from",
     "cache": "takes a cache of vectors",
+    "small model": "opens a small model by the same code, so that thousands of calls take seconds",
     "batch": "takes a token budget for a batch",
     "max_tokens": "takes a lower limit of tokens",
     "memory": "tells how much device memory a call needs",

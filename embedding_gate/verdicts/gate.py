@@ -3,6 +3,8 @@
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
 
 from embedding_gate.verdicts.thresholds import (
     ANY_MODEL,
@@ -28,20 +30,35 @@ def check_name(test_name: str) -> str:
     return test_name.partition("[")[0].removeprefix("test_").replace("_", " ")
 
 
+class Witness(Protocol):
+    """What saw the calls of the running claim."""
+
+    def begin(self, claim: str) -> None:
+        """Say which claim begins."""
+
+    def non_finite(self, *, earlier: bool) -> str:
+        """Say in which calls vectors were not finite; earlier: whether calls of earlier claims count too."""
+
+
 class Gate:
     """The verdicts on one model. Each test is one claim, with one verdict or one for each part.
 
     required: names of claims, or of what a subject offers, that must be judged. One that is not is an error.
+    witness: tells a red claim which calls gave NaN or infinity.
     """
 
     def __init__(
-        self, model: str, thresholds: Mapping[str, Threshold], required: Collection[str] = ()
+        self,
+        model: str,
+        thresholds: Mapping[str, Threshold],
+        required: Collection[str] = (),
+        witness: Witness | None = None,
     ) -> None:
         self.model = model
         self.thresholds = thresholds
         self.required = frozenset(required)
         self.verdicts: list[Verdict] = []
-        self._claim = ""
+        self._claim, self._witness = "", witness
 
     @property
     def red(self) -> list[Verdict]:
@@ -64,6 +81,8 @@ class Gate:
         """Make sure that the test of that name gives a verdict, even if it raises an error."""
         __tracebackhide__ = True
         self._claim = check_name(test_name)
+        if self._witness:
+            self._witness.begin(self._claim)
         before = len(self.verdicts)
         try:
             yield
@@ -180,6 +199,9 @@ class Gate:
 
     def _end(self, verdict: Verdict) -> None:
         __tracebackhide__ = True
+        if verdict.red and self._witness:
+            told = self._witness.non_finite(earlier=not math.isfinite(verdict.measured))
+            verdict = replace(verdict, evidence="; ".join(filter(None, (told, verdict.evidence))))
         self.verdicts.append(verdict)
         if verdict.red:
             raise CheckFailed(str(verdict))

@@ -24,8 +24,8 @@ from tests.support import tiny
 from tests.support.server import Service, serve
 
 # The allocator's pools take up to 13 MiB in the first thousand calls of the server, and nothing after that.
-WHOLE = {"rounds": 200, "least": 0.0, "fault_rounds": 40, "seconds": 60.0, "kills": 200}
-SHORT = {"rounds": 40, "least": 16.0, "fault_rounds": 40, "seconds": 5.0, "kills": 8}
+WHOLE = {"rounds": 200, "least": 0.0, "fault_rounds": 24, "seconds": 60.0, "kills": 200}
+SHORT = {"rounds": 40, "least": 16.0, "fault_rounds": 24, "seconds": 5.0, "kills": 8}
 
 
 def main() -> int:

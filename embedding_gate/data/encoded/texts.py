@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from embedding_gate.data.retrieval import passage_of
-from embedding_gate.data.rows import Row, opened, read_rows
-from embedding_gate.data.tsv import lines_of, whole_lines
+from embedding_gate.data.row import Row
+from embedding_gate.data.rows import numbered_lines, read_rows
 from embedding_gate.errors import FixtureError
 
 __all__ = ["CHARACTERS", "Window", "read_corpus", "windows"]
@@ -63,7 +63,8 @@ def read_corpus(path: Path) -> Iterator[tuple[str, str]]:
 
     path: a .jsonl, .tsv or .csv file with a column text; a folder in BEIR form; a .txt file, each line of
     which is a text. The id is the column ``_id`` or ``id``, else the number of the row, or of the line. A
-    title goes before the text of a row with ``_id``, as BEIR has it. Empty lines are left out.
+    title goes before the text of a row with ``_id``, and such a row without either is left out, as BEIR has
+    it. Empty lines are left out.
 
     Raises:
         FixtureError: the file cannot be read, or a row has no text; names the line.
@@ -77,7 +78,8 @@ def read_corpus(path: Path) -> Iterator[tuple[str, str]]:
         yield from _plain_lines(path)
         return
     for number, row in enumerate(read_rows(path, ("text",)), start=1):
-        yield _id_of(row, number), passage_of(row) if "_id" in row.values else row.text("text")
+        if text := passage_of(row) if "_id" in row.values else row.text("text"):
+            yield _id_of(row, number), text
 
 
 def _id_of(row: Row, number: int) -> str:
@@ -88,10 +90,8 @@ def _id_of(row: Row, number: int) -> str:
 
 def _plain_lines(path: Path) -> Iterator[tuple[str, str]]:
     empty = True
-    with opened(path) as file:
-        for where, line in lines_of(path, whole_lines(path, file)):
-            if line.strip():
-                empty = False
-                yield where.rpartition(":")[2], line
+    for where, line in numbered_lines(path):
+        empty = False
+        yield where.rpartition(":")[2], line
     if empty:
         raise FixtureError(path, "holds no text", hint="restore the file")
