@@ -20,10 +20,8 @@ from embeddings.hub import fetch, parse
 __all__ = ["MOST_LAYERS", "WEIGHTS_FILE", "ModelFolder", "account", "find_folder", "typed"]
 
 WEIGHTS_FILE = "model.safetensors"
-MOST_LAYERS = (
-    1000  # that a config.json may declare: it must not make the reader list a thousand million weights
-)
-_WHOLE = 1 << 53  # a whole number below it is the same as a float
+MOST_LAYERS = 1000  # that config.json may declare: no reader has to list a thousand million weights
+_LARGEST = 1 << 1000  # a whole number below it has a float
 _ALIKE = 0.75  # how similar a wrong name must be to a known one to suggest it; 1 is equal
 
 T = TypeVar("T", int, float, str, bool)
@@ -116,7 +114,7 @@ def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -
     if key not in declared:
         raise DamagedModel(where, f"key {key!r} is missing", hint="fetch the file again")
     value = declared[key]
-    if kind is float and type(value) is int and abs(value) < _WHOLE:
+    if kind is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
     if type(value) is not kind:
         raise DamagedModel(
