@@ -10,7 +10,8 @@ from embedding_gate.errors import FixtureError
 from embedding_gate.own_files import ROOT
 from tests.fuzz.__main__ import Finding, tried
 from tests.fuzz.changes import changed
-from tests.fuzz.readers import Reader, readers
+from tests.fuzz.reader import Reader
+from tests.fuzz.readers import readers
 
 DEEP = b"[" * 100_000
 BERT = b'{"model_type": "bert", "vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, '

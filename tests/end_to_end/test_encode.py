@@ -1,5 +1,6 @@
 """encode as a user starts it: stopped by signals; by two processes that mlx.launch starts here."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from embedding_gate.own_files import ROOT
 from tests.support import HANG, tiny
+from tests.support.commands import pytest_run
 from tests.support.corpora import encode, shards, write_corpus
 
 COMMAND = [sys.executable, "-m", "embedding_gate"]
@@ -69,6 +71,12 @@ def test_two_ranks(made: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{tmp_path / 'out'}: 400 texts, ")
     assert shards(tmp_path / "out") == shards(made / "whole")
+
+
+def test_the_gate_compares_ranks_with_one_process(made: Path) -> None:
+    done = pytest_run("tests/quality", "-k", "test_ranks", "--ranks=2", f"--model={made / 'tiny'}")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^  ranks +\S+ +<= 2e-06 +\S+ +pass$", done.stdout, re.MULTILINE)
 
 
 def test_a_rank_dies(made: Path, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from typing import Any
 from embedding_gate.adapter import ERRORS
 from embedding_gate.own_files import ROOT
 from tests.fuzz.changes import changed
-from tests.fuzz.readers import Reader, readers, scratch
+from tests.fuzz.reader import Reader, scratch
+from tests.fuzz.readers import readers
 from tests.soak.calls import resident
 
 __all__ = ["Finding", "run", "tried"]
@@ -46,13 +47,14 @@ def main() -> int:
     all_readers = readers()
     if unknown := set(asked.names) - all_readers.keys():
         parser.error(f"no reader {', '.join(sorted(unknown))}; there are {', '.join(all_readers)}")
-    findings = 0
+    findings = total = tried_readers = 0
     for name, reader in all_readers.items():
         if not asked.names or name in asked.names:
             inputs, found = run(reader, seconds=asked.seconds, number=asked.seed)
-            findings += len(found)
+            findings, total, tried_readers = findings + len(found), total + inputs, tried_readers + 1
             print(f"{name:<44} {inputs:>8,} inputs: {'; '.join(found) or 'nothing'}", flush=True)
-    print(f"fuzz: {findings} findings, seed {asked.seed}, {asked.seconds:g} s for each reader")
+    how = f"seed {asked.seed}, {asked.seconds:g} s for each reader"
+    print(f"fuzz: {tried_readers} readers, {total:,} inputs, {findings} findings; {how}")
     return int(findings > 0)
 
 

@@ -4,10 +4,8 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import httpx2
@@ -20,12 +18,10 @@ from embedding_gate.data.checkpoint import float_type, read_checkpoint
 from embedding_gate.data.declared import read_declared
 from embedding_gate.data.encoded.manifest import MANIFEST, read_manifest
 from embedding_gate.data.encoded.shards import name_of, read_shard
-from embedding_gate.data.encoded.texts import read_corpus
 from embedding_gate.data.goldens import read_golden, read_texts
-from embedding_gate.data.labelled import read_pairs, read_topics
 from embedding_gate.data.projector import write_projector
-from embedding_gate.data.retrieval import read_retrieval
 from embedding_gate.endpoint import open_client
+from embedding_gate.reindex.snapshot import read_snapshot, write_snapshot
 from embedding_gate.report.history import read_history
 from embedding_gate.report.record import as_json, read_record
 from embedding_gate.roofline import read_devices
@@ -33,92 +29,31 @@ from embedding_gate.subjects.recorded import read_recorded
 from embedding_gate.verdicts.diagnosis import read_signatures
 from embedding_gate.verdicts.threshold_file import Fixtures, read_own_thresholds, read_thresholds
 from embeddings.cache.sqlite_store import SQLiteStore
+from tests.fuzz.reader import Reader, reader_of, scratch
+from tests.fuzz.texts import readers_of_texts
 from tests.support import tiny
 from tests.support.cache_writer import batch
 from tests.support.corpora import encode, write_corpus
 from tests.support.records import a_record
+from tests.support.snapshots import old
 
-__all__ = ["Reader", "readers", "scratch"]
+__all__ = ["readers"]
 
 FIXTURES = own_files.FIXTURES
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One reader. read: reads a file whose content is given; it may raise the project's own errors."""
-
-    name: str
-    contents: tuple[bytes, ...]
-    read: Callable[[bytes], object]
 
 
 @cache
 def readers() -> dict[str, Reader]:
     """Return all readers by name."""
     root = scratch()
-    made = [*_of_texts(root), *_of_the_gate(root), *_of_models(root), *_of_vectors(root), *_of_servers()]
-    return {reader.name: reader for reader in made}
-
-
-@cache
-def scratch() -> Path:
-    """Return the one folder that readers may write."""
-    return Path(mkdtemp(prefix="fuzz-")).resolve()
-
-
-def _reader(
-    root: Path, name: str, contents: list[bytes], file: str, read: Callable[[Path], object]
-) -> Reader:
-    """Return a reader of a file of its own."""
-    folder = root / name.replace(" ", "-")
-    folder.mkdir(exist_ok=True)
-
-    def read_content(content: bytes) -> object:
-        (folder / file).write_bytes(content)
-        return read(folder / file)
-
-    return Reader(name, tuple(contents), read_content)
-
-
-def _of_texts(root: Path) -> list[Reader]:
-    topics, pairs = ((FIXTURES / name).read_bytes()[:3000] for name in ("topics.jsonl", "pairs.jsonl"))
-    tsv = b'id\tcategory\ttext\n1\ta\tone \\t two\n2\tb\t"He said ""no"""\n3\ta\tx\\\\y\n'
-    table = b'id,category,text\n1,a,"one, two"\n2,b,"three\nfour"\n'
-    scored = b"score\tsentence1\tsentence2\n5\ta\tb\n0.5\tc\td\n"
-    lists = root / "retrieval"
-    shutil.copytree(FIXTURES / "retrieval", lists)
-
-    def retrieval(file: str) -> Callable[[bytes], object]:
-        right = (lists / file).read_bytes()
-
-        def read(content: bytes) -> object:
-            (lists / file).write_bytes(content)
-            try:
-                return list(read_retrieval(lists).passages())
-            finally:
-                (lists / file).write_bytes(right)
-
-        return read
-
-    return [
-        _reader(root, "jsonl", [topics[: topics.rfind(b"\n")]], "a.jsonl", read_topics),
-        _reader(root, "tsv", [tsv, tsv.replace(b"\\", b"")], "a.tsv", read_topics),
-        _reader(root, "csv", [table], "a.csv", read_topics),
-        _reader(root, "pairs", [pairs[: pairs.rfind(b"\n")]], "a.jsonl", read_pairs),
-        _reader(root, "pairs tsv", [scored], "a.tsv", read_pairs),
-        _reader(root, "lines", [b"one\n\ntwo\n"], "a.txt", lambda path: list(read_corpus(path))),
-        _reader(
-            root,
-            "corpus",
-            [b'{"_id": "a", "title": "T", "text": "x"}\n'],
-            "a.jsonl",
-            lambda path: list(read_corpus(path)),
-        ),
-        *(
-            Reader(f"beir {file}", ((lists / file).read_bytes()[:2000],), retrieval(file))
-            for file in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
-        ),
+    made = [
+        *readers_of_texts(root),
+        *_of_the_gate(root),
+        *_of_models(root),
+        *_of_vectors(root),
+        *_of_servers(),
     ]
+    return {reader.name: reader for reader in made}
 
 
 def _of_the_gate(root: Path) -> list[Reader]:
@@ -149,14 +84,14 @@ def _of_the_gate(root: Path) -> list[Reader]:
         }
     )
     return [
-        _reader(root, "thresholds", file("thresholds.toml"), "a.toml", gates),
-        _reader(root, "own thresholds", [own], "a.toml", read_own_thresholds),
-        _reader(root, "published", file("published.toml"), "a.toml", read_published),
-        _reader(root, "devices", file("devices.toml"), "a.toml", read_devices),
-        _reader(root, "signatures", [file("signatures.json")[0][:6000]], "a.json", read_signatures),
-        _reader(root, "texts", [file("texts.jsonl")[0][:3000]], "a.jsonl", read_texts),
-        _reader(root, "record", [record], "report.json", read_record),
-        _reader(root, "history", [run.encode() + b"\n"], "a.jsonl", read_history),
+        reader_of(root, "thresholds", file("thresholds.toml"), "a.toml", gates),
+        reader_of(root, "own thresholds", [own], "a.toml", read_own_thresholds),
+        reader_of(root, "published", file("published.toml"), "a.toml", read_published),
+        reader_of(root, "devices", file("devices.toml"), "a.toml", read_devices),
+        reader_of(root, "signatures", [file("signatures.json")[0][:6000]], "a.json", read_signatures),
+        reader_of(root, "texts", [file("texts.jsonl")[0][:3000]], "a.jsonl", read_texts),
+        reader_of(root, "record", [record], "report.json", read_record),
+        reader_of(root, "history", [run.encode() + b"\n"], "a.jsonl", read_history),
     ]
 
 
@@ -188,7 +123,7 @@ def _of_models(root: Path) -> list[Reader]:
     return [
         Reader("decoder config.json", ((decoder / "config.json").read_bytes(),), read_decoder),
         *(Reader(f"model {name}", ((folder / name).read_bytes(),), partial(read, name)) for name in names),
-        _reader(root, "checkpoint", [right], "model.safetensors", checkpoint),
+        reader_of(root, "checkpoint", [right], "model.safetensors", checkpoint),
     ]
 
 
@@ -227,14 +162,16 @@ def _of_vectors(root: Path) -> list[Reader]:
         with closing(SQLiteStore(path, create=False)) as file:
             return file.get(list(batch(0))), file.size()
 
+    write_snapshot(root / "snapshot-file", old())
     return [
+        reader_of(root, "snapshot", [(root / "snapshot-file").read_bytes()], "snapshot", read_snapshot),
         place(out, MANIFEST, shard),
         place(out, name_of(0), shard),
         place(root / "recorded", "vectors_m.tsv", recorded),
         place(root / "recorded", "metadata_m.tsv", recorded),
         place(golden, f"{name}.json", lambda: read_golden(golden, name, own_files.texts())),
         place(golden, f"{name}.safetensors", lambda: read_golden(golden, name, own_files.texts())),
-        _reader(root, "cache", [(root / "cache-file").read_bytes()], "cache", cache_file),
+        reader_of(root, "cache", [(root / "cache-file").read_bytes()], "cache", cache_file),
     ]
 
 
