@@ -85,7 +85,7 @@ def test_a_rank_dies(made: Path, tmp_path: Path) -> None:
     done = run(*command(made, out, "--ranks=2", DIES))
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("rank 1: ended with exit code -9: ")
+    assert last.startswith("ERROR: rank 1: ended with exit code -9: ")
     assert " of 10 shards are missing (" in last
     before = {name: (out / name).stat().st_mtime_ns for name in shards(out) if name.startswith("shard")}
     assert len(before) < 10
