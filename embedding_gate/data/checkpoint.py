@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedding_gate.data.declared import listed_modules
 from embedding_gate.errors import FixtureError
 
-__all__ = ["float_type", "read_checkpoint", "read_dense", "rounded"]
+__all__ = ["float_type", "read_checkpoint", "read_config", "read_dense", "rounded"]
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
 _PACKED = {"U32": "<u4", "U8": "u1"}  # words of packed numbers, and the scales of MLX's float formats
@@ -31,6 +31,21 @@ def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
     for path in sorted(folder.glob("model*.safetensors")):
         found |= {name.removeprefix(_PREFIX): tensor for name, tensor in _read(path).items()}
     return found
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return what config.json says; it names a model_type.
+
+    Raises:
+        FixtureError: it cannot be read.
+
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return {"model_type": config["model_type"], **config}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
 
 
 def read_dense(folder: Path) -> dict[str, NDArray[np.generic]]:

@@ -38,6 +38,6 @@ class Effort:
     megabyte: int = 1_000_000
     sizes: int = 512
     largest: int = 4_097
-    lengths: int = 256
+    lengths: int = 512
     calls: int = 580
     thread_crowd: int = 36

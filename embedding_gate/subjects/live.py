@@ -1,6 +1,5 @@
 """What the gate judges: a model, the texts that it gets, and what is known about them."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embedding_gate.data.checkpoint import read_config
 from embedding_gate.data.goldens import Golden, Texts
 from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.data.sets import Sets
-from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.errors import InputError
 from embedding_gate.roofline import ENCODERS
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed, over_folder
@@ -141,12 +141,7 @@ class Subject:
             FixtureError: it cannot be read.
 
         """
-        path = self.folder / "config.json"
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            return {"model_type": config["model_type"], **config}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
+        return read_config(self.folder)
 
     @property
     def tokenizer(self) -> Tokenizer:
