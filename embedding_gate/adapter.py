@@ -1,6 +1,5 @@
 """The library that is judged, as the gate sees it. Only this module and the worker touch the library."""
 
-import hashlib
 import json
 import os
 import sys
@@ -210,21 +209,6 @@ def peak_memory(call: Callable[[], object]) -> int:
     mx.reset_peak_memory()
     call()
     return mx.get_peak_memory() - held
-
-
-def identity_of(encoder: Embedder, precision: str) -> dict[str, Any]:
-    """Return what is known of a model by all that changes its vectors (see reindex/identity.py)."""
-    inputs = encoder.inputs("", normalize=True, dimensions=encoder.dimension)
-    rest = (inputs.architecture, inputs.pooling, inputs.causal, inputs.end_token, inputs.max_tokens)
-    return {
-        "weights": inputs.weights.hex(),
-        "tokenizer": inputs.tokenizer.hex(),
-        "encoding": hashlib.sha256(repr(rest).encode()).hexdigest(),
-        "dtype": precision,
-        "prompts": dict(encoder.recipe.prompts),
-        "versions": {"library": inputs.code.hex(), "numpy": np.__version__},
-        "device": inputs.arithmetic,
-    }
 
 
 def watch_batches() -> None:

@@ -104,6 +104,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--device", choices=("cpu", "gpu"), help="compute on it (default: a GPU where there is one)"
     )
     group.addoption(
+        "--compare",
+        action="store_true",
+        help="compare the models side by side with the first: size, speed, and what their vectors lose",
+    )
+    group.addoption(
         "--baseline",
         metavar="NAME|PATH|none",
         default=DEFAULT_MODEL,
@@ -178,6 +183,9 @@ def check_together(config: pytest.Config) -> None:
     if config.getoption("encoded") and not config.getoption("retrieval"):
         raise pytest.UsageError("--encoded: name the texts of its passages, too: --retrieval=DIR")
     refuse_beside(config, "snapshot", ("against_model",), "holds the vectors to compare with")
+    refuse_beside(config, "compare", ("recorded",), "is for live models")
+    if config.getoption("compare") and (subject_of(config) or len(config.getoption("model")) < 2):
+        raise pytest.UsageError("--compare: name two models of the library or more: --model=A --model=B")
     refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
     if subject_of(config):
         if clash := [name for name in OF_THE_LIBRARY if config.getoption(name)]:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import pytest
 
@@ -30,7 +31,7 @@ from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import SubjectLost
 from embedding_gate.reindex.reindex import Reindex
 from embedding_gate.session import check_required, open_recorded, published_of
-from embedding_gate.state import RUN, Judged, Run, run_of
+from embedding_gate.state import RUN, Judged, Run, is_check, run_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import unoffered
@@ -109,11 +110,6 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
         run_of(item.config).partial = True
 
 
-def is_check(item: pytest.Item) -> bool:
-    """Tell whether a test is a check of the gate."""
-    return item.get_closest_marker("quality") is not None
-
-
 @pytest.fixture(scope="session")
 def embedder() -> object:
     """What another repository judges: its conftest.py returns an object or a function that embeds."""
@@ -155,8 +151,7 @@ def origin(judged: Judged) -> Origin:
 def ranks(request: pytest.FixtureRequest, judged: Judged) -> Ranks:
     """What encodes texts with several processes that share the work."""
     assert isinstance(judged, Subject)
-    options, source = run_of(request.config).options, judged.source
-    return lambda texts: encode_in_ranks(source, options, texts, ranks=options.ranks or 1)
+    return partial(encode_in_ranks, judged.source, run_of(request.config).options)
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import embeddings
-from embedding_gate.adapter import identity_of, name_of, precision_of, source_of
+from embedding_gate.adapter import name_of, precision_of, source_of
 from embedding_gate.clients import connect
 from embedding_gate.data.sets import Sets
+from embedding_gate.described import identity_of
 from embedding_gate.endpoint import is_address
 from embedding_gate.own_files import Options, hashes, own_texts, sets, texts
 from embedding_gate.reindex.canaries import Canaries, canaries_of, of_rows

@@ -11,6 +11,7 @@ from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
 from embedding_gate.register import recorded_tests
+from embedding_gate.reindex.side_by_side import Side
 from embedding_gate.session import open_gate, open_recorded_gate, tests_of, unbound
 from embedding_gate.snapshots import compared
 from embedding_gate.subjects.live import Subject
@@ -18,7 +19,7 @@ from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded
 from embedding_gate.verdicts.gate import Gate
 
-__all__ = ["RUN", "Judged", "Run", "run_of"]
+__all__ = ["RUN", "Judged", "Run", "is_check", "run_of"]
 
 Judged = Subject | Recorded
 
@@ -31,6 +32,7 @@ class Run:
     tests: names of the checks that can judge it.
     partial: whether checks were left out: then a threshold without a verdict is no failure.
     judged, gates: by name, from when they are first asked for.
+    compared: the models side by side (--compare).
     written: lines about the files that the run has written.
     """
 
@@ -41,6 +43,7 @@ class Run:
     judged: dict[str, Judged] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
+    compared: list[Side] = field(default_factory=list)
 
     def name(self, names: list[str], *, recorded: bool) -> None:
         """Say what is judged."""
@@ -125,3 +128,8 @@ RUN = pytest.StashKey[Run]()
 def run_of(config: pytest.Config) -> Run:
     """Return the run that pytest is in."""
     return config.stash[RUN]
+
+
+def is_check(item: pytest.Item) -> bool:
+    """Tell whether a test is a check of the gate."""
+    return item.get_closest_marker("quality") is not None

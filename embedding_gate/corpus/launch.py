@@ -62,15 +62,14 @@ def here(ranks: int) -> list[str]:
     return ["-n", str(ranks), "--starting-port", port, "--nccl-port", port, "--env", f"PYTHONPATH={ROOT}"]
 
 
-def encode_in_ranks(
-    model: str, options: Options, texts: Sequence[str], *, ranks: int
-) -> NDArray[np.floating]:
-    """Encode texts with several processes, at least two shards each, and return their vectors (N, D).
+def encode_in_ranks(model: str, options: Options, texts: Sequence[str]) -> NDArray[np.floating]:
+    """Encode texts with ``options.ranks`` processes, at least two shards each; return their vectors (N, D).
 
     Raises:
         WorkerError: a rank died.
 
     """
+    ranks = options.ranks or 1
     given = [(name, getattr(options, name)) for name in OPTIONS]
     named = [f"--{name.replace('_', '-')}={value}" for name, value in given if value]
     with TemporaryDirectory() as scratch:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import embeddings
-from embedding_gate.adapter import find, identity_of, name_of, precision_of, source_of
+from embedding_gate.adapter import find, name_of, precision_of, source_of
 from embedding_gate.clients import connect
 from embedding_gate.data.declared import read_declared
+from embedding_gate.described import identity_of
 from embedding_gate.errors import InputError, SubjectMalformed
 from embedding_gate.own_files import Options
 from embedding_gate.reindex.identity import Identity

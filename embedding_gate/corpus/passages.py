@@ -2,10 +2,10 @@
 
 from typing import cast
 
-from embedding_gate.adapter import identity_of
 from embedding_gate.data.encoded.manifest import Manifest, read_manifest
 from embedding_gate.data.encoded.shards import Shards
 from embedding_gate.data.encoded.texts import read_corpus, windows
+from embedding_gate.described import identity_of
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import Options
 from embedding_gate.reindex.identity import Identity

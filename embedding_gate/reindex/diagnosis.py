@@ -193,7 +193,7 @@ def _changed(old: Floats, new: Floats) -> Reason:
         f"cosine of a text's two vectors {own:.3f}, of two texts {others:.3f}; a linear map explains "
         f"{max(1 - left, 0):.0%} of the difference"
     )
-    if own - others > limits().noise.aligned:
+    if own - others > limits().noise.aligned * (1 - others):
         return Reason("another encoding", f"the same space, another pooling, prompt or training: {words}")
     return Reason("another model", words, exact=True)
 

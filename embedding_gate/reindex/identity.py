@@ -26,7 +26,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     encoding: str | None = None
     dtype: str | None = None
     prompts: Mapping[str, str] | None = None
-    versions: Mapping[str, str] = {}
+    versions: Mapping[str, str] | None = None
     device: str | None = None
 
     def differences(self, other: "Identity") -> list[str]:
