@@ -167,7 +167,7 @@ decoders: $(READY)  ## a decoder's tokens/s, latency and MFU beside mlx-lm's own
 crossover: $(READY)  ## from how many rows a quantized layer had better be unpacked, on this device
 	$(BIN)/python -m benchmarks.micro.crossover
 
-collapse: $(READY)  ## what a harness of the usual kind rewards
+collapse: $(READY_DEV)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse
 
 thresholds: $(READY)  ## thresholds of the semantic checks, from the goldens
@@ -183,8 +183,8 @@ reindex: $(READY_DEV)  ## how sure the verdict on old and new vectors is, on CAS
 spread: $(READY)  ## how far right implementations stray: what the thresholds of the gate are set from
 	$(BIN)/python -m tests.reference.spread
 
-signatures: $(READY)  ## what the gate says of each fault, for the line that a red run ends in
-	$(BIN)/python -m tests.faults.signatures
+signatures: $(READY_DEV)  ## what the gate says of each fault, for the line that a red run ends in; ARGS=--lacking: what the files lack
+	$(BIN)/python -m tests.faults.signatures $(ARGS)
 
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots

@@ -1,4 +1,4 @@
-"""Runs batches through the model. Only this module and the decoder's steps evaluate MLX arrays."""
+"""Runs batches through the model. Only this module and the steps of a long text evaluate MLX arrays."""
 
 import os
 from collections import deque

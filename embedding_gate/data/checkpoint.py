@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ __all__ = ["float_type", "read_checkpoint", "read_config", "read_dense", "rounde
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
 _PACKED = {"U32": "<u4", "U8": "u1"}  # words of packed numbers, and the scales of MLX's float formats
 _FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-_PREFIX = "model."  # some decoders have it before the names of weights
+_PREFIX = re.compile(r"^(model|mpnet|roberta)\.")  # some checkpoints have it before the names of weights
 
 
 def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
@@ -29,7 +30,7 @@ def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
     """
     found: dict[str, NDArray[np.generic]] = {}
     for path in sorted(folder.glob("model*.safetensors")):
-        found |= {name.removeprefix(_PREFIX): tensor for name, tensor in _read(path).items()}
+        found |= {_PREFIX.sub("", name): tensor for name, tensor in _read(path).items()}
     return found
 
 

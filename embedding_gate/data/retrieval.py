@@ -111,21 +111,21 @@ def read_retrieval(folder: Path) -> Retrieval:
     texts = _read_queries(folder / "queries.jsonl", judged.queries)
     relevant = {key: gain for key, gain in judged.gains.items() if gain > 0 and key[0] in texts}
     found = {key: gain for key, gain in relevant.items() if key[1] in corpus.rows}
-    kept = [name for name in texts if name in {query for query, _ in found}]
+    unreachable = {key: gain for key, gain in relevant.items() if key not in found}
+    answered = {query for query, _ in found}
+    kept = [name for name in texts if name in answered]
     if len(kept) < 2:
         raise FixtureError(
             folder, "must hold two queries with a relevant passage, or more", hint="add judgements"
         )
-    lost = [
-        name for name in texts if name in {query for query, _ in relevant.keys() - found.keys()} - set(kept)
-    ]
-    row_of = {name: row for row, name in enumerate([*kept, *lost])}
+    row_of = {
+        name: row for row, name in enumerate(dict.fromkeys([*kept, *(query for query, _ in unreachable)]))
+    }
     own = {
         row_of[name]: corpus.rows[name]
         for name in kept
         if name in corpus.rows and relevant.get((name, name), 0) == 0
     }
-    unreachable = {key: gain for key, gain in relevant.items() if key not in found}
     return Retrieval(
         path=folder,
         queries=tuple(texts[name] for name in kept),
@@ -191,9 +191,14 @@ def passage_of(row: Row) -> str:
 
 def _read_queries(path: Path, judged: set[str]) -> dict[str, str]:
     """Return the judged queries in file order: id -> text."""
-    rows = [(row, str(row.values["_id"])) for row in read_rows(path, ("_id", "text"))]
-    unique([(row.where, name) for row, name in rows], "_id")
-    return {name: row.text("text") for row, name in rows if name in judged}
+    names, texts = [], {}
+    for row in read_rows(path, ("_id", "text")):
+        name = str(row.values["_id"])
+        names.append((row.where, name))
+        if name in judged:
+            texts[name] = row.text("text")
+    unique(names, "_id")
+    return texts
 
 
 def _left_out(judged: Judgements, corpus: _Corpus, texts: Mapping[str, str], own: int) -> Iterator[str]:
