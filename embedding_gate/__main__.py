@@ -1,4 +1,4 @@
-"""The command ``embedding-gate``: runs the checks, takes a snapshot, or looks at a service."""
+"""The command ``embedding-gate``: runs the checks, takes a snapshot, looks at a service, encodes a corpus."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,12 @@ from importlib import import_module
 __all__ = ["main"]
 
 # A canary imports neither MLX nor pytest, so that it takes no longer than its requests.
-COMMANDS = {"canary": "embedding_gate.canary", "snapshot": "embedding_gate.snapshot_command"}
+COMMANDS = {
+    "canary": "embedding_gate.canary",
+    "encode": "embedding_gate.encode_command",
+    "snapshot": "embedding_gate.snapshot_command",
+    "verify": "embedding_gate.verify_command",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

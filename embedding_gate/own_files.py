@@ -41,6 +41,8 @@ class Options:
     timeout: float = 60.0
     served_as: str | None = None  # what a server calls the model, if that is another name
     require: frozenset[str] = frozenset()
+    encoded: Path | None = None  # a folder of the passages' vectors
+    ranks: int | None = None  # processes that share the work, in the check of that
     snapshot: Path | None = None
     against_model: str | None = None
     at_worst: Any = None  # the worst answer about old and new vectors that is no failure

@@ -21,6 +21,7 @@ VALUES = {
     "--python": "run the subject under this Python",
     "--served-as": "the server's name of the model",
     "--subject-timeout": "seconds of one call of the subject",
+    "--ranks": "compare the vectors of so many processes that share the work",
     "--require": "checks, or what a subject offers, that must be judged",
     "--recipe": "the way from texts to vectors",
     "--precision": "compute in float32, float16 or bfloat16",
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(
         prog="embedding-gate",
         description="Judge text-embedding models. Without MODEL the embedded one is judged.",
-        epilog="Commands of their own: embedding-gate snapshot FILE, embedding-gate canary (--help). "
+        epilog="Commands of their own, each with --help: snapshot, canary, encode, verify. "
         "All other options go to pytest. Exit code 0: pass. 1: red. 2: interrupted. 4: a mistake.",
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -118,8 +118,13 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 def tests_of(options: Options) -> dict[str, GateTest]:
     """Return the tests of a run on a live model, by name."""
     server = is_address(options.subject or "")
-    beside = options.snapshot is not None or options.against_model is not None
-    return live_tests(options.recipe, server=server, origin=options.origin is not None, reindex=beside)
+    return live_tests(
+        options.recipe,
+        server=server,
+        origin=options.origin is not None,
+        reindex=options.snapshot is not None or options.against_model is not None,
+        ranks=options.ranks is not None,
+    )
 
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from embedding_gate.adapter import open_subject
+from embedding_gate.corpus.passages import open_passages
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
@@ -18,7 +19,7 @@ from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded
 from embedding_gate.verdicts.gate import Gate
 
-__all__ = ["RUN", "Judged", "Run", "run_of"]
+__all__ = ["RUN", "Judged", "Run", "is_check", "run_of"]
 
 Judged = Subject | Recorded
 
@@ -59,6 +60,7 @@ class Run:
                 subject = open_subject(name, self.options)
             subject.origin = open_origin(subject, self.options)
             subject.reindex = compared(subject, self.options)
+            subject.passages = open_passages(subject, self.options)
             self.judged[name] = subject
         return self.judged[name]
 
@@ -126,3 +128,8 @@ RUN = pytest.StashKey[Run]()
 def run_of(config: pytest.Config) -> Run:
     """Return the run that pytest is in."""
     return config.stash[RUN]
+
+
+def is_check(item: pytest.Item) -> bool:
+    """Tell whether a test is a check of the gate."""
+    return item.get_closest_marker("quality") is not None

@@ -5,6 +5,7 @@ https://huggingface.co/docs/safetensors describes the format. Texts and identity
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from embedding_gate.data.encoded.manifest import replace_file
 from embedding_gate.data.rows import content_hash
 from embedding_gate.errors import FixtureError
 from embedding_gate.reindex.canaries import PARTS, Canaries, Stored, of_rows
@@ -58,9 +60,13 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
         "canaries": msgspec.json.encode(snapshot.canaries.stored()).decode(),
         "vectors": _digest(tensors),
     }
+    part = path.with_name(f".{path.name}.part")
     try:
-        path.write_bytes(save(tensors, metadata=header))
+        part.write_bytes(save(tensors, metadata=header))
+        replace_file(part, path)
     except OSError as error:
+        with suppress(OSError):
+            part.unlink()
         raise FixtureError(path, f"cannot be written ({error.strerror})", hint="name another file") from error
 
 
