@@ -2,15 +2,21 @@
 
 The products of queries, keys and values are one, and so are those of the MLP's gate and up. Between the
 products stand the kernels of cuda_kernels.py. The trunk keeps its weights under their names. They become
-parts of the joined ones, so memory does not grow.
+parts of the joined ones, so memory does not grow. With few tokens the separate products are faster: then
+``Decoder`` runs the trunk, on these parts.
 """
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from embeddings.backend import mx, nn
+from embeddings.models.cuda_kernels import HEAD
 
-__all__ = ["FusedQwen3", "Kernels", "joined"]
+__all__ = ["AHEAD", "FusedQwen3", "Kernels", "joined"]
+
+# The device is started after every AHEAD layers, while Python describes the next ones. On an H200, 128 texts
+# x 128 tokens of the 0.6B shape: 444,800 tokens/s with 0, 499,200 with 1, 491,700 with 2 and 476,700 with 7.
+AHEAD = 1
 
 
 class Kernels(Protocol):
@@ -32,7 +38,20 @@ class FusedQwen3:
         self.eps = float(trunk.norm.eps)
         self.layers = [_Layer(layer) for layer in trunk.layers]
 
-    def __call__(self, ids: mx.array, *, ahead: int = 0) -> mx.array:
+    @staticmethod
+    def fits(trunk: Any) -> bool:
+        """Tell whether the kernels can run a trunk: Qwen3's, with heads of 128 numbers and sizes of 8 n."""
+        if type(trunk).__module__ != "mlx_lm.models.qwen3":
+            return False
+        attention = trunk.layers[0].self_attn
+        sizes = (
+            attention.n_heads + attention.n_kv_heads,
+            trunk.args.hidden_size,
+            trunk.args.intermediate_size,
+        )
+        return trunk.args.head_dim == HEAD and not any(size % 8 for size in sizes)
+
+    def __call__(self, ids: mx.array, *, ahead: int = AHEAD) -> mx.array:
         """Return hidden states (B, T, D) of token ids (B, T). ahead: see ``Decoder.walk``."""
         batch, length = ids.shape
         angles = self.angles(length)
@@ -78,9 +97,8 @@ class _Layer:
         self.out, self.down = attention.o_proj, mlp.down_proj
         self.before, self.between = block.input_layernorm.weight, block.post_attention_layernorm.weight
         self.query_norm, self.key_norm = attention.q_norm.weight, attention.k_norm.weight
-        mx.eval(
-            block.parameters(), self.qkv.parameters(), self.gate_and_up.parameters()
-        )  # one layer at a time
+        mx.eval(block.parameters(), self.qkv.parameters(), self.gate_and_up.parameters())
+        mx.clear_cache()  # so that only one layer at a time is in memory twice
 
 
 def joined(layers: Sequence[Any]) -> Any:
