@@ -19,7 +19,7 @@ from itertools import takewhile
 from statistics import median
 from typing import Any
 
-from benchmarks.peers.figures import batches
+from benchmarks.harness.plan import batches
 from embeddings.backend import mx
 from embeddings.loading import PRECISIONS
 from embeddings.models.quantized import backend, unpacked

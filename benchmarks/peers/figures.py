@@ -25,16 +25,6 @@ def extrapolate(one: float, two: float, layers: int) -> float:
     return one + (layers - 1) * (two - one)
 
 
-def batches(listed: str) -> list[tuple[int, int]]:
-    """Read shapes of batches, texts x tokens, as in "128x128,1x16".
-
-    Raises:
-        ValueError: a shape is not two whole numbers.
-
-    """
-    return [(int(rows), int(tokens)) for rows, tokens in (shape.split("x") for shape in listed.split(","))]
-
-
 class FreshIds:
     """Random token ids. No text comes twice. The same seed gives the same ids."""
 

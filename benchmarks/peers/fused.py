@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.plan import batches
 from benchmarks.peers import plain_kernels
 from benchmarks.peers.decoder_engines import config_for
 from benchmarks.peers.decoder_worker import _config_and_weights
-from benchmarks.peers.figures import FreshIds, batches
+from benchmarks.peers.figures import FreshIds
 from embeddings.backend import mx
 from embeddings.models import Decoder, cuda_kernels
 from embeddings.models.fused_qwen3 import FusedQwen3

@@ -1,4 +1,4 @@
-"""The report of a device, in little, as somebody with that device makes it. The benchmarks have their own tests."""
+"""The report of a device, in little, as somebody with that device makes it. Benchmarks have other tests."""
 
 import json
 import subprocess
