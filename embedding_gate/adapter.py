@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ from numpy.typing import NDArray
 
 import embeddings
 from embedding_gate.data.checkpoint import float_type
+from embedding_gate.data.declared import read_declared, similarity_note
 from embedding_gate.data.goldens import identify
-from embedding_gate.data.rows import tsv_notes
+from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, golden, hashes, sets, texts, thresholds_of
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.serving import unpack
 from embedding_gate.small_model import small
 from embedding_gate.subjects.embedded import Baseline
-from embedding_gate.subjects.live import ENCODERS, LONGEST, Subject
+from embedding_gate.subjects.live import LONGEST, Subject
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.subjects.recorder import note_batch
+from embedding_gate.tokenizer import OwnTokenizer
 from embedding_gate.workers import Worker
 from embeddings import embedder
 from embeddings.backend import mx
@@ -30,7 +34,6 @@ from embeddings.catalog import CATALOG
 from embeddings.embedder import Embedder
 from embeddings.folder import find_folder
 from embeddings.hub import missing
-from embeddings.models import Bert, Decoder
 from embeddings.synthetic import PREFIX
 
 ERRORS = (GateError, embeddings.EmbeddingsError)  # what ends a run in one line
@@ -115,7 +118,7 @@ def open_subject(
     """Load a model for judgement. variant: fault and seed to inject into the worker process as well."""
     labelled = sets(options)
     encoder = whole = embeddings.load(model, recipe=options.recipe, precision=options.precision)
-    notes = []
+    notes = [note] if (note := similarity_note(encoder.path)) else []
     if encoder.max_tokens > LONGEST:
         notes.append(f"  judged on texts of at most {LONGEST} tokens; the model reads {encoder.max_tokens:,}")
         encoder = encoder.with_max_tokens(LONGEST)
@@ -150,6 +153,7 @@ def open_subject(
         encode_elsewhere=lambda some: encode_elsewhere({**asked, "texts": some}),
         open_cache=embeddings.VectorCache,
         open_changed=lambda: changed(encoder),
+        open_tokenizer=lambda: own_tokenizer(encoder.path, encoder.max_tokens),
         open_small=lambda: small(encoder),
         peak_memory=peak_memory,
         truncation=embeddings.TruncationWarning,
@@ -158,6 +162,12 @@ def open_subject(
         random=random,
         notes=[*notes, *notes_of(baseline, options)],
     )
+
+
+def own_tokenizer(folder: Path, limit: int) -> OwnTokenizer:
+    """Return the judge's own tokenizer of a folder, with at most this limit of tokens."""
+    declared = read_declared(folder)
+    return OwnTokenizer(folder, replace(declared, max_tokens=min(declared.max_tokens, limit)))
 
 
 def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
@@ -173,7 +183,9 @@ def notes_of(baseline: Baseline | None, options: Options) -> list[str]:
         if of.sha256 != usual.sha256
     ]
     qrels = options.retrieval / "qrels" / "test.tsv"
-    return [*([baseline.note] if baseline else []), *own, *tsv_notes(options.topics, options.pairs, qrels)]
+    left_out = [f"  retrieval: {note}" for note in labelled.retrieval.notes]
+    read_as = dialect_notes(options.topics, options.pairs, qrels)
+    return [*([baseline.note] if baseline else []), *own, *read_as, *left_out]
 
 
 def new_process() -> Worker:
@@ -217,14 +229,11 @@ def changed(encoder: Embedder) -> Embedder:
     On CUDA a decoder joins some of its weights. These are copies then.
     """
     weights = dict(encoder.model.weights)
-    name = next(name for name in weights if name.lower().endswith("norm.weight"))
+    name = next(name for name, weight in weights.items() if weight.ndim == 1 and name.endswith(".weight"))
     weights[name] = 2 * weights[name]
     mx.eval(weights[name])
-    if isinstance(encoder.model, Bert):
-        model: Bert | Decoder = Bert(encoder.model.config, weights)
-    else:
-        model = Decoder(encoder.model.config, weights, causal=encoder.model.causal)
-    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
+    model = encoder.model.with_weights(weights)
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, encoder.after)
 
 
 def precision_of(model: str, options: Options = OWN) -> str:

@@ -17,6 +17,7 @@ ROOT = HERE.parent
 FIXTURES = HERE / "fixtures" if (HERE / "fixtures").is_dir() else ROOT / "fixtures"
 THRESHOLDS = FIXTURES / "thresholds.toml"
 SIGNATURES = FIXTURES / "signatures.json"
+ANCHORS = FIXTURES / "anchors"
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 DECLARED = "declared"  # the recipe that the model's folder declares
 

@@ -14,8 +14,29 @@ from typing import Any
 
 from embedding_gate.errors import FixtureError, InputError
 
-__all__ = ["Device", "find_device", "flops_per_token", "linear_flops_per_token", "mfu", "read_devices"]
+__all__ = [
+    "ENCODERS",
+    "Device",
+    "find_device",
+    "flops_per_token",
+    "linear_flops_per_token",
+    "mfu",
+    "read_devices",
+]
 
+_PLAIN = frozenset({"bert", "mpnet", "xlm-roberta"})  # two matrices in the feed-forward part; others: three
+ENCODERS = _PLAIN | {
+    "gemma3_text",
+    "modernbert",
+    "nomic_bert",
+}  # attention in both directions
+_WINDOWS = {"gemma3_text": "sliding_window", "modernbert": "local_attention"}  # the width of local layers
+_OLDER = {  # of Nomic BERT as it was published
+    "hidden_size": "n_embd",
+    "intermediate_size": "n_inner",
+    "num_attention_heads": "n_head",
+    "num_hidden_layers": "n_layer",
+}
 PRECISIONS = frozenset({"float32", "float16", "bfloat16"})
 _KEYS = {"name": str, "family": str, "chips": list, "released": str, "peaks": dict, "source": str}
 _OPTIONAL = {"bandwidth": float, "estimate": bool}
@@ -25,8 +46,9 @@ _LARGER = r"(?!\s+(?:Pro|Max|Ultra|Ti|Super)\b)"  # words after a chip's name th
 def linear_flops_per_token(config: Mapping[str, Any]) -> int:
     """Return 2 x the parameters of the linear layers: the FLOPs of one token without attention.
 
-    BERT has two matrices in its feed-forward part. The decoders (Qwen3, Llama, Mistral, Gemma 2) have three.
-    Embedding table, norms, biases and pooling are left out. So the result is never more than the real work.
+    BERT, XLM-RoBERTa and MPNet have two matrices in their feed-forward part. The others have three. Embedding
+    table, norms, biases, pooling and what comes after it are left out. So the result is never more than the
+    real work.
 
     Raises:
         InputError: the configuration lacks a size.
@@ -35,14 +57,15 @@ def linear_flops_per_token(config: Mapping[str, Any]) -> int:
     hidden, heads, head_dim = _shape(config)
     layers, inner = _size(config, "num_hidden_layers"), _size(config, "intermediate_size")
     rows = 2 * heads + 2 * _size(config, "num_key_value_heads", heads)  # queries, output; keys, values
-    return 2 * layers * hidden * (rows * head_dim + (2 if _is_encoder(config) else 3) * inner)
+    return 2 * layers * hidden * (rows * head_dim + (2 if config.get("model_type") in _PLAIN else 3) * inner)
 
 
 def flops_per_token(config: Mapping[str, Any], tokens: float) -> float:
     """Return the FLOPs of one token with attention, for texts of T tokens.
 
-    A token of an encoder attends to T tokens, a token of a decoder to T / 2 on average. Attention adds
-    2 products x 2 FLOPs x layers x (heads x head_dim) x attended tokens. Kaplan et al., "Scaling laws for
+    A token of an encoder attends to T tokens, a token of a decoder to T / 2 on average. If some layers read a
+    window, all are counted so, because the result must never be more than the real work. Attention adds 2
+    products x 2 FLOPs x layers x (heads x head_dim) x attended tokens. Kaplan et al., "Scaling laws for
     neural language models" (2020), section 2.1, count the scores in the same way. A decoder without its
     causal mask does more work.
 
@@ -52,6 +75,8 @@ def flops_per_token(config: Mapping[str, Any], tokens: float) -> float:
     """
     _, heads, head_dim = _shape(config)
     met = tokens if _is_encoder(config) else tokens / 2
+    if window := config.get(_WINDOWS.get(str(config.get("model_type")), "")):
+        met = min(met, window)
     return (
         linear_flops_per_token(config) + 2 * 2 * _size(config, "num_hidden_layers") * heads * head_dim * met
     )
@@ -151,7 +176,7 @@ def _device(entry: Mapping[str, Any]) -> Device:
 
 
 def _is_encoder(config: Mapping[str, Any]) -> bool:
-    return config.get("model_type") == "bert"
+    return config.get("model_type") in ENCODERS
 
 
 def _shape(config: Mapping[str, Any]) -> tuple[int, int, int]:
@@ -161,7 +186,7 @@ def _shape(config: Mapping[str, Any]) -> tuple[int, int, int]:
 
 def _size(config: Mapping[str, Any], key: str, otherwise: int = 0) -> int:
     """Return a size, or the default if the configuration leaves it out."""
-    value = config.get(key) or otherwise
+    value = config.get(key) or config.get(_OLDER.get(key, key)) or otherwise
     if not isinstance(value, int) or value < 1:
         raise InputError("config.json", f"{key} must be a whole number above 0, got {value!r}", hint="add it")
     return value

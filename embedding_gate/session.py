@@ -14,7 +14,7 @@ from embedding_gate.adapter import open_baseline
 from embedding_gate.claims.published import MARGIN, Comparison, compare, measure, read_published
 from embedding_gate.claims.table import published_table
 from embedding_gate.data.projector import projector_name, write_projector
-from embedding_gate.data.rows import tsv_notes
+from embedding_gate.data.rows import dialect_notes
 from embedding_gate.endpoint import Endpoint, is_address
 from embedding_gate.errors import FixtureError, InputError, SubjectError, SubjectLost
 from embedding_gate.own_files import (
@@ -63,7 +63,7 @@ def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
         _tokenizer(baseline),
     )
     remarks = [baseline.note] if baseline else []
-    remarks += [f"  topics: SHA-256 {topics.sha256}", *tsv_notes(folder / f"metadata_{name}.tsv")]
+    remarks += [f"  topics: SHA-256 {topics.sha256}", *dialect_notes(folder / f"metadata_{name}.tsv")]
     return Recorded(name, embedded, tuple(found), tuple(remarks))
 
 

@@ -3,13 +3,16 @@
 Whether a call of 100 texts goes wrong depends on the code of encode, and not on the size of the model.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
+from embeddings.after_pooling import AfterPooling
 from embeddings.backend import mx
 from embeddings.embedder import Embedder
-from embeddings.models import Bert, Decoder
+from embeddings.models import Decoder, Encoder
+from embeddings.recipe import Dense
 
 __all__ = ["small"]
 
@@ -23,26 +26,14 @@ def small(encoder: Embedder) -> Embedder:
     Its weights are random numbers, always the same, in float32. Nothing is quantized.
     """
     width = max(WIDTH, 2 * encoder.min_dimensions)
-    if isinstance(encoder.model, Bert):
-        model: Bert | Decoder = _small_bert(encoder.model, width)
-    else:
-        model = _small_decoder(encoder.model, width)
-    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe)
+    right = encoder.model
+    model = _small_decoder(right, width) if isinstance(right, Decoder) else _small_encoder(right, width)
+    after = AfterPooling([one for one in encoder.after.modules if not isinstance(one, Dense)])
+    return Embedder(encoder.folder, model, encoder.tokenizer, encoder.recipe, after)
 
 
-def _small_bert(model: Bert, width: int) -> Bert:
-    config = replace(
-        model.config,
-        hidden_size=width,
-        num_hidden_layers=1,
-        num_attention_heads=HEADS,
-        intermediate_size=width,
-    )
-    return Bert(config, _random(Bert.shapes(config)))
-
-
-def _small_decoder(model: Decoder, width: int) -> Decoder:
-    sizes = {
+def _sizes(width: int) -> dict[str, int]:
+    return {
         "hidden_size": width,
         "num_hidden_layers": 1,
         "intermediate_size": width,
@@ -50,7 +41,19 @@ def _small_decoder(model: Decoder, width: int) -> Decoder:
         "num_key_value_heads": 1,
         "head_dim": width // HEADS,
     }
-    given = {name: size for name, size in sizes.items() if name in model.config.arguments}
+
+
+def _small_encoder(model: Encoder, width: int) -> Encoder:
+    known = {field.name for field in fields(model.config)}
+    given: dict[str, Any] = {name: size for name, size in _sizes(width).items() if name in known}
+    if "layer_types" in known:
+        given["layer_types"] = model.config.layer_types[:1]  # type: ignore[attr-defined]
+    config = replace(model.config, quantization=None, **given)
+    return type(model)(config, _random(model.shapes(config)))
+
+
+def _small_decoder(model: Decoder, width: int) -> Decoder:
+    given = {name: size for name, size in _sizes(width).items() if name in model.config.arguments}
     config = replace(
         model.config,
         arguments={**model.config.arguments, **given},

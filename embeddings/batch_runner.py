@@ -1,4 +1,4 @@
-"""Runs batches through the model. Only this module and the decoder's steps evaluate MLX arrays."""
+"""Runs batches through the model. Only this module and the steps of a long text evaluate MLX arrays."""
 
 import os
 from collections import deque
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from embeddings.backend import mx, usable_cores
 from embeddings.batching import pad, shared_budget, token_batches
 from embeddings.errors import InputError, MemoryWarning, OutOfMemory, warn
-from embeddings.models import Bert, Decoder
+from embeddings.models import Decoder, Encoder
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["BATCH_TOKENS", "STREAMS", "Finish", "arithmetic", "forward", "run_batches"]
@@ -43,7 +43,7 @@ STREAMS: dict[mx.DeviceType, list[Any]] = {
 
 
 def run_batches(
-    model: Bert | Decoder,
+    model: Encoder | Decoder,
     tokens: TokenizedTexts,
     finish: Finish,
     *,
@@ -89,7 +89,7 @@ def run_batches(
 
 
 def forward(
-    model: Bert | Decoder, tokens: TokenizedTexts, group: Sequence[Rows], finish: Finish
+    model: Encoder | Decoder, tokens: TokenizedTexts, group: Sequence[Rows], finish: Finish
 ) -> list[NDArray[np.float32]]:
     """Compute some batches in parallel. Each batch is given by the indices (B,) of its texts."""
     lengths, outputs = tokens.lengths, []
@@ -109,7 +109,7 @@ def arithmetic() -> str:
 
 
 def _budget(
-    model: Bert | Decoder, lengths: NDArray[np.int64], batch_tokens: int | None, side_by_side: int
+    model: Encoder | Decoder, lengths: NDArray[np.int64], batch_tokens: int | None, side_by_side: int
 ) -> int:
     """Return the token budget of a batch: the caller's number, or the default of the device."""
     if batch_tokens is None:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.after_pooling import AfterPooling
 from embeddings.batch_runner import arithmetic, run_batches
 from embeddings.cache import VectorCache
-from embeddings.cache.key import Inputs, code_digest, weights_digest
+from embeddings.cache.key import Inputs, weights_digest
 from embeddings.cache.lookup import Lookup
 from embeddings.errors import InputError
 from embeddings.folder import ModelFolder
-from embeddings.models import Bert, Decoder
+from embeddings.models import Decoder, Encoder
 from embeddings.pooling import all_tokens, pool
 from embeddings.prompts import DOCUMENT_PROMPTS, QUERY_PROMPTS, prefix_of, prefixed, with_role
 from embeddings.recipe import Recipe
@@ -31,15 +32,20 @@ class Embedder:
     """A loaded model. It keeps no state between calls, so threads may share it."""
 
     def __init__(
-        self, folder: ModelFolder, model: Bert | Decoder, tokenizer: TextTokenizer, recipe: Recipe
+        self,
+        folder: ModelFolder,
+        model: Encoder | Decoder,
+        tokenizer: TextTokenizer,
+        recipe: Recipe,
+        after: AfterPooling,
     ) -> None:
         self.folder = folder
         self.model = model
         self.tokenizer = tokenizer
         self.recipe = recipe
-        self._weights_digest = once(
-            lambda: weights_digest(model.weights)
-        )  # computed when a cache first needs it
+        self.after = after
+        # Computed when a cache first needs it.
+        self._weights_digest = once(lambda: weights_digest({**model.weights, **after.weights}))
 
     @property
     def name(self) -> str:
@@ -49,7 +55,7 @@ class Embedder:
     @property
     def dimension(self) -> int:
         """D, the length of a vector."""
-        return self.model.config.hidden_size
+        return self.after.dimension(self.model.config.hidden_size)
 
     @property
     def max_tokens(self) -> int:
@@ -93,7 +99,8 @@ class Embedder:
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Return checkpoint name -> copy of the weight in memory."""
-        return {name: in_host_memory(weight) for name, weight in self.model.weights.items()}
+        weights = {**self.model.weights, **self.after.weights}
+        return {name: in_host_memory(weight) for name, weight in weights.items()}
 
     def encode(
         self,
@@ -144,7 +151,8 @@ class Embedder:
         tokens = self._tokens(texts, lookup, prefix)
         warn_of_truncation(lookup.dropped(tokens.dropped) if lookup else tokens.dropped, self.max_tokens)
         vectors = np.empty((len(tokens.ids), width), dtype=np.float32)
-        finish = partial(pool, pooling=self.recipe.pooling, width=width, scaled=normalize_embeddings)
+        pooling, after = self.recipe.pooling, self.after
+        finish = partial(pool, pooling=pooling, after=after, width=width, scaled=normalize_embeddings)
         for rows, pooled in run_batches(
             self.model,
             tokens,
@@ -187,9 +195,8 @@ class Embedder:
         tokens = self.tokenize(texts, **options)
         warn_of_truncation(tokens.dropped, self.max_tokens)
         states = [np.empty(0, dtype=np.float32)] * len(tokens.ids)
-        for rows, hidden in run_batches(
-            self.model, tokens, all_tokens, name=self.name, batch_tokens=batch_tokens
-        ):
+        found = run_batches(self.model, tokens, all_tokens, name=self.name, batch_tokens=batch_tokens)
+        for rows, hidden in found:
             for row, values in zip(rows, hidden, strict=True):
                 states[row] = values[: len(tokens.ids[row])].copy()
         return states
@@ -227,23 +234,17 @@ class Embedder:
         except InputError:
             if lookup is None:
                 raise
-            return self.tokenizer(
-                prefixed(prefix, texts)
-            )  # the same error, with the text's number in the call
+            return self.tokenizer(prefixed(prefix, texts))  # the same error, with the number in the call
 
     def _inputs(self, prefix: str, *, normalize: bool, dimensions: int) -> Inputs:
         """Return everything that affects a vector, except its text."""
-        return Inputs(
+        return Inputs.of(
+            self.recipe,
             architecture=f"{type(self.model).__name__} {self.model.config!r}",
             weights=self._weights_digest(),
             tokenizer=self.tokenizer.digest,
-            pooling=self.recipe.pooling,
-            causal=self.recipe.causal,
-            end_token=self.recipe.end_token,
-            max_tokens=self.max_tokens,
             prefix=prefix,
             normalize=bool(normalize),
             dimensions=dimensions,
-            code=code_digest(),
             arithmetic=arithmetic(),
         )

@@ -36,7 +36,10 @@ class ModelFolder:
         """Return the path of a file that must exist."""
         path = self.path / name
         if not path.is_file():
-            raise DamagedModel(path, "no such file", hint="copy the model's whole folder, every file of it")
+            hint = "copy the model's whole folder, every file of it"
+            if path.suffix == ".safetensors" and path.with_name("pytorch_model.bin").is_file():
+                hint = "save the weights as safetensors: pytorch_model.bin can hold code and is never read"
+            raise DamagedModel(path, "no such file", hint=hint)
         return path
 
     def json(self, name: str) -> Any:
@@ -71,13 +74,17 @@ def account(
     harmless: Collection[str],
     fixed: Mapping[str, Any],
 ) -> None:
-    """Refuse each key that is not handled, not harmless, and not ``fixed`` at its one supported value."""
+    """Refuse each key that is not handled, not harmless, and not ``fixed`` at a supported value.
+
+    fixed: key -> its one supported value, or a tuple of them.
+    """
     for key, value in declared.items():
         if key in fixed:
-            if value != fixed[key]:
+            supported = fixed[key] if isinstance(fixed[key], tuple) else (fixed[key],)
+            if value not in supported:
                 raise UnsupportedModel(
                     where,
-                    f"{key} must be {fixed[key]!r}, got {value!r}",
+                    f"{key} must be {' or '.join(map(repr, supported))}, got {value!r}",
                     hint="use a model without it, or add support for it and a test",
                 )
         elif key not in handled and key not in harmless:

@@ -64,9 +64,9 @@ def snapshot(repository: str, revision: str) -> Path:
 def missing(repository: str, revision: str) -> list[str]:
     """Return the names of the model's files that the cache lacks. An empty list means it is complete.
 
-    The network is never used. The needed files are config.json, tokenizer.json and the weights. If the cache
-    knows the repository's list of files, every JSON file in it is needed too. A snapshot that other software
-    made may lack the JSON files that define the pooling.
+    The network is never used. The needed files are config.json, tokenizer.json and the weights, also those of
+    Dense modules. If the cache knows the repository's list of files, every JSON file in it is needed too. A
+    snapshot that other software made may lack the JSON files that define the pooling.
 
     Raises:
         ModelNotFound: the revision is not a full commit.
@@ -82,7 +82,8 @@ def missing(repository: str, revision: str) -> list[str]:
     except CachedRepoTreeNotFoundError:
         listed = []
     one_file = (folder / _WEIGHTS).is_file() or not (folder / _INDEX).is_file()
-    needed = [*_REQUIRED, *([_WEIGHTS] if one_file else _shards(folder)), *filter(_is_json, listed)]
+    weights = [*([_WEIGHTS] if one_file else _shards(folder)), *_dense_weights(folder)]
+    needed = [*_REQUIRED, *weights, *filter(_is_json, listed)]
     return [name for name in dict.fromkeys(needed) if not (folder / name).is_file()]
 
 
@@ -132,7 +133,8 @@ def _get_files(
     """Download the JSON files, then the weights that they name."""
     for name in filter(_is_json, listed):
         get(name)
-    weights = [_WEIGHTS] if _WEIGHTS in listed or _INDEX not in listed else _shards(folder)
+    one_file = _WEIGHTS in listed or _INDEX not in listed
+    weights = [*([_WEIGHTS] if one_file else _shards(folder)), *_dense_weights(folder)]
     if absent := [name for name in (*_REQUIRED, *weights) if name not in listed]:
         raise ModelNotFound(
             repository,
@@ -193,6 +195,19 @@ def _explained(error: Exception, repository: str, revision: str) -> tuple[str, s
 
 def _is_json(name: str) -> bool:
     return name.endswith(".json")
+
+
+def _dense_weights(folder: Path) -> list[str]:
+    """Return the names of the weight files of the Dense modules that a snapshot's modules.json lists.
+
+    A malformed list gives none: whoever loads the folder reads the list again and says what is wrong.
+    """
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        paths = [str(one["path"]) for one in modules if str(one["type"]).endswith(".Dense")]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [f"{path}/{_WEIGHTS}" for path in paths]
 
 
 def _shards(folder: Path) -> list[str]:

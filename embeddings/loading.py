@@ -1,18 +1,29 @@
 """Loads a model by its name or its folder."""
 
 from pathlib import Path
+from typing import Any
 
+from embeddings.after_pooling import AfterPooling
 from embeddings.backend import mx
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.declared_recipe import read_recipe
 from embeddings.embedder import Embedder
 from embeddings.errors import InputError, UnsupportedModel
 from embeddings.folder import ModelFolder, find_folder, typed
-from embeddings.models import FAMILIES, REFUSED, Bert, BertConfig, Decoder, DecoderConfig
+from embeddings.models import (
+    ENCODERS,
+    FAMILIES,
+    REFUSED,
+    Decoder,
+    DecoderConfig,
+    Encoder,
+    EncoderConfig,
+)
 from embeddings.recipe import DECLARED, Recipe
 from embeddings.synthetic import PREFIX, SyntheticFolder, make_folder, random_weights
+from embeddings.tokenizer_settings import check_tokenizer
 from embeddings.tokens import TextTokenizer
-from embeddings.weights import read_weights, weight_files
+from embeddings.weights import read_weights, stored_names, weight_files
 
 __all__ = ["PRECISIONS", "load", "use_device"]
 
@@ -61,61 +72,88 @@ def load(
         )
     name = str(name_or_folder)
     folder = make_folder(name) if name.startswith(PREFIX) else find_folder(name_or_folder)
+    _refuse_adapter(folder)
     config = _read_config(folder)
     chosen = read_recipe(
         folder,
         recipe,
-        family="bert" if isinstance(config, BertConfig) else config.family.module,
+        family="encoder" if isinstance(config, EncoderConfig) else config.family.module,
         hidden_size=config.hidden_size,
-        max_positions=config.max_position_embeddings,
+        max_positions=config.max_positions,
     )
     if max_tokens is not None:
         chosen = chosen.with_max_tokens(max_tokens)
     tokenizer = TextTokenizer(
         folder.file("tokenizer.json"), max_tokens=chosen.max_tokens, end_token=chosen.end_token
     )
+    check_tokenizer(folder, tokenizer)
     if tokenizer.vocabulary_size > config.vocab_size:  # MLX reads beyond the end of a table without an error
         raise UnsupportedModel(
             folder.path / "tokenizer.json",
             f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
             hint="use the tokenizer of this very model",
         )
-    return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen)
+    after = AfterPooling.read(folder, chosen.modules, config.quantization, PRECISIONS[precision or "float32"])
+    model = _read_model(folder, config, chosen, precision, beside=frozenset(after.weights))
+    return Embedder(folder, model, tokenizer, chosen, after)
 
 
-def _read_config(folder: ModelFolder) -> BertConfig | DecoderConfig:
+def _refuse_adapter(folder: ModelFolder) -> None:
+    """Refuse a folder with an adapter: programs that know adapters add its weights to the model's."""
+    if (adapter := folder.path / "adapter_config.json").exists():
+        raise UnsupportedModel(
+            adapter,
+            "the folder holds an adapter, and adapters are not supported",
+            hint="merge it with peft's merge_and_unload, and save the result",
+        )
+
+
+def _read_config(folder: ModelFolder) -> EncoderConfig | DecoderConfig:
     where = folder.path / "config.json"
-    kind = typed(where, folder.mapping("config.json"), "model_type", str)
-    if kind not in ("bert", *FAMILIES):
+    kind, known = typed(where, folder.mapping("config.json"), "model_type", str), (*ENCODERS, *FAMILIES)
+    if kind not in known:
         why = f" ({REFUSED[kind]})" if kind in REFUSED else ""
         raise UnsupportedModel(
             where,
-            f"model_type must be one of {', '.join(('bert', *FAMILIES))}, got {kind!r}{why}",
+            f"model_type must be one of {', '.join(known)}, got {kind!r}{why}",
             hint="use another model, or add its architecture beside models/bert.py",
         )
-    return BertConfig.read(folder) if kind == "bert" else DecoderConfig.read(folder)
+    return ENCODERS[kind].read(folder) if kind in ENCODERS else DecoderConfig.read(folder)
 
 
 def _read_model(
-    folder: ModelFolder, config: BertConfig | DecoderConfig, recipe: Recipe, precision: str | None
-) -> Bert | Decoder:
-    if isinstance(config, BertConfig):
+    folder: ModelFolder,
+    config: EncoderConfig | DecoderConfig,
+    recipe: Recipe,
+    precision: str | None,
+    *,
+    beside: frozenset[str],
+) -> Encoder | Decoder:
+    """Read the model. beside: weights in its files that belong to the modules after it."""
+    if isinstance(config, EncoderConfig):
+        encoder = next(one for one in ENCODERS.values() if one.reads is type(config))
         kept = PRECISIONS[precision or "float32"]
-        weights = read_weights(weight_files(folder), Bert.shapes(config), Bert.unused, precision=kept)
-        return Bert(config, weights)
-    shapes, packed = Decoder.described(config)
+        return encoder(config, _read_weights(folder, encoder, config, kept, beside))
     on_cpu = mx.default_device().type == mx.DeviceType.cpu
     chosen = precision or ("float32" if on_cpu else None)
     dtype = PRECISIONS[chosen] if chosen else None
     if isinstance(folder, SyntheticFolder):
+        shapes, packed = Decoder.described(config)
         weights = random_weights(folder.name, shapes, packed, config.quantization, precision=dtype)
     else:
-        weights = read_weights(
-            weight_files(folder),
-            shapes,
-            Decoder.unused,
-            packed=packed,
-            optional_prefix="model.",
-            precision=dtype,
-        )
+        weights = _read_weights(folder, Decoder, config, dtype, beside)
     return Decoder(config, weights, causal=recipe.causal)
+
+
+def _read_weights(
+    folder: ModelFolder,
+    model: type[Encoder | Decoder],
+    config: Any,
+    precision: mx.Dtype | None,
+    beside: frozenset[str],
+) -> dict[str, mx.array]:
+    files = weight_files(folder)
+    shapes, packed = model.described(config, stored_names(files, optional_prefix=model.prefix))
+    return read_weights(
+        files, shapes, model.unused | beside, packed=packed, optional_prefix=model.prefix, precision=precision
+    )

@@ -34,12 +34,21 @@ def all_tokens(hidden: mx.array, lengths: mx.array) -> mx.array:  # noqa: ARG001
     return hidden
 
 
-def pool(hidden: mx.array, lengths: mx.array, *, pooling: str, width: int, scaled: bool) -> mx.array:
+def pool(
+    hidden: mx.array,
+    lengths: mx.array,
+    *,
+    pooling: str,
+    after: Callable[[mx.array], mx.array],
+    width: int,
+    scaled: bool,
+) -> mx.array:
     """Make one vector of each text: hidden (B, T, D), lengths (B,) -> (B, width).
 
-    pooling: a name in ``POOLINGS``. scaled: whether each vector is scaled to length 1.
+    pooling: a name in ``POOLINGS``. after: the modules after pooling. scaled: whether each vector is scaled
+    to length 1.
     """
-    vectors = POOLINGS[pooling](hidden, lengths)[:, :width]
+    vectors = after(POOLINGS[pooling](hidden, lengths))[:, :width]
     return normalize(vectors) if scaled else vectors
 
 

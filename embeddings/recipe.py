@@ -6,9 +6,31 @@ from types import MappingProxyType
 
 from embeddings.errors import InputError
 
-__all__ = ["DECLARED", "RECIPES", "Recipe"]
+__all__ = ["DECLARED", "RECIPES", "Dense", "Module", "Normalize", "Recipe"]
 
 DECLARED = "declared"  # the name of the recipe that a folder's own files declare
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A module after pooling: an affine map of a vector and an activation, (B, I) -> (B, O).
+
+    path: its folder in the model's folder. activation: a name in after_pooling.ACTIVATIONS.
+    """
+
+    path: str
+    in_features: int
+    out_features: int
+    bias: bool
+    activation: str
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """A module after pooling that scales each vector to length 1."""
+
+
+Module = Dense | Normalize
 
 
 @dataclass(frozen=True)
@@ -24,6 +46,8 @@ class Recipe:
     end_token: the token that every text must end with. None: whatever the tokenizer adds.
     causal: if False, the tokens of a decoder also attend to the tokens after them.
     min_dimensions: the smallest number of dimensions that a vector may be cut to.
+    modules: what comes after pooling, in order. A Normalize at the end is left out, because
+        ``Embedder.encode`` has an option for it.
     """
 
     pooling: str
@@ -34,6 +58,7 @@ class Recipe:
     end_token: str | None = None
     causal: bool = True
     min_dimensions: int = 1
+    modules: tuple[Module, ...] = ()
 
     def with_max_tokens(self, max_tokens: int) -> "Recipe":
         """Return the same recipe with a lower limit.

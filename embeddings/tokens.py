@@ -1,10 +1,12 @@
 """Turns texts into token ids with the model's own tokenizer. Tokens that are cut off are counted."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +75,27 @@ class TextTokenizer:
     def vocabulary_size(self) -> int:
         """The largest id that a text can give, plus 1."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @property
+    def normalizer(self) -> dict[str, Any]:
+        """The configuration of the normalizer as tokenizer.json has it; empty if there is none."""
+        shipped = self._tokenizer.normalizer
+        return dict(json.loads(shipped.__getstate__())) if shipped else {}
+
+    def normalize(self, text: str) -> str:
+        """Return the text as the normalizer changes it before it is split."""
+        shipped = self._tokenizer.normalizer
+        return str(shipped.normalize_str(text)) if shipped else text
+
+    @property
+    def special_ids(self) -> list[int]:
+        """The ids of the empty text: the special tokens that stand around each text."""
+        return list(self._tokenizer.encode("").ids)
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a token, or None if there is no such token."""
+        number = self._tokenizer.token_to_id(token)
+        return None if number is None else int(number)
 
     @cached_property
     def digest(self) -> bytes:

@@ -18,10 +18,11 @@ from embeddings.backend import mx
 from embeddings.errors import DamagedModel, WeightMismatch
 from embeddings.folder import WEIGHTS_FILE, ModelFolder
 
-__all__ = ["in_host_memory", "read_weights", "weight_files"]
+__all__ = ["in_host_memory", "read_weights", "stored_names", "weight_files"]
 
 INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
-_FLOATS, _PACKED = ("F32", "F16", "BF16"), ("U32",)
+_SHARDS = "model-*-of-*.safetensors"  # the names that transformers and mlx-lm give to shards
+_FLOATS, _PACKED = ("F32", "F16", "BF16"), ("U32", "U8")
 _MEND = "use the checkpoint that config.json belongs to"
 
 
@@ -29,18 +30,47 @@ def weight_files(folder: ModelFolder) -> list[Path]:
     """Return the files that hold a model's weights: one, or the shards that an index names.
 
     Raises:
-        DamagedModel: both are missing, or the index is malformed or names a file that does not exist.
+        DamagedModel: both are missing, the index is malformed or names a file that does not exist, or the
+            folder holds two sets of weights that differ.
 
     """
-    if (folder.path / WEIGHTS_FILE).exists() or not (folder.path / INDEX_FILE).exists():
-        return [folder.file(WEIGHTS_FILE)]
+    one, index = folder.path / WEIGHTS_FILE, folder.path / INDEX_FILE
+    shards = set(folder.path.glob(_SHARDS))
+    if index.exists() and not one.exists():
+        named = [folder.file(name) for name in _named_shards(folder)]
+        if others := sorted(shards - set(named)):
+            raise DamagedModel(
+                index, f"does not name {others[0].name}, which lies beside it", hint="remove the wrong one"
+            )
+        return named
+    if one.exists() and shards and not _same(_load(one), _load_all(shards)):
+        raise DamagedModel(
+            folder.path,
+            f"{WEIGHTS_FILE} and {min(shards).name} hold weights that differ",
+            hint="remove the files that are not the model's",
+        )
+    return [folder.file(WEIGHTS_FILE)]
+
+
+def _named_shards(folder: ModelFolder) -> list[str]:
     shards = folder.mapping(INDEX_FILE).get("weight_map")
     names = set(shards.values()) if isinstance(shards, dict) else set()
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise DamagedModel(
             folder.path / INDEX_FILE, "weight_map must name files of this folder", hint="fetch the file again"
         )
-    return [folder.file(name) for name in sorted(names)]
+    return sorted(names)
+
+
+def _same(one: Mapping[str, mx.array], other: Mapping[str, mx.array]) -> bool:
+    return one.keys() == other.keys() and all(
+        weight.dtype == other[name].dtype and bool(mx.array_equal(weight, other[name], equal_nan=True))
+        for name, weight in one.items()
+    )
+
+
+def _load_all(files: Collection[Path]) -> dict[str, mx.array]:
+    return {name: weight for path in files for name, weight in _load(path).items()}
 
 
 def read_weights(
@@ -83,6 +113,16 @@ def read_weights(
     }
     mx.eval(weights)
     return weights
+
+
+def stored_names(files: Collection[Path], *, optional_prefix: str = "") -> set[str]:
+    """Return the names of the weights in some files, each without the prefix if it has it.
+
+    Raises:
+        DamagedModel: a file cannot be read.
+
+    """
+    return {name.removeprefix(optional_prefix) for path in files for name in _kinds(path)}
 
 
 def _load(path: Path) -> dict[str, mx.array]:
@@ -130,4 +170,4 @@ def _account(
 
 def in_host_memory(weight: mx.array) -> NDArray[Any]:
     """Copy a weight to NumPy: floats as float32 (NumPy has no bfloat16), packed integers as they are."""
-    return np.array(weight if weight.dtype == mx.uint32 else weight.astype(mx.float32))
+    return np.array(weight if weight.dtype in (mx.uint32, mx.uint8) else weight.astype(mx.float32))

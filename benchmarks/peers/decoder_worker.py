@@ -71,7 +71,7 @@ def mlx_lm(spec: Mapping[str, Any]) -> Engine:
     model = module.Model(module.ModelArgs(**config.arguments))
     packing = config.quantization
     if packing:
-        nn.layers.quantized.quantize(model, group_size=packing.group_size, bits=packing.bits)
+        nn.layers.quantized.quantize(model, group_size=packing.default.group_size, bits=packing.default.bits)
     model.eval()
     model.model.load_weights(list(weights.items()), strict=True)
 

@@ -6,6 +6,7 @@ from the wrong position, a mask is left out, or results come back in another ord
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, product
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from embedding_gate.subjects.calls import Call, judge_calls
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.probe import WIDE
+from embedding_gate.subjects.protocols import Encoder, Tokenizer
 from embedding_gate.verdicts.gate import Gate
 
 pytestmark = pytest.mark.quality
+APART = 11  # of the 46,656 texts of three letters or digits: every eleventh
 
 
 class Broken(Exception):
@@ -33,9 +36,10 @@ def mixture(subject: Subject, first: int = 0) -> list[str]:
 
 
 def twins(subject: Subject) -> list[str]:
-    """Pick texts that differ only in case, white space, an accent, a sign, or the last word."""
+    """Pick texts that differ only in case, white space, an accent, a sign, or the first or last word."""
     long = subject.texts.of_kind("paragraph")[0]
-    return ["apples", "Apples", " apples", "\u00e4pples", "apples.", long, f"{long} Apples."]
+    short = ["apples", "Apples", " apples", "\u00e4pples", "apples."]
+    return [*short, long, f"{long} Apples.", f"Apples {long}"]
 
 
 def as_alone(
@@ -65,8 +69,31 @@ def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:
 
 
 def test_alike_texts(subject: Subject, gate: Gate) -> None:
-    """Nearly identical texts in one batch each get their own vector."""
-    as_alone(subject, gate, [Call(tuple(twins(subject)))])
+    """Nearly identical texts in one batch each get their own vector, which no other of them has."""
+    if shared := _shared(twins(subject), subject.tokenizer, subject.encoder):
+        return gate.require(np.inf, evidence=f"one vector of {shared!r}")
+    return as_alone(subject, gate, [Call(tuple(twins(subject)))])
+
+
+def test_distinct_texts(subject: Subject, gate: Gate) -> None:
+    """Thousands of short texts have as many vectors, unless the tokenizer takes two texts for the same."""
+    probe = subject.probe
+    apart = APART if probe.is_small else 10 * APART
+    texts = [" ".join(three) for three in islice(product(probe.texts, repeat=3), 0, None, apart)]
+    shared = _shared(texts, subject.tokenizer, probe.encoder)
+    gate.require(len(shared), evidence=f"one vector of {shared[:3]!r}" if shared else f"{len(texts)} texts")
+
+
+def _shared(texts: Sequence[str], tokenizer: Tokenizer, encoder: Encoder) -> list[str]:
+    """Return the texts whose vector an earlier text has, which has other tokens."""
+    ids = [one.tobytes() for one in tokenizer.tokenize(texts).ids]
+    vectors = [one.tobytes() for one in encoder.encode(texts)]
+    first: dict[bytes, bytes] = {}
+    return [
+        text
+        for text, of, vector in zip(texts, ids, vectors, strict=True)
+        if first.setdefault(vector, of) != of
+    ]
 
 
 def test_permuted(subject: Subject, gate: Gate) -> None:
@@ -79,7 +106,7 @@ def test_permuted(subject: Subject, gate: Gate) -> None:
 @pytest.mark.needs("batch")
 def test_batch_budget(subject: Subject, gate: Gate) -> None:
     """Every token budget gives the same vectors in the same order, even one that is smaller than a text."""
-    texts = (*mixture(subject), subject.text_of(96))
+    texts = (*mixture(subject), subject.text_of(min(96, subject.max_tokens)))
     as_alone(subject, gate, (Call(texts, {"batch_tokens": budget}) for budget in (64, 100, 300)))
 
 
@@ -107,7 +134,8 @@ def test_equal_lengths(subject: Subject, gate: Gate) -> None:
 def test_multiple_of_32(subject: Subject, gate: Gate) -> None:
     """A longest text of exactly 32 or 128 tokens (a kernel's tile) changes no vector of the batch."""
     few = subject.texts.of_kind("sentence")[:2]
-    pairs = ((subject.text_of(tokens), subject.text_of(tokens - 1)) for tokens in (32, 128))
+    lengths = [tokens for tokens in (32, 128) if tokens <= subject.max_tokens]
+    pairs = ((subject.text_of(tokens), subject.text_of(tokens - 1)) for tokens in lengths)
     as_alone(subject, gate, (Call((*pair, *few), {"batch_tokens": WIDE}) for pair in pairs))
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from embedding_gate.errors import SubjectLost
-from embedding_gate.metrics.differences import norm_error
+from embedding_gate.metrics.differences import differences, norm_error
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
@@ -64,6 +65,32 @@ def test_hostile_texts(subject: Subject, gate: Gate) -> None:
     cases |= refusals if own_errors else surrogates
     failed = [name for name, case in cases.items() if not _holds(case)]
     gate.require(len(failed), evidence=", ".join(failed) or f"all {len(cases)} cases")
+
+
+@pytest.mark.needs("errors")
+def test_after_refusals(subject: Subject, gate: Gate) -> None:
+    """What is refused once is refused again, and the calls after it get right vectors."""
+    texts = subject.texts.of_kind("word")[:3]
+    bad: dict[str, Any] = {
+        "a lone surrogate": [*texts[:2], "bad \ud800 text"],
+        "half an emoji": ["\udc00"],
+        "a string for a list": texts[0],
+        "a number among texts": [*texts[:2], 7],
+        "None among texts": [texts[0], None, texts[1]],
+    }
+    expected = subject.alone(texts)
+    broken = [
+        name
+        for name, call in bad.items()
+        for _ in range(2)
+        if not (refused(subject, call, "texts") and _agrees(subject, texts, expected))
+    ]
+    gate.require(len(broken), evidence=", ".join(dict.fromkeys(broken)) or f"all {len(bad)} refusals")
+
+
+def _agrees(subject: Subject, texts: list[str], expected: list[NDArray[np.float32]]) -> bool:
+    found = subject.encoder.encode(texts)
+    return bool(differences(list(found), expected).max() < 1e-2)
 
 
 def _holds(case: Callable[[], bool]) -> bool:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from embedding_gate.data.checkpoint import read_checkpoint, rounded
+from embedding_gate.data.checkpoint import read_checkpoint, read_dense, rounded
 from embedding_gate.data.goldens import sha256_of
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
@@ -30,12 +30,12 @@ def test_weights(subject: Subject, gate: Gate) -> None:
     checkpoint = read_checkpoint(subject.folder)
     if subject.random and not checkpoint:
         return gate.not_applicable("synthetic weights have no file")
+    expected = {name: rounded(tensor, subject.precision) for name, tensor in checkpoint.items()}
+    expected |= read_dense(subject.folder)  # in float32, whatever the model computes in
     parameters = subject.encoder.parameters()
-    used = checkpoint.keys() - subject.encoder.unused_weights
+    used = expected.keys() - subject.encoder.unused_weights
     wrong = used ^ parameters.keys()
     wrong |= {
-        name
-        for name in used & parameters.keys()
-        if not np.array_equal(parameters[name], rounded(checkpoint[name], subject.precision))
+        name for name in used & parameters.keys() if not np.array_equal(parameters[name], expected[name])
     }
     return gate.require(len(wrong), evidence=f"not as in the file: {', '.join(sorted(wrong)[:3])}")

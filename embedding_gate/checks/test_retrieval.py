@@ -10,7 +10,14 @@ from embedding_gate.checks.test_parity import require_parity
 from embedding_gate.checks.test_topics import NO_MEASURE, TOO_FEW
 from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.metrics import resampling
-from embedding_gate.metrics.ranking import cosines_by_query, ndcg, rank, recall, reciprocal_ranks
+from embedding_gate.metrics.ranking import (
+    ndcg,
+    ndcg_of_beir,
+    rank,
+    recall,
+    reciprocal_ranks,
+    scores_by_query,
+)
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 
@@ -26,7 +33,7 @@ def ndcg_of(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> NDArray
 def chance(vectors: list[NDArray[np.float32]], retrieval: Retrieval) -> float:
     """Return the p of a permutation test of these rankings."""
     queries, passages = vectors
-    return resampling.chance_of_retrieval(cosines_by_query(queries, passages), retrieval)
+    return resampling.chance_of_retrieval(scores_by_query(queries, passages, retrieval), retrieval)
 
 
 def test_retrieval_parity(subject: Subject, gate: Gate) -> None:
@@ -39,6 +46,8 @@ def test_retrieval(subject: Subject, gate: Gate) -> None:
     found, (queries, passages) = subject.retrieval.labelled, subject.retrieval.vectors
     ranks = rank(queries, passages, found)
     also = f"recall@10 {recall(ranks, found).mean():.3g}, MRR {reciprocal_ranks(ranks, found).mean():.3g}"
+    if len(found.missing.gains):
+        also += f"; as BEIR counts missing passages, nDCG@10 {ndcg_of_beir(ranks, found):.3g}"
     measured = float(ndcg(ranks, found).mean())
     subject.notes.append(f"  retrieval: nDCG@10 {measured:.3g}, {also}")
     gate.require_calibrated(measured, fixture=found.sha256)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["float_type", "read_checkpoint", "rounded"]
+from embedding_gate.data.declared import listed_modules
+from embedding_gate.errors import FixtureError
+
+__all__ = ["float_type", "read_checkpoint", "read_config", "read_dense", "rounded"]
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
+_PACKED = {"U32": "<u4", "U8": "u1"}  # words of packed numbers, and the scales of MLX's float formats
 _FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-_PREFIX = "model."  # some decoders have it before the names of weights
+_PREFIX = re.compile(r"^(model|mpnet|roberta)\.")  # some checkpoints have it before the names of weights
 
 
 def read_checkpoint(folder: Path) -> dict[str, NDArray[np.generic]]:
-    """Return every tensor of a model's folder by name, from one file or from shards.
+    """Return every tensor of the model itself by name, from one file or from shards.
 
-    Floats come as float32, bfloat16 widened bit by bit; packed integers (U32) as they are. The format is
+    Floats come as float32, bfloat16 widened bit by bit; packed integers as they are. The format is
     an 8-byte length, a JSON header of that length, and the tensors' bytes:
     https://huggingface.co/docs/safetensors
     """
     found: dict[str, NDArray[np.generic]] = {}
     for path in sorted(folder.glob("model*.safetensors")):
-        found |= {name.removeprefix(_PREFIX): tensor for name, tensor in _read(path).items()}
+        found |= {_PREFIX.sub("", name): tensor for name, tensor in _read(path).items()}
     return found
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return what config.json says; it names a model_type.
+
+    Raises:
+        FixtureError: it cannot be read.
+
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return {"model_type": config["model_type"], **config}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
+
+
+def read_dense(folder: Path) -> dict[str, NDArray[np.generic]]:
+    """Return the tensors of the Dense modules that modules.json names: "2_Dense.linear.weight" -> float32.
+
+    Raises:
+        FixtureError: modules.json is malformed.
+
+    """
+    return {
+        f"{path}.{name}": tensor
+        for kind, path in listed_modules(folder)
+        if kind == "Dense"
+        for file in sorted((folder / path).glob("model*.safetensors"))
+        for name, tensor in _read(file).items()
+    }
 
 
 def float_type(folder: Path) -> str:
@@ -64,8 +100,8 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]]:
     for name, tensor in header.items():
         count, offset = math.prod(tensor["shape"]), start + tensor["data_offsets"][0]
         values: NDArray[np.generic]
-        if tensor["dtype"] == "U32":
-            values = np.frombuffer(data, "<u4", count, offset)
+        if tensor["dtype"] in _PACKED:
+            values = np.frombuffer(data, _PACKED[tensor["dtype"]], count, offset)
         elif tensor["dtype"] == "BF16":
             values = (np.frombuffer(data, "<u2", count, offset).astype(np.uint32) << 16).view(np.float32)
         else:

@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from embedding_gate.data.checkpoint import float_type
-from embedding_gate.data.declared import read_declared, read_json
-from embedding_gate.errors import FixtureError
+from embedding_gate.data.declared import listed_modules, pooling_words, read_declared, read_json
 
-__all__ = ["architecture", "declared_changes"]
+__all__ = ["architecture", "declared_changes", "declared_pooling"]
 
 NOT_DECLARED = "not declared"
-POOLING = {
-    "pooling_mode_cls_token": "first token",
-    "pooling_mode_mean_tokens": "mean of the tokens",
-    "pooling_mode_lasttoken": "last token",
-}
+POOLING = {"cls": "first token", "mean": "mean of the tokens", "lasttoken": "last token"}
 # What config.json says of the architecture. Names, versions and settings of training are left out.
 ARCHITECTURE = (
     "model_type hidden_size num_hidden_layers num_attention_heads num_key_value_heads head_dim "
@@ -68,18 +63,27 @@ def _declared(folder: Path) -> dict[str, str]:
 
 
 def _modules(folder: Path) -> dict[str, str]:
-    """Return pooling and normalisation, which modules.json leads to."""
-    path = folder / "modules.json"
-    if not path.exists():
+    """Return pooling, normalisation and Dense modules, which modules.json leads to."""
+    modules = listed_modules(folder)
+    if not modules:
         return {}
-    try:
-        modules = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {str(one["type"]).rpartition(".")[2]: str(one.get("path", "")) for one in modules}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
-    flags = read_json(folder / kinds.get("Pooling", "1_Pooling") / "config.json")
-    chosen = [POOLING.get(flag, flag) for flag, on in flags.items() if flag.startswith("pooling_mode") and on]
-    return {
-        "pooling": " and ".join(chosen) or NOT_DECLARED,
-        "normalisation": "yes" if "Normalize" in kinds else "no",
+    dense = {
+        f"Dense module {path}": json.dumps(read_json(folder / path / "config.json", optional=False))
+        for kind, path in modules
+        if kind == "Dense"
     }
+    return {
+        "pooling": declared_pooling(folder) or NOT_DECLARED,
+        "normalisation": "yes" if "Normalize" in dict(modules) else "no",
+        **dense,
+    }
+
+
+def declared_pooling(folder: Path) -> str:
+    """Return how a folder pools, in words: "mean of the tokens"; "" where it does not say.
+
+    Raises:
+        FixtureError: a file is malformed.
+
+    """
+    return " and ".join(POOLING.get(word, word) for word in pooling_words(folder))

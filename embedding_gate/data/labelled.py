@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,12 +10,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_gate.data.row import Row
 from embedding_gate.data.rows import content_hash, read_rows, unique
 from embedding_gate.errors import FixtureError
 
 __all__ = ["OUTLIER", "Labelled", "Pairs", "Part", "Topics", "check_topics", "read_pairs", "read_topics"]
 
 OUTLIER = "outlier"
+PAIR = ("sentence1", "sentence2", "score")
+# SICK.txt and its copies on the hub: https://zenodo.org/records/2787612
+SICK = {"sentence_a": "sentence1", "sentence_b": "sentence2", "relatedness_score": "score"}
+# The files of http://ixa2.si.ehu.eus/stswiki, which have no header. Some lines have further columns.
+STSBENCHMARK = ("genre", "filename", "year", "index", "score", "sentence1", "sentence2")
 
 
 @dataclass(frozen=True)
@@ -88,17 +94,35 @@ class Pairs:
 def read_topics(path: Path) -> Topics:
     """Read texts by topic: columns category and text, and optionally label or id.
 
+    A column ``label`` names the texts. Classification sets have it too, and there it is the class: where
+    there is no category, a label that repeats is the category. Beside a category, a label of the same
+    classes is left out.
+
     Raises:
         FixtureError: the file is malformed (names the line), has a label twice, or fewer than two
             categories of at least two texts.
 
     """
-    labels, categories, texts = [], [], []
-    for number, row in enumerate(read_rows(path, ("category", "text")), start=1):
-        named = row.values.get("label") or row.values.get("id") or f"text-{number}"
-        labels.append((row.where, str(named)))
-        categories.append(row.text("category").strip())
-        texts.append(row.text("text"))
+    rows = list(read_rows(path, ("text",)))
+    said = [_said(row, "label") for row in rows]
+    if all("category" in row.values for row in rows):
+        categories = [row.text("category").strip() for row in rows]
+    elif len(set(said)) < len(rows) and all(said):
+        categories = said
+    else:
+        lacking = next(row for row in rows if "category" not in row.values)
+        raise FixtureError(
+            lacking.where if path.suffix == ".jsonl" else f"{path}, header",
+            f"lacks category; has {', '.join(lacking.values) or 'nothing'}",
+            hint="give category and text; a label that repeats is a category too",
+        )
+    if _same_classes(said, categories):
+        said = [""] * len(rows)
+    labels = [
+        (row.where, name or _said(row, "id") or f"text-{number}")
+        for number, (row, name) in enumerate(zip(rows, said, strict=True), start=1)
+    ]
+    texts = [row.text("text") for row in rows]
     topics = Topics(
         unique(labels, "label"),
         tuple(categories),
@@ -107,6 +131,18 @@ def read_topics(path: Path) -> Topics:
     )
     check_topics(path, topics)
     return topics
+
+
+def _said(row: Row, column: str) -> str:
+    """Return what a column says, as text. 0 is something, None and "" are nothing."""
+    value = row.values.get(column)
+    return "" if value is None else str(value).strip()
+
+
+def _same_classes(labels: Sequence[str], categories: Sequence[str]) -> bool:
+    """Tell whether labels repeat and group the texts as the categories do."""
+    pairs, count = set(zip(labels, categories, strict=True)), len(set(labels))
+    return count < len(labels) and len(pairs) == count == len(set(categories))
 
 
 def check_topics(where: Path, topics: Topics) -> None:
@@ -137,7 +173,7 @@ def check_topics(where: Path, topics: Topics) -> None:
 
 
 def read_pairs(path: Path) -> Pairs:
-    """Read graded pairs: columns sentence1, sentence2 and score.
+    """Read graded pairs: columns sentence1, sentence2 and score, or those of STSbenchmark or of SICK.
 
     Raises:
         FixtureError: the file is malformed (names the line), or has fewer than three pairs or one grade only.
@@ -145,7 +181,7 @@ def read_pairs(path: Path) -> Pairs:
     """
     rows = [
         (row.text("sentence1"), row.text("sentence2"), row.number("score"))
-        for row in read_rows(path, ("sentence1", "sentence2", "score"))
+        for row in read_rows(path, PAIR, also_called=SICK, without_header=STSBENCHMARK)
     ]
     if len(rows) < 3 or len({score for _, _, score in rows}) == 1:
         raise FixtureError(path, "must hold three pairs or more, and two grades", hint="add pairs")

@@ -1,18 +1,36 @@
 """A retrieval set: queries, passages, and judgements of which passage answers which query."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_gate.data.judgements import Judgements, read_judgements
 from embedding_gate.data.labelled import Part
+from embedding_gate.data.row import Row
 from embedding_gate.data.rows import content_hash, read_rows, unique
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Retrieval", "read_retrieval"]
+__all__ = ["Missing", "Retrieval", "read_retrieval"]
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """M judgements of passages that the corpus lacks: (M,) each, the row of the query and the gain.
+
+    A query that has no other relevant passage is none of the Q queries. Its row is Q or more.
+    """
+
+    query_rows: Rows
+    gains: NDArray[np.float64]
+
+
+NONE_MISSING = Missing(np.empty(0, dtype=np.int64), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -23,16 +41,23 @@ class Retrieval:
 
     only: the lines of corpus.jsonl that are passages of this set, or None for all.
     query_rows, passage_rows, gains: (R,) each: this passage has this gain (> 0) for this query.
+    own: row of a query -> row of the passage with the same id, which is the query's own text. BEIR leaves it
+        out of the query's ranking.
+    missing: the judgements of passages that the corpus lacks.
+    notes: what was left out, in words.
     """
 
     path: Path
     queries: tuple[str, ...]
     count: int
-    query_rows: NDArray[np.int64]
-    passage_rows: NDArray[np.int64]
+    query_rows: Rows
+    passage_rows: Rows
     gains: NDArray[np.float64]
     sha256: str
-    only: NDArray[np.int64] | None = None
+    only: Rows | None = None
+    own: Mapping[int, int] = field(default_factory=dict)
+    missing: Missing = NONE_MISSING
+    notes: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -45,100 +70,145 @@ class Retrieval:
         chosen = None if self.only is None else set(self.only.tolist())
         for number, row in enumerate(read_rows(self.path / "corpus.jsonl", ("_id", "text"))):
             if chosen is None or number in chosen:
-                title = row.values.get("title") or ""
-                yield f"{title} {row.values['text']}".strip()
+                yield _passage(row)
 
     def first(self, queries: int, *, after: int = 0) -> "Retrieval":
         """Return a smaller set: the first queries, after leaving some out, and their passages."""
         kept = (after <= self.query_rows) & (self.query_rows < after + queries)
-        only = np.unique(self.passage_rows[kept])
+        rows = np.unique(self.passage_rows[kept])
+        place = {row: number for number, row in enumerate(rows.tolist())}
         return replace(
             self,
             queries=self.queries[after : after + queries],
-            count=len(only),
+            count=len(rows),
             query_rows=self.query_rows[kept] - after,
-            passage_rows=np.searchsorted(only, self.passage_rows[kept]),
+            passage_rows=np.searchsorted(rows, self.passage_rows[kept]),
             gains=self.gains[kept],
             sha256=content_hash([(self.sha256, *(("after", after) if after else ()), "first", queries)]),
-            only=only,
+            only=rows if self.only is None else self.only[rows],
+            own={
+                query - after: place[passage]
+                for query, passage in self.own.items()
+                if after <= query < after + queries and passage in place
+            },
+            missing=NONE_MISSING,
         )
 
 
 def read_retrieval(folder: Path) -> Retrieval:
-    """Read a retrieval set in BEIR form: corpus.jsonl, queries.jsonl, qrels/test.tsv.
+    """Read a retrieval set as BEIR publishes it: corpus.jsonl, queries.jsonl, qrels/test.tsv.
 
-    Queries without a relevant passage and judgements of 0 are left out.
+    Queries without a relevant passage, passages without a text, and judgements of what is not there are left
+    out. ``notes`` counts them.
 
     Raises:
-        FixtureError: a file is missing or malformed (names the line), an id is there twice, a judgement
-            names a query or passage that does not exist, or no passage is relevant.
+        FixtureError: a file is missing or malformed (names the line), an id is there twice, a passage is
+            judged twice in two ways, or fewer than two queries have a relevant passage.
 
     """
-    judgements = _judgements(folder / "qrels" / "test.tsv")
-    judged = {passage for _, passage in judgements}
-    passage_of, count = _passage_rows(folder / "corpus.jsonl", judged)
-    query_rows = [
-        (row.where, str(row.values["_id"]), row.text("text"))
-        for row in read_rows(folder / "queries.jsonl", ("_id", "text"))
-    ]
-    unique([(where, name) for where, name, _ in query_rows], "_id")
-    known = {name for _, name, _ in query_rows}
-    for (query, passage), (where, _) in judgements.items():
-        for name, among, file in ((query, known, "queries"), (passage, passage_of, "corpus")):
-            if name not in among:
-                raise FixtureError(
-                    where, f"names {name!r}, which {file}.jsonl lacks", hint="correct the line"
-                )
-    relevant = {key: gain for key, (_, gain) in judgements.items() if gain > 0}
-    asked = {query for query, _ in relevant}
-    kept = [(name, text) for _, name, text in query_rows if name in asked]
+    judged = read_judgements(folder / "qrels" / "test.tsv")
+    corpus = _read_corpus(folder / "corpus.jsonl", judged)
+    texts = _read_queries(folder / "queries.jsonl", judged.queries)
+    relevant = {key: gain for key, gain in judged.gains.items() if gain > 0 and key[0] in texts}
+    found = {key: gain for key, gain in relevant.items() if key[1] in corpus.rows}
+    unreachable = {key: gain for key, gain in relevant.items() if key not in found}
+    answered = {query for query, _ in found}
+    kept = [name for name in texts if name in answered]
     if len(kept) < 2:
         raise FixtureError(
             folder, "must hold two queries with a relevant passage, or more", hint="add judgements"
         )
-    query_of = {name: row for row, (name, _) in enumerate(kept)}
+    row_of = {
+        name: row for row, name in enumerate(dict.fromkeys([*kept, *(query for query, _ in unreachable)]))
+    }
+    own = {
+        row_of[name]: corpus.rows[name]
+        for name in kept
+        if name in corpus.rows and relevant.get((name, name), 0) == 0
+    }
     return Retrieval(
         path=folder,
-        queries=tuple(text for _, text in kept),
-        count=count,
-        query_rows=np.array([query_of[query] for query, _ in relevant]),
-        passage_rows=np.array([passage_of[passage] for _, passage in relevant]),
-        gains=np.array(list(relevant.values())),
+        queries=tuple(texts[name] for name in kept),
+        count=corpus.count,
+        query_rows=np.array([row_of[query] for query, _ in found]),
+        passage_rows=np.array([corpus.rows[passage] for _, passage in found]),
+        gains=np.array(list(found.values())),
         sha256=_hash_of_files(
             folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / "test.tsv"
         ),
+        only=corpus.lines,
+        own=own,
+        missing=Missing(
+            np.array([row_of[query] for query, _ in unreachable], dtype=np.int64),
+            np.array(list(unreachable.values())),
+        ),
+        notes=(*judged.notes, *_left_out(judged, corpus, texts, len(own))),
     )
 
 
-def _judgements(path: Path) -> dict[tuple[str, str], tuple[str, float]]:
-    """Return (query, passage) -> (where, gain)."""
-    found: dict[tuple[str, str], tuple[str, float]] = {}
-    for row in read_rows(path, ("query-id", "corpus-id", "score")):
-        key = (row.text("query-id"), row.text("corpus-id"))
-        if key in found:
-            raise FixtureError(row.where, f"judges {key} twice", hint="keep one of the lines")
-        gain = row.number("score")
-        if gain < 0:
-            raise FixtureError(row.where, f"score must be 0 or more, got {gain:g}", hint="correct the line")
-        found[key] = (row.where, gain)
-    return found
+@dataclass(frozen=True)
+class _Corpus:
+    """What is known of the passages.
+
+    rows: id -> row, of the passages that are judged or have the id of a query. count: of those with a text.
+    empty: how many have none. lines: see ``Retrieval.only``.
+    """
+
+    rows: Mapping[str, int]
+    count: int
+    empty: int
+    lines: Rows | None
 
 
-def _passage_rows(path: Path, judged: set[str]) -> tuple[dict[str, int], int]:
-    """Return the rows of the judged passages, and how many passages there are."""
+def _read_corpus(path: Path, judged: Judgements) -> _Corpus:
+    names = judged.passages | judged.queries
     rows: dict[str, int] = {}
     seen: set[str] = set()
+    empty: list[int] = []
     for number, row in enumerate(read_rows(path, ("_id", "text"))):
         name = str(row.values["_id"])
         if name in seen:
             raise FixtureError(row.where, f"_id {name!r} is there twice", hint="give each an _id of its own")
         seen.add(name)
-        for column in ("text", "title"):
-            if column == "text" or row.values.get("title"):
-                row.text(column)
+        if not _passage(row):
+            empty.append(number)
+        elif name in names:
+            rows[name] = number - len(empty)
+    lines = np.setdiff1d(np.arange(len(seen)), empty) if empty else None
+    return _Corpus(rows, len(seen) - len(empty), len(empty), lines)
+
+
+def _passage(row: Row) -> str:
+    """Return a passage after its title; "" if it has neither.
+
+    Raises:
+        FixtureError: one of the two is not a text.
+
+    """
+    title, text = (row.text(column) if row.has_text(column) else "" for column in ("title", "text"))
+    return f"{title} {text}".strip()
+
+
+def _read_queries(path: Path, judged: set[str]) -> dict[str, str]:
+    """Return the judged queries in file order: id -> text."""
+    names, texts = [], {}
+    for row in read_rows(path, ("_id", "text")):
+        name = str(row.values["_id"])
+        names.append((row.where, name))
         if name in judged:
-            rows[name] = number
-    return rows, len(seen)
+            texts[name] = row.text("text")
+    unique(names, "_id")
+    return texts
+
+
+def _left_out(judged: Judgements, corpus: _Corpus, texts: Mapping[str, str], own: int) -> Iterator[str]:
+    for column, there, file in ((0, texts, "queries.jsonl"), (1, corpus.rows, "corpus.jsonl")):
+        if absent := [key[column] for key in judged.gains if key[column] not in there]:
+            yield f"left out: {len(absent)} judgements of ids that {file} lacks, first {absent[0]!r}"
+    if corpus.empty:
+        yield f"left out: {corpus.empty} passages without a text"
+    if own:
+        yield f"left out, as in BEIR: {own} passages with the id of a query, each from that query's ranking"
 
 
 def _hash_of_files(*paths: Path) -> str:

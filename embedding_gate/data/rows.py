@@ -3,68 +3,39 @@
 import csv
 import hashlib
 import json
-import math
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from types import MappingProxyType
+from typing import TextIO
 
+from embedding_gate.data.row import Row
 from embedding_gate.data.tsv import dialect_of, lines_of, tsv_lines
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Row", "content_hash", "read_rows", "tsv_notes", "unique"]
+__all__ = ["content_hash", "dialect_notes", "numbered_lines", "read_rows", "unique"]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row of a file: ``where`` is "file:line", ``values`` the columns by name in lower case."""
-
-    where: str
-    values: dict[str, Any]
-
-    def text(self, column: str) -> str:
-        """Return a column's text.
-
-        Raises:
-            FixtureError: it is missing, empty or not text.
-
-        """
-        value = self.values.get(column)
-        if not isinstance(value, str) or not value.strip():
-            raise FixtureError(self.where, f"{column} must be a text, got {value!r}", hint="correct the line")
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise FixtureError(
-                self.where, f"{column} holds a lone surrogate ({error.reason})", hint="correct the line"
-            ) from error
-        return value
-
-    def number(self, column: str) -> float:
-        """Return a column's number.
-
-        Raises:
-            FixtureError: it is missing, not a number, or not finite.
-
-        """
-        value = self.values.get(column)
-        try:
-            number = math.nan if isinstance(value, bool) or value is None else float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise FixtureError(
-                self.where, f"{column} must be a finite number, got {value!r}", hint="correct the line"
-            )
-        return number
+NO_OTHER_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
-def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows of a .jsonl, .tsv or .csv file. TSV and CSV need a header in any case.
+def read_rows(
+    path: Path,
+    required: Sequence[str],
+    *,
+    also_called: Mapping[str, str] = NO_OTHER_NAMES,
+    without_header: Sequence[str] = (),
+) -> Iterator[Row]:
+    """Yield the rows of a .jsonl, .tsv or .csv file. TSV and CSV need a header.
 
     TSV is read in the dialect that the file shows signs of (embedding_gate.data.tsv). Other columns are
     allowed. Empty lines are skipped.
+
+    also_called: another name of a column -> its name.
+    without_header: the first columns of a published set whose TSV has no header.
 
     Raises:
         FixtureError: the file cannot be read, is of another kind, lacks a required column, has a line
@@ -73,14 +44,16 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
     """
     if path.is_dir():
         raise FixtureError(path, "is a folder", hint="name a file")
-    readers = {".jsonl": _jsonl, ".tsv": _tsv, ".csv": _csv}
+    readers: dict[str, Callable[[Path, TextIO], Iterator[Row]]]
+    readers = {".jsonl": _jsonl, ".tsv": partial(_tsv, without_header=without_header), ".csv": _csv}
     if path.suffix not in readers:
         raise FixtureError(
             path, f"must be one of {', '.join(readers)}, got {path.suffix!r}", hint="convert or rename it"
         )
     empty = True
     with _opened(path) as file:
-        for row in readers[path.suffix](path, file):
+        for found in readers[path.suffix](path, file):
+            row = found.renamed(also_called)
             if missing := [column for column in required if column not in row.values]:
                 raise FixtureError(
                     row.where if path.suffix == ".jsonl" else f"{path}, header",
@@ -107,6 +80,17 @@ def _opened(path: Path) -> Iterator[TextIO]:
         raise FixtureError(path, f"is not UTF-8 ({error.reason})", hint="convert it to UTF-8") from error
 
 
+def numbered_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield each line of a file that is not blank, with its place.
+
+    Raises:
+        FixtureError: the file cannot be read.
+
+    """
+    with _opened(path) as file:
+        yield from ((where, line) for where, line in lines_of(path, file) if not line.isspace())
+
+
 def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
     for where, line in lines_of(path, file):
         if line.isspace():
@@ -120,35 +104,70 @@ def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
         yield Row(where, {key.lower(): value for key, value in row.items()})
 
 
-def _tsv(path: Path, file: TextIO) -> Iterator[Row]:
-    yield from _with_header(path, iter(tsv_lines(path, file.read())))
+def _tsv(path: Path, file: TextIO, *, without_header: Sequence[str] = ()) -> Iterator[Row]:
+    lines = tsv_lines(path, file)
+    first = next(lines, None)
+    if first is None:
+        return
+    if not _begins_with_a_row(first[1], without_header):
+        yield from _with_header(path, chain([first], lines), decimal_commas=True)
+        return
+    for where, fields in chain([first], lines):
+        if len(fields) < len(without_header):
+            raise FixtureError(
+                where, f"has {len(fields)} columns, the first line {len(first[1])}", hint="correct the line"
+            )
+        yield Row(where, dict(zip(without_header, fields, strict=False)), decimal_commas=True)
 
 
-def tsv_dialect(path: Path) -> str:
-    """Say in which dialect a .tsv file is read, if others would read it differently. "" for other files.
+def _begins_with_a_row(fields: Sequence[str], columns: Sequence[str]) -> bool:
+    """Tell whether a file has no header: it has these columns, and a number where the score is."""
+    if len(fields) < len(columns) or "score" not in columns:
+        return False
+    return re.fullmatch(r"\d+(\.\d+)?", fields[columns.index("score")]) is not None
+
+
+def dialect(path: Path) -> str:
+    """Say how a .tsv or .csv file is read, if other programs would read it differently; else "".
 
     Raises:
         FixtureError: it cannot be read, or has signs of two dialects.
 
     """
-    if path.suffix != ".tsv":
+    if path.suffix not in (".tsv", ".csv"):
         return ""
     with _opened(path) as file:
-        return dialect_of(path, file.read())
+        if path.suffix == ".tsv":
+            return dialect_of(path, file)
+        separated = _separator(file.readline()) == ";"
+        return "semicolons separate the columns, and a comma is the decimal sign" if separated else ""
 
 
 def _csv(path: Path, file: TextIO) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)  # a text may be long
-    reader = csv.reader(file, strict=True)
+    header = file.readline()
+    file.seek(0)
+    if "\t" in header:
+        raise FixtureError(f"{path}, header", "its columns are separated by tabs", hint="name it .tsv")
+    separator = _separator(header)
+    reader = csv.reader(file, strict=True, delimiter=separator)
+    lines = ((f"{path}:{reader.line_num}", row) for row in reader if row)
     try:
-        yield from _with_header(path, ((f"{path}:{reader.line_num}", row) for row in reader if row))
+        yield from _with_header(path, lines, decimal_commas=separator == ";")
     except csv.Error as error:
         raise FixtureError(
             f"{path}:{reader.line_num}", f"not CSV ({error})", hint="correct the line"
         ) from error
 
 
-def _with_header(path: Path, lines: Iterator[tuple[str, list[str]]]) -> Iterator[Row]:
+def _separator(header: str) -> str:
+    """Return what separates columns: a comma, or the semicolon of places with a decimal comma."""
+    return ";" if ";" in header and "," not in header else ","
+
+
+def _with_header(
+    path: Path, lines: Iterator[tuple[str, list[str]]], *, decimal_commas: bool
+) -> Iterator[Row]:
     where, names = next(lines, (str(path), []))
     header = [name.strip().lower() for name in names]
     if len(set(header)) < len(header):
@@ -158,7 +177,7 @@ def _with_header(path: Path, lines: Iterator[tuple[str, list[str]]]) -> Iterator
             raise FixtureError(
                 where, f"has {len(fields)} columns, the header {len(header)}", hint="correct the line"
             )
-        yield Row(where, dict(zip(header, fields, strict=True)))
+        yield Row(where, dict(zip(header, fields, strict=True)), decimal_commas)
 
 
 def unique(names: list[tuple[str, str]], what: str) -> tuple[str, ...]:
@@ -186,6 +205,6 @@ def content_hash(rows: Iterable[tuple[str | float, ...]]) -> str:
     return digest.hexdigest()
 
 
-def tsv_notes(*paths: Path) -> list[str]:
-    """Say in which dialect each TSV file was read, if others would read it differently."""
-    return [f"  {path.name}: {said}" for path in paths if (said := tsv_dialect(path))]
+def dialect_notes(*paths: Path) -> list[str]:
+    """Say how each file was read, if other programs would read it differently."""
+    return [f"  {path.name}: {said}" for path in paths if (said := dialect(path))]

@@ -12,8 +12,10 @@ A file with signs of two dialects is refused. The table says which dialect was r
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from embedding_gate.data.projector import LOOKS_QUOTED, unescape
 from embedding_gate.errors import FixtureError
@@ -31,7 +33,7 @@ _QUOTED_FIELD = r'"[^"]*(?:""[^"]*)*"'
 _FIELD = re.compile(rf'({_QUOTED_FIELD}|[^"\t\n]*)(\t|\r?\n|\r?\Z)')
 _BACKSLASH = re.compile(r'(?P<escape>\\[tnr]|(?<![^\t\n])\\")|(?P<doubled>\\\\)|(?P<letter>\\)')
 
-Lines = Sequence[tuple[str, list[str]]]  # where, and the fields
+Line = tuple[str, list[str]]  # where, and the fields
 
 
 def lines_of(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -41,65 +43,91 @@ def lines_of(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield f"{path}:{number}", plain
 
 
-def tsv_lines(path: Path, text: str) -> Lines:
-    """Return the fields of each line that is not empty, with its place.
+def tsv_lines(path: Path, file: TextIO) -> Iterator[Line]:
+    """Yield the fields of each line that is not empty, with its place.
+
+    The file is read twice, line by line. Only where fields are quoted it is read as a whole.
 
     Raises:
         FixtureError: the file has signs of two dialects.
 
     """
-    return _read(path, text)[1]
+    dialect, _ = _read(path, file)
+    file.seek(0)
+    if dialect == QUOTED:
+        yield from _quoted(path, file.read())[0]
+        return
+    for where, line in lines_of(path, file):
+        fields = line.split("\t")
+        yield where, list(map(unescape, fields)) if dialect == ESCAPED and "\\" in line else fields
 
 
-def dialect_of(path: Path, text: str) -> str:
+def dialect_of(path: Path, file: TextIO) -> str:
     """Say in which dialect a file was read, or "" if all dialects read it in the same way.
 
     Raises:
         FixtureError: the file has signs of two dialects.
 
     """
-    dialect = _read(path, text)[0]
-    return SAID[dialect] if dialect == QUOTED or "\\" in text else ""
+    dialect, matters = _read(path, file)
+    return SAID[dialect] if matters else ""
 
 
-def _read(path: Path, text: str) -> tuple[str, Lines]:
-    lines = [(where, line.split("\t")) for where, line in lines_of(path, text.split("\n"))]
-    if '"' in text and (sign := _sign_of_quoting(path, text, lines)):
-        found, rest = _quoted(path, text)
-        if rest:
-            raise FixtureError(sign, f"quotes as pandas writes them, but line {rest} has none", hint=_HINT)
-        return QUOTED, found
-    seen: dict[str, int] = {}  # kind of backslash -> where it is first
-    for match in _BACKSLASH.finditer(text):
-        seen.setdefault(str(match.lastgroup), match.start())
-    if "letter" not in seen:
-        return ESCAPED, [(where, list(map(unescape, fields))) for where, fields in lines]
-    if "doubled" in seen:
-        letter, doubled = (text.count("\n", 0, seen[kind]) + 1 for kind in ("letter", "doubled"))
+@dataclass
+class _Signs:
+    """Where a file has its first sign of each kind: "" is nowhere."""
+
+    header: list[str] = field(default_factory=list)
+    quoted: str = ""  # a quoted header, or a field with doubled quotation marks inside quotation marks
+    ragged: str = ""  # another number of columns than the header
+    quotes: bool = False
+    backslashes: dict[str, str] = field(default_factory=dict)  # kind of backslash -> where
+
+    def see(self, where: str, line: str) -> None:
+        """Look at a line."""
+        fields = line.split("\t")
+        if not self.header:
+            self.header = fields
+            self.quoted = where if all(re.fullmatch(_QUOTED_FIELD, name) for name in fields) else ""
+        if '"' in line:
+            self.quotes = True
+            self.quoted = self.quoted or (where if any(map(LOOKS_QUOTED.fullmatch, fields)) else "")
+        if len(fields) != len(self.header):
+            self.ragged = self.ragged or where
+        if "\\" in line:
+            for match in _BACKSLASH.finditer(line):
+                self.backslashes.setdefault(str(match.lastgroup), where)
+
+
+def _read(path: Path, file: TextIO) -> tuple[str, bool]:
+    """Return the dialect, and whether another dialect would read the file differently."""
+    signs = _Signs()
+    for where, line in lines_of(path, file):
+        signs.see(where, line)
+    if signs.quotes and (signs.quoted or signs.ragged):
+        file.seek(0)
+        found, rest = _quoted(path, file.read())
+        if signs.quoted and rest:
+            raise FixtureError(
+                signs.quoted, f"quotes as pandas writes them, but line {rest} has none", hint=_HINT
+            )
+        if signs.quoted or (not rest and all(len(fields) == len(found[0][1]) for _, fields in found)):
+            return QUOTED, True
+    if "letter" not in signs.backslashes:
+        return ESCAPED, bool(signs.backslashes)
+    if "doubled" in signs.backslashes:
+        line_number = signs.backslashes["doubled"].rpartition(":")[2]
         raise FixtureError(
-            f"{path}:{letter}",
-            f"a backslash that begins no escape, and in line {doubled} one that is escaped",
+            signs.backslashes["letter"],
+            f"a backslash that begins no escape, and in line {line_number} one that is escaped",
             hint=_HINT,
         )
-    return PLAIN, lines
+    return PLAIN, True
 
 
-def _sign_of_quoting(path: Path, text: str, lines: Lines) -> str:
-    """Return the place that shows that a file uses quotes, or ""."""
-    if lines and all(re.fullmatch(_QUOTED_FIELD, name) for name in lines[0][1]):
-        return lines[0][0]
-    for where, fields in lines:
-        if any(map(LOOKS_QUOTED.fullmatch, fields)):
-            return where
-    ragged = next((where for where, fields in lines if len(fields) != len(lines[0][1])), "")
-    found, rest = _quoted(path, text) if ragged else ([], 1)
-    even = not rest and all(len(fields) == len(found[0][1]) for _, fields in found)
-    return ragged if even else ""
-
-
-def _quoted(path: Path, text: str) -> tuple[Lines, int]:
+def _quoted(path: Path, text: str) -> tuple[list[Line], int]:
     """Return the lines of a quoted file, and the number of the first line that breaks the dialect, or 0."""
-    found: list[tuple[str, list[str]]] = []
+    found: list[Line] = []
     fields: list[str] = []
     at, line, start = 0, 1, 1  # the current line, and the line where its fields begin
     while at < len(text) or fields:

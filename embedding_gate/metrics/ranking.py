@@ -13,7 +13,7 @@ measure NaN.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,21 @@ from embedding_gate.data.retrieval import Retrieval
 __all__ = [
     "Ranks",
     "centred",
+    "cosines_by_query",
     "midranks",
     "ndcg",
+    "ndcg_of_beir",
     "rank",
     "recall",
     "reciprocal_ranks",
+    "scores_by_query",
     "spearman",
     "spearman_by_row",
 ]
 
 Floats = NDArray[np.float64]
+_BELOW = -2.0  # every cosine
+_NEVER = 1e9  # the rank of a passage that is not there
 _DECIMALS = 6  # of scores: equal vectors tie, in whatever order a BLAS adds
 
 
@@ -82,11 +87,14 @@ class Ranks:
 
 
 def rank(queries: NDArray[np.floating], passages: NDArray[np.floating], retrieval: Retrieval) -> Ranks:
-    """Rank P passages (P, D) by their cosine with each of Q queries (Q, D), and look up the judged ones."""
+    """Rank P passages (P, D) by their cosine with each of Q queries (Q, D), and look up the judged ones.
+
+    The passage that is a query's own text comes last in its ranking.
+    """
     before, tied = np.empty(len(retrieval.gains)), np.empty(len(retrieval.gains))
     by_query = np.argsort(retrieval.query_rows, kind="stable")
     ends = np.searchsorted(retrieval.query_rows[by_query], np.arange(len(queries) + 1))
-    for row, scores in enumerate(cosines_by_query(queries, passages)):
+    for row, scores in enumerate(scores_by_query(queries, passages, retrieval)):
         judged = by_query[ends[row] : ends[row + 1]]
         before[judged], tied[judged] = look_up(scores, retrieval.passage_rows[judged])
     return Ranks(before, tied)
@@ -98,6 +106,16 @@ def cosines_by_query(queries: NDArray[np.floating], passages: NDArray[np.floatin
     for query in queries:
         with np.errstate(invalid="ignore", divide="ignore"):
             yield np.round((passages @ query).astype(np.float64) / lengths / np.linalg.norm(query), _DECIMALS)
+
+
+def scores_by_query(
+    queries: NDArray[np.floating], passages: NDArray[np.floating], retrieval: Retrieval
+) -> Iterator[Floats]:
+    """Yield each query's cosines with all passages (P,). That with its own text is below all others."""
+    for row, scores in enumerate(cosines_by_query(queries, passages)):
+        if row in retrieval.own and np.isfinite(scores[retrieval.own[row]]):
+            scores[retrieval.own[row]] = _BELOW
+        yield scores
 
 
 def look_up(scores: Floats, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -115,6 +133,21 @@ def ndcg(ranks: Ranks, retrieval: Retrieval, k: int = 10) -> Floats:
     queries = len(retrieval.queries)
     dcg = np.bincount(retrieval.query_rows, weights=retrieval.gains * discounts(ranks, k), minlength=queries)
     return np.asarray(dcg / ideal_dcg(retrieval, k))
+
+
+def ndcg_of_beir(ranks: Ranks, retrieval: Retrieval, k: int = 10) -> float:
+    """Return the mean nDCG@k as BEIR and mteb count it: passages that the corpus lacks are never found."""
+    missing = retrieval.missing
+    lost = int(missing.query_rows.max(initial=-1)) + 1 - len(retrieval.queries)
+    whole = replace(
+        retrieval,
+        queries=(*retrieval.queries, *[""] * lost),
+        query_rows=np.concatenate([retrieval.query_rows, missing.query_rows]),
+        gains=np.concatenate([retrieval.gains, missing.gains]),
+    )
+    never = np.full(len(missing.gains), _NEVER)
+    before, tied = np.concatenate([ranks.before, never]), np.concatenate([ranks.tied, np.ones(len(never))])
+    return float(ndcg(Ranks(before, tied), whole, k).mean())
 
 
 def ideal_dcg(retrieval: Retrieval, k: int) -> Floats:

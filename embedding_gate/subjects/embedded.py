@@ -37,7 +37,7 @@ def embed(
 
     Texts are read and encoded a few hundred at a time, so memory holds little more than the vectors.
 
-    note: is called with a line about texts that the model truncated.
+    note: is called with a line about texts that the model truncated, and about a missing prompt.
     tokenizer: tells which texts these are. None: the encoder tells it.
     """
     return [embed_part(encoder, part, note, tokenizer) for part in labelled.parts]
@@ -64,6 +64,9 @@ def embed_part(
                 cut += int(np.count_nonzero(counter.tokenize(texts, prompt_name=prompt).dropped))
             done += len(texts)
             bar.update(len(texts))
+    if note is not None and part.role and prompt is None and encoder.prompts:
+        names = ", ".join(map(repr, sorted(encoder.prompts)))
+        note(f"  {part.name}: none of the model's prompts is for a {part.role}; it has {names}")
     if note is not None and cut:
         note(f"  {part.name}: {cut:,} of {part.count:,} texts were cut at {counter.max_tokens} tokens")
     return vectors

@@ -1,6 +1,5 @@
 """What the gate judges: a model, the texts that it gets, and what is known about them."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embedding_gate.data.checkpoint import read_config
 from embedding_gate.data.goldens import Golden, Texts
 from embedding_gate.data.labelled import Pairs, Topics
 from embedding_gate.data.retrieval import Retrieval
 from embedding_gate.data.sets import Sets
-from embedding_gate.errors import FixtureError, InputError
+from embedding_gate.errors import InputError
+from embedding_gate.roofline import ENCODERS
 from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
 from embedding_gate.subjects.lengths import text_of
@@ -27,7 +28,6 @@ from embedding_gate.subjects.recorder import Recorder, watched
 __all__ = ["LONGEST", "Subject"]
 
 LONGEST = 512  # tokens of the gate's texts: a model with a higher limit is judged at this limit
-ENCODERS = frozenset({"bert"})  # model types with bidirectional attention
 BOTH_WAYS = frozenset({"reference-2025"})  # recipes that give a decoder bidirectional attention
 HINTS = {"batch_tokens": "batch", "show_progress_bar": "progress bar"}  # options that change no vector
 
@@ -54,6 +54,7 @@ class Subject:
     encode_elsewhere: encodes texts in a new process.
     open_cache: opens the library's cache over a file, or in memory alone.
     open_changed: opens a model that differs from this one in one weight.
+    open_tokenizer: opens the judge's own tokenizer of the folder, at the limit that the model is judged at.
     open_small: opens a model with the same tokenizer, recipe and architecture, and one narrow layer.
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
     peak_memory: bytes of the device's memory that a call needs at its peak.
@@ -87,6 +88,7 @@ class Subject:
     encode_elsewhere: Callable[[list[str]], NDArray[np.float32]] = field(repr=False, default=_none)
     open_cache: Callable[[Path | None], AbstractContextManager[Any]] = field(repr=False, default=_none)
     open_changed: Callable[[], Encoder] = field(repr=False, default=_none)
+    open_tokenizer: Callable[[], Tokenizer] = field(repr=False, default=_none)
     open_small: Callable[[], Encoder] = field(repr=False, default=_none)
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning
@@ -115,7 +117,7 @@ class Subject:
         """
         if self.recipe in BOTH_WAYS:
             return False
-        return self._config["model_type"] not in ENCODERS
+        return self.config["model_type"] not in ENCODERS
 
     @property
     def quantized(self) -> bool:
@@ -125,16 +127,17 @@ class Subject:
             FixtureError: config.json cannot be read.
 
         """
-        return bool(self._config.get("quantization"))
+        return bool(self.config.get("quantization"))
 
     @cached_property
-    def _config(self) -> dict[str, Any]:
-        path = self.folder / "config.json"
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            return {"model_type": config["model_type"], **config}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
+    def config(self) -> dict[str, Any]:
+        """What config.json says.
+
+        Raises:
+            FixtureError: it cannot be read.
+
+        """
+        return read_config(self.folder)
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from embedding_gate.claims.published import Comparison
 from embedding_gate.claims.table import published_table
 from embedding_gate.data.labelled import Topics, read_topics
+from embedding_gate.data.rows import numbered_lines
 from embedding_gate.errors import FixtureError
 from embedding_gate.subjects.embedded import Embedded
 
@@ -60,7 +61,14 @@ def read_recorded(folder: Path, name: str) -> tuple[Topics, NDArray[np.float32]]
         FixtureError: a file is malformed (names the line), ragged, not finite, or the numbers of rows differ.
 
     """
-    topics = read_topics(folder / f"metadata_{name}.tsv")
+    metadata = folder / f"metadata_{name}.tsv"
+    if "\t" not in next(numbered_lines(metadata), ("", ""))[1]:
+        raise FixtureError(
+            metadata,
+            "has one column, which has no header in TensorBoard's form, and so no category",
+            hint="write the columns label, category and text, as --projector does",
+        )
+    topics = read_topics(metadata)
     path = folder / f"vectors_{name}.tsv"
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from embeddings.recipe import Recipe
+
 __all__ = ["Inputs", "code_digest", "keys_of", "unambiguous", "weights_digest"]
 
 Field = bytes | str | int | bool | None
@@ -25,7 +27,8 @@ class Inputs:
     architecture: the name of the architecture and its configuration, as loaded.
     weights: digest of the weights in memory and of their types (the precision).
     tokenizer: digest of the tokenizer as loaded.
-    pooling, causal, end_token, max_tokens: from the recipe (see recipe.Recipe). The limit is in tokens.
+    pooling, modules, causal, end_token, max_tokens: from the recipe (see recipe.Recipe). The limit is in
+        tokens.
     prefix: the text before each text: a prompt, with its instruction.
     normalize: whether vectors are scaled to length 1. dimensions: the number of dimensions of the vector.
     code: digest of this library's own modules.
@@ -36,6 +39,7 @@ class Inputs:
     weights: bytes
     tokenizer: bytes
     pooling: str
+    modules: str
     causal: bool
     end_token: str | None
     max_tokens: int
@@ -44,6 +48,19 @@ class Inputs:
     dimensions: int
     code: bytes
     arithmetic: str
+
+    @classmethod
+    def of(cls, recipe: Recipe, **others: Any) -> "Inputs":
+        """Return the inputs with those of a recipe and of this library's code. others: the other fields."""
+        return cls(
+            pooling=recipe.pooling,
+            modules=repr(recipe.modules),
+            causal=recipe.causal,
+            end_token=recipe.end_token,
+            max_tokens=recipe.max_tokens,
+            code=code_digest(),
+            **others,
+        )
 
     def digest(self) -> bytes:
         """Return the digest of all fields (32 bytes)."""

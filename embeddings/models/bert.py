@@ -3,81 +3,45 @@
 Weights keep their names from the checkpoint, so a reader can follow each weight from the file to its use.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import ClassVar
 
 from embeddings.backend import mx
-from embeddings.errors import DamagedModel, UnsupportedModel
-from embeddings.folder import ModelFolder, account, typed
-from embeddings.models.layers import attention, gelu, layer_norm, linear
+from embeddings.models.encoder import POOLER, Encoder, EncoderConfig
+from embeddings.models.layers import attention, gelu
 
 __all__ = ["Bert", "BertConfig"]
 
-_FIXED = {  # this file implements only these values
-    "model_type": "bert",
-    "hidden_act": "gelu",
-    "position_embedding_type": "absolute",
-    "is_decoder": False,
-    "add_cross_attention": False,
-    "chunk_size_feed_forward": 0,
-}
-_HARMLESS = frozenset(  # training, bookkeeping, heads that an embedding model does not have
-    "_name_or_path architectures attention_probs_dropout_prob bos_token_id classifier_dropout dtype "
-    "eos_token_id gradient_checkpointing hidden_dropout_prob id2label initializer_range label2id "
-    "pad_token_id torch_dtype transformers_version use_cache".split()
-)
-
 
 @dataclass(frozen=True)
-class BertConfig:
+class BertConfig(EncoderConfig):
     """The keys of config.json that define the model."""
 
-    vocab_size: int
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    max_position_embeddings: int
+    fixed: ClassVar = {
+        "model_type": "bert",
+        "hidden_act": "gelu",
+        "position_embedding_type": "absolute",
+        "is_decoder": False,
+        "add_cross_attention": False,
+        "chunk_size_feed_forward": 0,
+        "directionality": "bidi",
+        "uniem_embedding_strategy": "last_mean",  # M3E: last layer, and the mean that 1_Pooling says
+    }
+    harmless: ClassVar = EncoderConfig.harmless | frozenset(  # the pooler, which is not used
+        "pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head "
+        "pooler_type".split()
+    )
+
     type_vocab_size: int
     layer_norm_eps: float
 
-    @classmethod
-    def read(cls, folder: ModelFolder) -> "BertConfig":
-        """Read config.json.
 
-        Raises:
-            DamagedModel: the file or one of its keys is missing or malformed.
-            UnsupportedModel: a key is unknown, or has a value that this file does not implement.
-
-        """
-        where, declared = folder.path / "config.json", folder.mapping("config.json")
-        handled = {field.name: field.type for field in fields(cls)}
-        account(where, declared, handled=handled, harmless=_HARMLESS, fixed=_FIXED)
-        config = cls(**{name: typed(where, declared, name, kind) for name, kind in handled.items()})  # type: ignore[arg-type]
-        for name, kind in handled.items():
-            if kind is int and getattr(config, name) < 1:
-                raise DamagedModel(
-                    where, f"{name} must be at least 1, got {getattr(config, name)}", hint="correct the file"
-                )
-        if config.hidden_size % config.num_attention_heads:
-            raise UnsupportedModel(
-                where,
-                f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads "
-                f"{config.num_attention_heads}",
-                hint="correct the file",
-            )
-        return config
-
-
-class Bert:
+class Bert(Encoder):
     """The encoder: token ids to hidden states."""
 
-    unused = frozenset({"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"})
-    small_batches_are_cheap = True  # two batches of half the size take little more work than one
-
-    def __init__(self, config: BertConfig, weights: Mapping[str, mx.array]) -> None:
-        self.config = config
-        self.weights = weights
+    config: BertConfig
+    reads = BertConfig
+    unused = POOLER | {"embeddings.position_ids"}
 
     @staticmethod
     def shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
@@ -122,38 +86,20 @@ class Bert:
 
         The token type is always 0, because there is one segment.
         """
-        tables = "embeddings.{}_embeddings.weight"
-        x = self.weights[tables.format("word")][ids]
-        x = x + self.weights[tables.format("position")][: ids.shape[1]]
-        x = x + self.weights[tables.format("token_type")][0]
+        x = self.rows("embeddings.word_embeddings", ids) + self.position_embeddings(ids)
+        x = x + self.rows("embeddings.token_type_embeddings", mx.array([0]))
         return self.norm("embeddings.LayerNorm", x)
 
-    def attention_mask(self, longest: int, lengths: mx.array) -> mx.array | None:
-        """Return the mask (B, 1, 1, T): True if a key is a real token, False if it is padding."""
-        return (mx.arange(longest)[None, :] < lengths[:, None])[:, None, None, :]
+    def position_embeddings(self, ids: mx.array) -> mx.array:
+        """Return the embeddings of the positions 0, 1, 2 and so on: ids (B, T) -> (T, D)."""
+        return self.rows("embeddings.position_embeddings", mx.arange(ids.shape[1]))
 
     def attend(self, layer: str, x: mx.array, mask: mx.array | None) -> mx.array:
         """Compute multi-head self-attention of x: (B, T, D) -> (B, T, D)."""
-        batch, length, width = x.shape
         heads = self.config.num_attention_heads
-
-        def split(name: str) -> mx.array:  # (B, T, D) -> (B, H, T, D/H)
-            projected = self.linear(f"{layer}.attention.self.{name}", x)
-            return projected.reshape(batch, length, heads, width // heads).swapaxes(1, 2)
-
-        mixed = attention(
-            split("query"), split("key"), split("value"), scale=(width // heads) ** -0.5, mask=mask
+        queries, keys, values = (
+            self.split(self.linear(f"{layer}.attention.self.{name}", x), heads)
+            for name in ("query", "key", "value")
         )
-        return self.linear(
-            f"{layer}.attention.output.dense", mixed.swapaxes(1, 2).reshape(batch, length, width)
-        )
-
-    def linear(self, name: str, x: mx.array) -> mx.array:
-        """Apply the affine map of that name: (..., I) -> (..., O)."""
-        return linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
-
-    def norm(self, name: str, x: mx.array) -> mx.array:
-        """Apply the layer normalisation of that name: (..., D) -> (..., D)."""
-        return layer_norm(
-            x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], self.config.layer_norm_eps
-        )
+        mixed = attention(queries, keys, values, scale=queries.shape[-1] ** -0.5, mask=mask)
+        return self.linear(f"{layer}.attention.output.dense", self.join(mixed))

@@ -19,6 +19,7 @@ __all__ = ["attention", "gelu", "layer_norm"]
 # Minimax polynomials, lowest power first. tests/reference/fit_cpu.py made them and names the functions.
 _NORMAL_TAIL = (1.02189732, 0.0254784929, 0.0104848744, 0.00141939804, -8.12053976e-05, 2.02230335e-05)
 _EXP2 = (1.00000011, 0.693146977, 0.240220863, 0.0555064816, 0.00967694932, 0.00133054257)
+_LOG2_E = math.log2(math.e)
 _ROUNDS = (
     1.5 * 2.0**23
 )  # adding it to a float32 removes the fraction; the lowest bits are then a whole number
@@ -44,25 +45,27 @@ def attention(
 ) -> mx.array:
     """Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762): (B, H, T, D) -> (B, H, T, D).
 
-    mask: booleans that broadcast to (B, H, T, T). True if a query reads a key. None: every query reads all.
+    mask: booleans that broadcast to (B, H, T, T), True if a query reads a key; or numbers that are added to
+        the scores. None: every query reads all.
 
     MLX's own takes 4.0 ms, this takes 2.1 ms. The error is 3.5e-6 with scores down to -51; MLX's is 4.0e-6.
     """
-    scores = (queries * (scale * math.log2(math.e))) @ keys.swapaxes(-1, -2)
+    scores = (queries * (scale * _LOG2_E)) @ keys.swapaxes(-1, -2)
     if mask is not None:
-        scores = scores + mx.where(mask, 0.0, -math.inf)
+        scores = scores + (mx.where(mask, 0.0, -math.inf) if mask.dtype == mx.bool_ else mask * _LOG2_E)
     weights = _exp2(scores - scores.max(axis=-1, keepdims=True))
     return (weights @ values) / weights.sum(axis=-1, keepdims=True)
 
 
-def layer_norm(x: mx.array, weight: mx.array, bias: mx.array, eps: float) -> mx.array:
+def layer_norm(x: mx.array, weight: mx.array, bias: mx.array | None, eps: float) -> mx.array:
     """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450).
 
     MLX's own takes 0.83 ms, this takes 0.58 ms.
     """
     mean = mx.full((x.shape[-1], 1), 1 / x.shape[-1])
     centred = x - x @ mean
-    return centred * mx.rsqrt(mx.square(centred) @ mean + eps) * weight + bias
+    scaled = centred * mx.rsqrt(mx.square(centred) @ mean + eps) * weight
+    return scaled if bias is None else scaled + bias
 
 
 def _exp2(x: mx.array) -> mx.array:

@@ -5,8 +5,8 @@ the check of config.json, the two kinds of attention mask, the quantized linear 
 CUDA Qwen3's layers in fewer steps.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -14,10 +14,11 @@ from typing import Any
 from embeddings.backend import mx, nn
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import ModelFolder, account, typed
-from embeddings.models import cuda_kernels
+from embeddings.models import config_keys, cuda_kernels
 from embeddings.models.families import FAMILIES, Family
 from embeddings.models.fused_qwen3 import FusedQwen3
-from embeddings.models.quantized import Quantization, backend, for_many_rows
+from embeddings.models.quantization import Quantization
+from embeddings.models.quantized import backend, for_many_rows
 
 __all__ = ["Decoder", "DecoderConfig"]
 
@@ -43,10 +44,8 @@ FUSED_FROM = 512
 _OURS = frozenset(  # mlx-lm knows these keys too, but they are not passed on as declared
     "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()
 )
-_HARMLESS = frozenset(  # bookkeeping, generation, and quantization_config, which repeats quantization
-    "_name_or_path architectures bos_token_id dtype eos_token_id initializer_range max_window_layers "
-    "pad_token_id quantization_config torch_dtype transformers_version use_cache is_llama_config "
-    "transformers.js_config".split()
+_HARMLESS = config_keys.HARMLESS | frozenset(  # and the tie of the head, which a trunk does not have
+    "is_llama_config max_window_layers tie_word_embeddings".split()
 )
 
 
@@ -60,6 +59,11 @@ class DecoderConfig:
     vocab_size: int
     hidden_size: int
     max_position_embeddings: int
+
+    @property
+    def max_positions(self) -> int:
+        """The number of tokens for which the model has positions."""
+        return self.max_position_embeddings
 
     @classmethod
     def read(cls, folder: ModelFolder) -> "DecoderConfig":
@@ -77,9 +81,9 @@ class DecoderConfig:
         account(
             where,
             declared,
-            handled={*known, *_OURS, "max_position_embeddings", "quantization"},
+            handled={*known, *_OURS, "max_position_embeddings", "quantization", "quantization_config"},
             harmless=_HARMLESS | family.harmless,
-            fixed=family.fixed,
+            fixed={**config_keys.FIXED, **family.fixed},
         )
         sizes = {
             name: typed(where, declared, name, int)
@@ -98,12 +102,28 @@ class DecoderConfig:
         for name, value in {**sizes, "num_hidden_layers": made.num_hidden_layers}.items():
             if value < 1:
                 raise DamagedModel(where, f"{name} must be at least 1, got {value}", hint="correct the file")
-        return cls(family, given, Quantization.read(where, declared.get("quantization")), **sizes)
+        config = cls(family, given, Quantization.read(where, declared), **sizes)
+        if unknown := config.unknown_layers():
+            raise UnsupportedModel(
+                where,
+                f"quantization names {unknown[0]}, which is no matrix of the model",
+                hint="correct the file",
+            )
+        return config
+
+    def unknown_layers(self) -> list[str]:
+        """Return the layers that the quantization names and that the trunk cannot pack."""
+        named = self.quantization.layers if self.quantization else {}
+        if not named:
+            return []
+        modules = _build(replace(self, quantization=None), ()).model.named_modules()
+        return sorted(named.keys() - {name for name, module in modules if hasattr(module, "to_quantized")})
 
 
 class Decoder:
     """The trunk: token ids to hidden states. If ``causal`` is False, each token attends to all tokens."""
 
+    prefix = "model."  # some checkpoints put it before each name, others do not
     unused = frozenset({"lm_head.weight", "lm_head.scales", "lm_head.biases"})
     small_batches_are_cheap = (
         False  # each batch unpacks all weights: 8 texts of 16 tokens in two batches take 1.4 times as long
@@ -121,7 +141,7 @@ class Decoder:
         self.config = config
         self.causal = causal
         make_prompt_cache = import_module("mlx_lm.models.cache").make_prompt_cache
-        whole = _build(config)
+        whole = _build(config, weights)
         self.trunk = whole.model
         self._new_cache = partial(make_prompt_cache, whole)
         self.trunk.load_weights(list(weights.items()), strict=True)
@@ -130,16 +150,25 @@ class Decoder:
         fits = causal and backend() == "cuda" and FusedQwen3.fits(self.trunk)
         self.fused = FusedQwen3(self.trunk, cuda_kernels) if fits else None
 
+    def with_weights(self, weights: Mapping[str, mx.array]) -> "Decoder":
+        """Return the same decoder with other weights."""
+        return Decoder(self.config, dict(weights), causal=self.causal)
+
     @property
     def weights(self) -> dict[str, mx.array]:
         """The weights: name in the trunk -> array."""
         return _flat(self.trunk.parameters())
 
     @staticmethod
-    def described(config: DecoderConfig) -> tuple[dict[str, tuple[int, ...]], set[str]]:
-        """Return name -> shape of every weight of the trunk, and the names of the packed integer weights."""
-        weights = _flat(_build(config).model.parameters())  # never evaluated, so nothing is computed
-        packed = {name for name, weight in weights.items() if weight.dtype == mx.uint32}
+    def described(
+        config: DecoderConfig, stored: Collection[str] | None = None
+    ) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+        """Return name -> shape of every weight of the trunk, and the names of the packed integer weights.
+
+        stored: the names of the weights in the files. A matrix without scales is not packed. None: each is.
+        """
+        weights = _flat(_build(config, stored).model.parameters())  # never evaluated: nothing is computed
+        packed = {name for name, weight in weights.items() if weight.dtype in (mx.uint32, mx.uint8)}
         return {name: tuple(weight.shape) for name, weight in weights.items()}, packed
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
@@ -182,6 +211,8 @@ def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
     """Return the arrays of a tree by their checkpoint names, such as "layers.0.mlp.up_proj.weight"."""
     if isinstance(tree, mx.array):
         return {name: tree}
+    if tree is None:  # the offsets of a float format, which has none
+        return {}
     branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
     return {
         full: weight
@@ -190,12 +221,21 @@ def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:
     }
 
 
-def _build(config: DecoderConfig) -> Any:
-    """Build mlx-lm's model. Its weights are only described and never computed."""
+def _build(config: DecoderConfig, stored: Collection[str] | None) -> Any:
+    """Build mlx-lm's model. Its weights are only described and never computed.
+
+    stored: see ``Decoder.described``.
+    """
     module = import_module(f"mlx_lm.models.{config.family.module}")
     model = module.Model(module.ModelArgs(**config.arguments))
     if config.quantization:
-        chosen = config.quantization
-        nn.layers.quantized.quantize(model.model, group_size=chosen.group_size, bits=chosen.bits)
+        of = config.quantization.of
+
+        def packing(name: str, layer: Any) -> bool | dict[str, Any]:
+            has_scales = stored is None or f"{name}.scales" in stored
+            chosen = of(name, packed=has_scales) if hasattr(layer, "to_quantized") else None
+            return asdict(chosen) if chosen else False
+
+        nn.layers.quantized.quantize(model.model, class_predicate=packing)
     model.eval()
     return model

@@ -7,13 +7,20 @@ time, so the other weights stay packed in memory.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict
 
 from embeddings.backend import mx, nn
-from embeddings.errors import UnsupportedModel
+from embeddings.models.quantization import Packing
 
-__all__ = ["CROSSOVER", "Quantization", "backend", "for_many_rows", "unpacked"]
+__all__ = [
+    "CROSSOVER",
+    "backend",
+    "for_many_rows",
+    "packed_linear",
+    "packed_rows",
+    "packed_shapes",
+    "unpacked",
+]
 
 # Backend -> the number of rows from which unpacking is faster, as make crossover prints it
 # (benchmarks/README.md). None: never unpack. Metal was not measured, so MLX's own choice stays. CUDA's number
@@ -32,50 +39,71 @@ def backend() -> str:
     return "metal" if mx.metal.is_available() else "cuda"
 
 
-@dataclass(frozen=True)
-class Quantization:
-    """How matrices are packed: ``bits`` per number, in groups with one scale and one offset (affine)."""
-
-    group_size: int
-    bits: int
-
-    @classmethod
-    def read(cls, where: object, declared: Any) -> "Quantization | None":
-        """Read ``quantization`` of config.json. Return None if there is none.
-
-        Raises:
-            UnsupportedModel: the mode is not affine, the widths are not supported, or layers differ.
-
-        """
-        if declared is None:
-            return None
-        mode = declared.get("mode", "affine") if isinstance(declared, dict) else declared
-        if mode != "affine" or not declared.keys() <= {"group_size", "bits", "mode"}:
-            raise UnsupportedModel(
-                where,
-                f"quantization {declared!r} is not supported",
-                hint="use affine, alike in all layers",
-            )
-        group_size, bits = declared.get("group_size"), declared.get("bits")
-        if group_size not in (32, 64, 128) or bits not in (2, 3, 4, 5, 6, 8):
-            raise UnsupportedModel(
-                where, f"quantization {declared!r} is not supported", hint="use groups of 32, 64 or 128"
-            )
-        return cls(group_size, bits)
-
-
-def unpacked(words: mx.array, scales: mx.array, biases: mx.array, *, group_size: int, bits: int) -> mx.array:
+def unpacked(
+    words: mx.array,
+    scales: mx.array,
+    biases: mx.array | None,
+    *,
+    group_size: int,
+    bits: int,
+    mode: str = "affine",
+) -> mx.array:
     """Unpack a matrix: packed words (O, I * bits / 32) -> (O, I), as mx.dequantize does.
 
     On a CPU mx.dequantize is not vectorised, so this function uses shifts, which are. For 12,288 x 4,096
     numbers of 4 bits it takes 0.25 s instead of 0.50 s. The bits of the result are the same
     (tests/embeddings/test_quantized.py).
+
+    biases: None in the float formats, which have no offsets.
     """
-    if backend() != "cpu" or 32 % bits:
-        return mx.dequantize(words, scales, biases, group_size=group_size, bits=bits)
+    if biases is None or backend() != "cpu" or 32 % bits:
+        return mx.dequantize(words, scales, biases, group_size=group_size, bits=bits, mode=mode)
     numbers = (words[..., None] >> mx.arange(0, 32, bits, dtype=mx.uint32)) & (2**bits - 1)
     groups = numbers.reshape(*scales.shape, group_size).astype(scales.dtype)
     return (groups * scales[..., None] + biases[..., None]).reshape(len(words), -1)
+
+
+def packed_shapes(
+    shapes: Mapping[str, tuple[int, ...]], packings: Mapping[str, Packing]
+) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+    """Return the shapes of weights of which some matrices are packed, and the names of the packed integers.
+
+    shapes: weight -> its shape, each matrix as floats. packings: layer -> how its matrix is packed.
+    """
+    found, integers = dict(shapes), set()
+    for layer, packing in packings.items():
+        parts = mx.quantize(mx.zeros(shapes[f"{layer}.weight"]), **asdict(packing))  # never evaluated
+        for part, array in zip(("weight", "scales", "biases"), parts, strict=False):
+            found[f"{layer}.{part}"] = tuple(array.shape)
+            if array.dtype in (mx.uint32, mx.uint8):
+                integers.add(f"{layer}.{part}")
+    return found, integers
+
+
+def packed_rows(
+    ids: mx.array, words: mx.array, scales: mx.array, biases: mx.array | None, packing: Packing
+) -> mx.array:
+    """Look ids up in a packed table: (...) -> (..., D)."""
+    offsets = None if biases is None else biases[ids]
+    found: mx.array = mx.dequantize(words[ids], scales[ids], offsets, **asdict(packing))
+    return found
+
+
+def packed_linear(
+    x: mx.array, words: mx.array, scales: mx.array, biases: mx.array | None, packing: Packing
+) -> mx.array:
+    """Multiply by a packed matrix: (..., I) -> (..., O). Many rows are multiplied by the unpacked matrix."""
+    if x.size < least_size(x.shape[-1]):
+        return mx.quantized_matmul(x, words, scales, biases, transpose=True, **asdict(packing))
+    return x @ unpacked(words, scales, biases, **asdict(packing)).astype(x.dtype).T
+
+
+def least_size(width: int) -> float:
+    """Return from how many numbers in an input unpacking is faster, or needed. width: of one row."""
+    crossover = CROSSOVER[backend()]
+    if crossover is None:
+        return math.inf
+    return 0 if width < LEAST_WIDTH.get(backend(), 0) else crossover * width
 
 
 _FEW_ROWS = nn.layers.quantized.QuantizedLinear.__call__
@@ -90,22 +118,37 @@ class ManyRowsLinear(nn.layers.quantized.QuantizedLinear):
         """Apply the layer: (..., I) -> (..., O)."""
         if x.size < self.least_size:
             return _FEW_ROWS(self, x)
-        parts = self["weight"], self["scales"], self["biases"]
-        weight = unpacked(*parts, group_size=self.group_size, bits=self.bits).astype(x.dtype)
-        out = x @ weight.T
+        parts = self["weight"], self["scales"], self.get("biases")
+        weight = unpacked(*parts, group_size=self.group_size, bits=self.bits, mode=self.mode)
+        out = x @ weight.astype(x.dtype).T
         return out + self["bias"] if "bias" in self else out
+
+
+class PreciseEmbedding(nn.layers.quantized.QuantizedEmbedding):
+    """MLX's quantized table, whose rows get the precision of the other weights.
+
+    MLX gives the rows of the float formats as bfloat16, and then all layers compute in bfloat16.
+    """
+
+    precision = mx.float32
+
+    def __call__(self, x: mx.array) -> mx.array:
+        """Return the rows of some ids: (...) -> (..., D)."""
+        return super().__call__(x).astype(self.precision)
 
 
 def for_many_rows(trunk: nn.layers.base.Module) -> None:
     """Make every quantized linear layer of a trunk choose its method by its number of rows.
 
+    A quantized table gives its rows in the precision of the trunk's last norm.
+
     The limits of the default device are computed once, here. If each of 200 layers computed them in each
     call, the latency of a short text would be higher.
     """
-    crossover = CROSSOVER[backend()]
     for _, module in trunk.named_modules():
-        if type(module) is nn.layers.quantized.QuantizedLinear and crossover is not None:
-            width = module.scales.shape[1] * module.group_size
-            narrow = width < LEAST_WIDTH.get(backend(), 0)
+        if type(module) is nn.layers.quantized.QuantizedEmbedding:
+            module.__class__ = PreciseEmbedding
+            module.precision = trunk.norm.weight.dtype
+        if type(module) is nn.layers.quantized.QuantizedLinear:
             module.__class__ = ManyRowsLinear
-            module.least_size = 0 if narrow else crossover * width
+            module.least_size = least_size(module.scales.shape[1] * module.group_size)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from embeddings.backend import mx
 from embeddings.errors import ModelError, ModelNotFound
 from embeddings.folder import ModelFolder
-from embeddings.models.quantized import Quantization
+from embeddings.models.quantization import Quantization
 from embeddings.recipe import RECIPES
 from embeddings.synthetic.qwen_tokenizer import END, find_ranks, make_tokenizer, read_ranks
 
@@ -156,7 +156,7 @@ def random_weights(
         else:
             if quantization and f"{owner}.weight" in packed:
                 scale, bias = _affine(
-                    _deviation(owner, shape[1] * quantization.group_size), quantization.bits
+                    _deviation(owner, shape[1] * quantization.default.group_size), quantization.default.bits
                 )
                 made = mx.full(shape, scale if part == "scales" else bias, dtype=mx.float32)
             elif len(shape) == 1:

@@ -35,7 +35,7 @@ MODEL = "all-MiniLM-L6-v2"
 TINY = str(FIXTURES / "tiny-qwen3")
 
 
-@pytest.mark.parametrize("folder", [MODEL, TINY])
+@pytest.mark.parametrize("folder", [MODEL, TINY, str(FIXTURES / "tiny-dense")])
 def test_the_judge_reads_the_folder_as_the_library_does(folder: str) -> None:
     """Two readings of the same files, limits, prompts and token ids of all texts of the gate."""
     model, path = embeddings.load(folder), adapter.find(folder)

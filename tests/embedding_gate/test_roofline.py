@@ -53,6 +53,28 @@ def test_flops_by_hand() -> None:
     assert mfu(1000, 5e9, 10e12) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("kind", "matrices"),
+    [("bert", 2), ("mpnet", 2), ("xlm-roberta", 2), ("modernbert", 3), ("nomic_bert", 3), ("gemma3_text", 3)],
+)
+def test_flops_of_encoders(kind: str, matrices: int) -> None:
+    config = {**TOY, "model_type": kind}
+    assert linear_flops_per_token(config) == 2 * 3 * (56 + 14 + 14 + 56 + matrices * 10)
+    # a token of 10 sees them all
+    assert flops_per_token(config, 10) - linear_flops_per_token(config) == 3 * 10 * (2 * 28 + 2 * 28)
+
+
+def test_a_window_is_counted_for_all_layers() -> None:
+    config = {**TOY, "model_type": "modernbert", "local_attention": 4}
+    assert flops_per_token(config, 10) - linear_flops_per_token(config) == 3 * 4 * (2 * 28 + 2 * 28)
+    assert flops_per_token(config, 3) - linear_flops_per_token(config) == 3 * 3 * (2 * 28 + 2 * 28)
+
+
+def test_the_older_keys_of_nomic_bert() -> None:
+    older = {"n_embd": 12, "n_layer": 3, "n_inner": 5, "n_head": 4, "model_type": "nomic_bert"}
+    assert linear_flops_per_token(older) == 2 * 3 * 12 * (16 * 3 + 3 * 5)
+
+
 def test_what_a_configuration_leaves_out() -> None:
     """Heads of an equal part of the width, as many for keys as for queries; a size has no such default."""
     whole = {**TOY, "hidden_size": 28, "num_key_value_heads": 4}

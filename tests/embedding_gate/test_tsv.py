@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from embedding_gate.data.projector import escape
-from embedding_gate.data.rows import read_rows, tsv_dialect, tsv_notes
+from embedding_gate.data.rows import dialect, dialect_notes, read_rows
 from embedding_gate.data.tsv import dialect_of, tsv_lines
 from embedding_gate.errors import FixtureError
 
@@ -45,8 +45,8 @@ def test_dialects(lines: Sequence[str], texts: Sequence[str], said: str, end: st
     file = tmp_path / "texts.tsv"
     file.write_bytes(end.join(["Category\tText", *lines, ""]).encode())
     assert texts_of(file) == [text.replace("\n", end) if said == QUOTES else text for text in texts]
-    assert tsv_dialect(file) == said
-    assert tsv_notes(file) == ([f"  texts.tsv: {said}"] if said else [])
+    assert dialect(file) == said
+    assert dialect_notes(file) == ([f"  texts.tsv: {said}"] if said else [])
 
 
 def test_a_quoted_header_is_a_sign(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_escape_writes_is_read_back(texts: Sequence[str]) -> None:
     """Whatever the texts look like."""
     rows = [["a", text] for text in texts]
     written = "".join("\t".join(map(escape, row)) + "\n" for row in [HEADER, *rows])
-    assert [fields for _, fields in tsv_lines(Path("f"), written)] == [HEADER, *rows]
+    assert [fields for _, fields in tsv_lines(Path("f"), io.StringIO(written))] == [HEADER, *rows]
 
 
 @given(st.lists(st.text("ab \t\\\"'trnd", max_size=8), min_size=1, max_size=4))
@@ -101,7 +101,7 @@ def test_what_csv_writes_is_read_back_or_refused_or_told_of(texts: Sequence[str]
     file = io.StringIO()
     csv.writer(file, delimiter="\t", lineterminator="\n").writerows([HEADER, *rows])
     try:
-        found = [fields for _, fields in tsv_lines(Path("f"), file.getvalue())]
+        found = [fields for _, fields in tsv_lines(Path("f"), io.StringIO(file.getvalue()))]
     except FixtureError:
         return
-    assert found == [HEADER, *rows] or dialect_of(Path("f"), file.getvalue()) == ESCAPES
+    assert found == [HEADER, *rows] or dialect_of(Path("f"), io.StringIO(file.getvalue())) == ESCAPES

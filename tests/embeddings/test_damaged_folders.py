@@ -26,6 +26,11 @@ def _weights(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], Non
     return damage
 
 
+def _lower_case_on_a_cased_tokenizer(folder: Path) -> None:
+    tiny.edit_json(folder / "sentence_bert_config.json", do_lower_case=True)
+    tiny.edit_json(folder / "tokenizer.json", normalizer=None)
+
+
 QUERY = "encoder.layer.1.attention.self.query.weight"
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsError], str, str]] = {
@@ -145,11 +150,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         "modules.json",
         "'type'",
     ),
-    "a dense module": (
-        lambda f: tiny.write_json(f / "modules.json", [*tiny.MODULES, {"type": "x.Dense"}]),
+    "a module with code of its own": (
+        lambda f: tiny.write_json(f / "modules.json", [*tiny.MODULES, {"type": "x.Dense", "path": "2"}]),
         embeddings.UnsupportedModel,
         "modules.json",
-        "Dense",
+        "'x.Dense' is not a class of sentence-transformers",
     ),
     "two poolings": (
         lambda f: tiny.edit_json(f / "1_Pooling/config.json", pooling_mode_cls_token=True),
@@ -161,7 +166,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         lambda f: tiny.edit_json(f / "1_Pooling/config.json", pooling_mode_max_tokens=True),
         embeddings.UnsupportedModel,
         "1_Pooling/config.json",
-        "pooling_mode_max_tokens",
+        "one pooling must be on, got ['mean', 'max']",
     ),
     "another width": (
         lambda f: tiny.edit_json(f / "1_Pooling/config.json", word_embedding_dimension=8),
@@ -169,8 +174,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         "1_Pooling/config.json",
         "word_embedding_dimension 8",
     ),
-    "lower-casing twice": (
-        lambda f: tiny.edit_json(f / "sentence_bert_config.json", do_lower_case=True),
+    "lower-casing that the tokenizer does not do": (
+        _lower_case_on_a_cased_tokenizer,
         embeddings.UnsupportedModel,
         "sentence_bert_config.json",
         "do_lower_case",

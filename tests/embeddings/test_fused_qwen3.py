@@ -168,3 +168,19 @@ def test_many_tokens_go_through_the_fused_trunk_and_few_do_not(monkeypatch: pyte
 )
 def test_which_trunks_fit(family: str, change: dict[str, int], fits: bool) -> None:
     assert FusedQwen3.fits(trunk(family, **change)) is fits
+
+
+def test_matrices_that_are_packed_in_two_ways_are_not_joined() -> None:
+    mixed = trunk()
+    nn.layers.quantized.quantize(mixed, class_predicate=lambda name, _: name.endswith("q_proj"))
+    assert not FusedQwen3.fits(mixed)
+
+
+def test_a_float_format_is_joined_too() -> None:
+    """It has no offsets."""
+    one = trunk()
+    nn.layers.quantized.quantize(one, group_size=32, bits=4, mode="mxfp4")
+    for_many_rows(one)
+    assert FusedQwen3.fits(one)
+    expected = np.array(one(mx.array(IDS % 8)))
+    np.testing.assert_allclose(FusedQwen3(one, plain_kernels)(mx.array(IDS % 8)), expected, atol=1e-5)

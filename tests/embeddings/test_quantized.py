@@ -1,5 +1,7 @@
 """Quantized weights: few rows and many give the same, and unpacking is that of MLX."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,9 +16,9 @@ def test_many_and_few_rows_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unpacking a weight inside the call gives what MLX's quantized product gives."""
     found, asked = list[np.ndarray](), list[int]()
 
-    def counted(*parts: mx.array, group_size: int, bits: int) -> mx.array:
+    def counted(*parts: mx.array, **packing: Any) -> mx.array:
         asked[-1] += 1
-        return unpacked(*parts, group_size=group_size, bits=bits)
+        return unpacked(*parts, **packing)
 
     monkeypatch.setattr("embeddings.models.quantized.unpacked", counted)
     for crossover in (1, None):

@@ -13,7 +13,7 @@ import embeddings
 from embeddings.backend import mx
 from embeddings.folder import ModelFolder
 from embeddings.models import Decoder, DecoderConfig
-from embeddings.models.quantized import Quantization
+from embeddings.models.quantization import Packing, Quantization
 from embeddings.synthetic import config_of, random_weights
 from embeddings.synthetic import models as synthetic
 
@@ -54,7 +54,7 @@ def made(name: str, bits: int | None, rows: int = 512, columns: int = 1024) -> d
             packed.add(f"{owner}.weight")
             shapes[f"{owner}.weight"] = (rows, columns * bits // 32)
             shapes[f"{owner}.scales"] = shapes[f"{owner}.biases"] = (rows, columns // 64)
-    packing = Quantization(64, bits) if bits else None
+    packing = Quantization(Packing(64, bits), {}) if bits else None
     return random_weights(name, shapes, packed, packing, precision=mx.float32)
 
 

@@ -28,7 +28,7 @@ from embedding_gate.serving import unpack
 from embedding_gate.workers import Worker
 from embeddings.backend import mx
 from embeddings.embedder import Embedder
-from embeddings.models import Bert, Decoder
+from embeddings.models import ENCODERS, Decoder, Encoder
 from tests.faults.registry import Fault, Patch
 
 __all__ = ["remember", "reuse", "reuse_within"]
@@ -46,7 +46,7 @@ RESAMPLING = (
 
 BY_CALL = ("kernels", "state")  # causes of faults that may depend on more than ids and lengths
 
-Model = Bert | Decoder
+Model = Encoder | Decoder
 Hidden = dict[
     tuple[int, bytes], tuple[Model, mx.array]
 ]  # it holds the model too, so that no other model gets its id
@@ -75,22 +75,23 @@ def reuse(patch: Patch, fault: Fault) -> None:
 
 def reuse_within(patch: Patch, fault: Fault) -> None:
     """Let a run of a fault use its own hidden states again."""
-    by_call = fault.cause in BY_CALL or (fault.random and fault.where == "fwd")
+    by_call = fault.remembers or fault.cause in BY_CALL or (fault.random and fault.where == "fwd")
     if fault.where in ("tok", "fwd", "load") and not by_call:
         _reuse_hidden(patch, {}, lambda _: True, keep=True)
 
 
 def _peak_memory(right: Callable[[Any], int], *, keep: bool) -> Callable[[Any], int]:
     def peak_memory(call: Any) -> int:
-        key = (id(call.func.__self__.model), str(call.args))
-        if keep and key in _peaks:
+        one = getattr(call.func, "__self__", None)  # None: many calls, which a fault may remember
+        key = (id(one and one.model), str(call.args))
+        if keep and one and key in _peaks:
             return _peaks[key]
         _measuring.append(True)
         try:
             peak = right(call)
         finally:
             _measuring.pop()
-        if keep:
+        if keep and one:
             _peaks[key] = peak
         return peak
 
@@ -160,7 +161,7 @@ def _changed(right: Callable[[Embedder], Embedder]) -> Callable[[Embedder], Embe
 
 
 def _reuse_hidden(patch: Patch, found: Hidden, known: Callable[[Model], bool], *, keep: bool) -> None:
-    for kind in (Bert, Decoder):
+    for kind in (*ENCODERS.values(), Decoder):
         patch.setattr(kind, "__call__", _call(kind.__call__, found, known, keep=keep))
 
 

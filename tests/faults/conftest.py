@@ -10,6 +10,7 @@ import pytest
 from embedding_gate import own_files
 from embedding_gate.verdicts.diagnosis import read_signatures
 from tests.faults.catalogue import BENIGN, FAULTS, Fault
+from tests.faults.lone import lone_table
 from tests.faults.matrix import Outcome, Run, judged
 from tests.faults.power import GOLDENS, Row, as_data, rows_of, without
 from tests.faults.signatures import named, signature_of
@@ -150,7 +151,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"  {sum(bad)} of {len(bad)} faults killed, {sum(good)} of {len(good)} false alarms"
         )
         return
-    sections = {"kill matrix: x red, . green": matrix_table(rows), "what kills what": gates_table(rows)}
+    sections = {
+        "kill matrix: x red, . green": matrix_table(rows),
+        "what kills what": gates_table(rows),
+        "killed by one check alone": lone_table(rows),
+    }
     if {row.fault for row in rows} >= set(FAULTS):
         signatures = read_signatures(own_files.SIGNATURES)
         runs = [signature_of(outcome) for outcome in outcomes]

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -50,7 +51,8 @@ LITTLE = Effort(
     megabyte=100_000,
     sizes=66,
     largest=66,
-    lengths=16,
+    lengths=32,
+    together=2,
     calls=60,
     thread_crowd=9,
 )
@@ -84,13 +86,20 @@ class Outcome:
 
 
 def judge(
-    name: str, seed: int = 0, number: int = 0, *, named_only: bool = False, through: Through = ""
+    name: str,
+    seed: int = 0,
+    number: int = 0,
+    only: Sequence[str] = (),
+    *,
+    named_only: bool = False,
+    through: Through = "",
 ) -> Outcome:
     """Inject a fault, run the gate on the library as it then is, and take the fault out again.
 
     A fault of the measurements is judged by their audits, any other by the gate.
 
     number: of the slice of the texts that it is judged on.
+    only: names of checks; no other is run. Empty for all checks.
     named_only: run no check but those that are named for the fault. A benign variant gets them all.
     through: let the gate see nothing but a function from texts to vectors, or a server of the library. A
         server is also judged by the contract of an endpoint.
@@ -101,7 +110,7 @@ def judge(
         gate, usual = (
             _audited(name, seed)
             if fault.where == "time"
-            else _gated(fault, seed, number, only=fault.killers if named_only else (), through=through)
+            else _gated(fault, seed, number, only=only or fault.killers * named_only, through=through)
         )
     return Outcome(name, seed, tuple(gate.verdicts), gate.thresholds, usual, time.perf_counter() - start)
 
@@ -160,19 +169,29 @@ def _server(opened: Subject, model: str, options: own_files.Options) -> Subject:
 
 
 def _effort(fault: Fault) -> Effort:
-    """Return how much the checks do. Only faults that need many rows get them."""
+    """Return how much the checks do. Only faults that need many rows, or more options together, get them."""
     if fault.cause == "kernels" and fault.model == TINY_DECODER:
         return replace(LITTLE, padded_rows=LITTLE.padded_rows_quantized)
+    if "options together" in fault.killers:
+        return replace(LITTLE, together=Effort.together)
     return LITTLE
 
 
 @contextmanager
 def judged(
-    runs: Iterable[Run], number: int = 0, *, named_only: bool = False, through: Through = ""
+    runs: Iterable[Run],
+    number: int = 0,
+    *,
+    only: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    named_only: bool = False,
+    through: Through = "",
 ) -> Iterator[dict[Run, Future[Outcome]]]:
-    """Judge many faults on a slice of the texts, one process per core; leaving early ends them at once."""
+    """Judge many faults on a slice of the texts, one process per core; leaving early ends them at once.
+
+    only: fault -> the checks that judge it. A fault that it does not have is judged by all.
+    """
     longest_first = sorted(runs, key=lambda run: BY_NAME[run[0]].where not in ("fwd", "load"))
-    calls = [(*run, number) for run in longest_first]
+    calls = [(*run, number, only.get(run[0], ())) for run in longest_first]
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", scratch)  # of processes that are killed, and so do not clean up
         patch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's too, or the processes fight over the cores

@@ -3,15 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from embeddings.catalog import DEFAULT_MODEL
 
-__all__ = ["GITHUB", "TINY_DECODER", "Fault", "Inject", "Patch", "declared", "faults_of", "harmless"]
+__all__ = [
+    "FIXTURES",
+    "GITHUB",
+    "TINY_DECODER",
+    "TINY_QUANTIZED",
+    "Fault",
+    "Inject",
+    "Patch",
+    "declared",
+    "faults_of",
+    "harmless",
+]
 
 GITHUB = "https://github.com/"
-TINY_DECODER = str(Path(__file__).resolve().parents[2] / "fixtures" / "tiny-qwen3")
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+TINY_DECODER, TINY_QUANTIZED = str(FIXTURES / "tiny-qwen3"), str(FIXTURES / "tiny-qwen3-4bit")
 
 Patch = pytest.MonkeyPatch
 Inject = Callable[[Patch], None]
@@ -30,6 +43,7 @@ class Fault:
     model: the model into which it is injected: a decoder if encoders cannot have the fault.
     precision: the precision of the computation, whose thresholds bind; None for the default.
     random: whether it draws random numbers or is a race. It must be killed on every seed.
+    remembers: whether the forward pass may depend on earlier calls, so that no result of it is used again.
     """
 
     name: str
@@ -42,6 +56,7 @@ class Fault:
     model: str = DEFAULT_MODEL
     precision: str | None = None
     random: bool = False
+    remembers: bool = False
 
     @property
     def benign(self) -> bool:
@@ -66,10 +81,13 @@ def faults_of(cause: str) -> Callable[..., Callable[[Inject], Inject]]:
         model: str = DEFAULT_MODEL,
         precision: str | None = None,
         random: bool = False,
+        remembers: bool = False,
     ) -> Callable[[Inject], Inject]:
         def declare(inject: Inject) -> Inject:
             thread = GITHUB + source.replace("#", "/issues/") if source else ""
-            declared.append(Fault(name, cause, where, what, kills, inject, thread, model, precision, random))
+            declared.append(
+                Fault(name, cause, where, what, kills, inject, thread, model, precision, random, remembers)
+            )
             return inject
 
         return declare
@@ -77,8 +95,6 @@ def faults_of(cause: str) -> Callable[..., Callable[[Inject], Inject]]:
     return fault
 
 
-def harmless(
-    name: str, where: str, what: str, *, model: str = DEFAULT_MODEL, precision: str | None = None
-) -> Callable[[Inject], Inject]:
-    """Return a decorator that declares a benign variant."""
-    return faults_of(HARMLESS)(name, where, what, kills=(), model=model, precision=precision)
+def harmless(name: str, where: str, what: str, **options: Any) -> Callable[[Inject], Inject]:
+    """Return a decorator that declares a benign variant. options: of ``Fault``."""
+    return faults_of(HARMLESS)(name, where, what, kills=(), **options)

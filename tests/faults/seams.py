@@ -27,6 +27,7 @@ __all__ = [
     "change_tokens",
     "change_trunk",
     "choose_prompt",
+    "drawn",
     "leave_unevaluated",
     "load_from_copy",
     "pool_with",
@@ -49,6 +50,11 @@ class Scratch:
 
 
 scratch = Scratch()
+
+
+def drawn(least: int, most: int) -> int:
+    """Draw a number from ``least`` to ``most`` by the number of the run."""
+    return int(np.random.default_rng([scratch.seed, least, most]).integers(least, most + 1))
 
 
 def pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:
@@ -194,7 +200,7 @@ def change_loaded_weights(patch: Patch, change: Callable[[Weights], Weights]) ->
 
 
 def load_from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
-    """Load from a changed copy of the model's folder, without a check. Its weights are a symbolic link."""
+    """Load from a changed copy of the model's folder, without a check. Its weights are symbolic links."""
     right = folder.find_folder
 
     def find(name_or_folder: str | Path) -> folder.ModelFolder:
@@ -202,7 +208,8 @@ def load_from_copy(patch: Patch, change: Callable[[Path], None]) -> None:
         copy = scratch.folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(found.path, copy, ignore=shutil.ignore_patterns("*.safetensors"))
-        (copy / folder.WEIGHTS_FILE).symlink_to(found.path / folder.WEIGHTS_FILE)
+        for weights_file in found.path.rglob("*.safetensors"):
+            (copy / weights_file.relative_to(found.path)).symlink_to(weights_file)
         change(copy)
         return folder.ModelFolder(copy, found.name)
 

@@ -6,8 +6,9 @@ catalogue's statistics use the recorded proof, because a live run has some verdi
 that they depend on the processor.
 """
 
+import argparse
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,14 +122,59 @@ def shares() -> list[str]:
     return [*found, f"{function}, through a function"]
 
 
+def recorded(file: Path, *, again: bool) -> dict[str, Signature]:
+    """Return the signatures of a file by the names of their faults. again: none, so that all are judged."""
+    there = {(fault.name, fault.cause) for fault in FAULTS}
+    known = [] if again or not file.exists() else read_signatures(file)
+    return {one.name: one for one in known if (one.name, one.cause) in there}
+
+
+def lacking(known: Mapping[str, Signature]) -> dict[str, list[str]]:
+    """Return the faults of which verdicts are lacking: fault -> the checks that gave none.
+
+    A check that judges nothing for a fault is among them each time. It then costs next to nothing.
+    """
+    checks = [check_name(name) for name in live_tests()]
+    found: dict[str, list[str]] = {}
+    for fault in FAULTS:
+        if (one := known.get(fault.name)) is None:
+            found[fault.name] = []  # judged by all
+        elif fault.where != "time":
+            judged_by = one.pattern.red.keys() | one.pattern.green
+            found[fault.name] = [check for check in checks if check not in judged_by]
+    return found
+
+
+def merged(before: Signature | None, found: Signature) -> Signature:
+    """Return a signature with the verdicts of both; where both have one, the later."""
+    if before is None:
+        return found
+    red = {**before.pattern.red, **found.pattern.red}
+    green = (before.pattern.green - found.pattern.red.keys()) | found.pattern.green
+    return replace(found, pattern=Pattern(red, green))
+
+
+def record(file: Path, number: int, *, again: bool) -> None:
+    """Judge the faults on a slice of the texts, and write what the checks say after every tenth of them."""
+    known = recorded(file, again=again)
+    only = lacking(known)
+    runs = [(fault.name, SEEDS[file] if fault.random else 0) for fault in FAULTS if fault.name in only]
+    with judged(runs, number, only=only) as futures:
+        for done, future in enumerate(futures.values(), start=1):
+            found = signature_of(future.result())
+            known[found.name] = merged(known.get(found.name), found)
+            if done in (len(runs), done // 10 * 10):
+                file.write_text(as_json(known.values()), encoding="utf-8")
+    print(f"{file.name}: {len(runs)} of {len(known)} faults judged")
+
+
 def main() -> None:
     """Judge every fault on both slices, write the signatures and the proof, and print how many are named."""
+    parser = argparse.ArgumentParser(description="record what the gate says of each fault")
+    parser.add_argument("--lacking", action="store_true", help="judge what the files lack, and keep the rest")
+    again = not parser.parse_args().lacking
     for file, number in SLICES.items():
-        runs = [(fault.name, SEEDS[file] if fault.random else 0) for fault in FAULTS]
-        with judged(runs, number) as futures:
-            found = [signature_of(future.result()) for future in futures.values()]
-        file.write_text(as_json(found), encoding="utf-8")
-        print(f"{file.relative_to(own_files.ROOT)}: {len(found)} faults")
+        record(file, number, again=again)
     print(*shares(), sep="\n")
 
 

@@ -36,6 +36,7 @@ STANDS: Mapping[str, str] = {
     "retrieval": "a threshold for models whose goldens are one's own",
     "retrieval by chance": "a retrieval set of one's own",
     "retrieval beside baseline": "bounds the harm that no golden shows (make blind-spots)",
+    "topics beside baseline": "topics of one's own",
     "mean norm": "the published figure; recorded vectors",
     "distinctness": "recorded vectors, of which no live check can be asked",
     "topics parity": "recorded vectors of a model that has goldens",

@@ -8,6 +8,7 @@ import pytest
 from embedding_gate.verdicts.thresholds import Threshold
 from tests.faults import power
 from tests.faults.catalogue import BENIGN, FAULTS
+from tests.faults.lone import lone, lone_table
 from tests.faults.matrix import Outcome
 from tests.faults.power import Row, gates, missed_without, rows_of, single_checks
 from tests.faults.sureness import surest
@@ -138,3 +139,12 @@ def test_checks_taken_out() -> None:
     one = power.without(outcome(ONE.name, norm=1, parity=1), {"norm"})
     assert one.checks == {"parity"}
     assert {verdict.check for verdict in one.verdicts} == RIGHT.keys() - {"norm"}
+
+
+def test_what_one_check_alone_kills() -> None:
+    found = rows(outcome(ONE.name, norm=1), outcome(OTHER.name, parity=1, finite=3))
+    assert lone(found) == {"norm": [ONE.name]}
+    assert lone(found, power.GOLDENS) == {"norm": [ONE.name], "finite": [OTHER.name]}
+    assert lone(rows(outcome(ONE.name, parity=1)), power.GOLDENS) == {"none": [ONE.name]}
+    assert lone_table(found)[0] == "  with goldens: 1 of 2 faults die by one check alone, 0 survive"
+    assert lone_table(found)[2] == "  without goldens: 2 of 2 faults die by one check alone, 0 survive"

@@ -6,6 +6,7 @@ This file imports nothing from ``embeddings``.
 """
 
 import json
+from collections.abc import Sequence
 from importlib import metadata
 
 import numpy as np
@@ -124,7 +125,7 @@ def draw_weights(model: torch.nn.Module, *, gemma: bool) -> dict[str, np.ndarray
     for name, parameter in model.named_parameters():
         shape = tuple(parameter.shape)
         weight = draw.normal(size=shape)
-        if name.startswith("embed_tokens"):
+        if "embed" in name or "relative" in name:
             weight *= 0.2 if gemma else 1.0  # gemma scales its embeddings
         elif len(shape) == 2:
             weight *= shape[1] ** -0.5
@@ -136,8 +137,10 @@ def draw_weights(model: torch.nn.Module, *, gemma: bool) -> dict[str, np.ndarray
     return found
 
 
-def write_family(name: str, config: dict[str, object]) -> None:
-    """Run transformers on random weights in float64, and store the weights and the hidden states."""
+def write_family(
+    name: str, config: dict[str, object], lengths: Sequence[int], within: int | None = None
+) -> None:
+    """Give a model of transformers random weights, and store them and its hidden states."""
     gemma = str(config["model_type"]).startswith("gemma")
     declared = AutoConfig.for_model(**config)
     if name == "gemma2":
@@ -145,13 +148,31 @@ def write_family(name: str, config: dict[str, object]) -> None:
     model = AutoModel.from_config(declared).double().eval()
     weights = draw_weights(model, gemma=gemma)
     model.load_state_dict({name: torch.from_numpy(weight).double() for name, weight in weights.items()})
+    write_golden(name, config, model, weights, lengths=lengths, within=within)
+
+
+def write_golden(
+    name: str,
+    config: dict[str, object],
+    model: torch.nn.Module,
+    weights: dict[str, np.ndarray],
+    *,
+    lengths: Sequence[int],
+    within: int | None = None,
+) -> None:
+    """Run a model in float64 and store its weights and the hidden states.
+
+    within: a token that each sequence of more than two tokens holds.
+    """
     golden = {f"weights.{name}": weight for name, weight in weights.items()}
     draw = np.random.default_rng(31)
     largest = 0.0
-    for length in SHORT if name in ("gemma", "gemma3") else LENGTHS:
+    for length in lengths:
         ids = draw.integers(config["vocab_size"], size=length)
+        if within is not None and length > 2:
+            ids[length // 3] = within
         with torch.no_grad():
-            hidden = model(torch.from_numpy(ids)[None], use_cache=False).last_hidden_state[0].numpy()
+            hidden = model(torch.from_numpy(ids)[None]).last_hidden_state[0].numpy()
         golden[f"ids.{length}"] = ids.astype(np.int32)
         golden[f"positions.{length}"] = kept(length)
         golden[f"hidden.{length}"] = hidden[kept(length)].astype(np.float32)
@@ -166,7 +187,7 @@ def write_family(name: str, config: dict[str, object]) -> None:
 def main() -> None:
     """Write the file of every family."""
     for name, config in CONFIGS.items():
-        write_family(name, config)
+        write_family(name, config, SHORT if name in ("gemma", "gemma3") else LENGTHS)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ HIDDEN_KINDS = {"word": 6, "sentence": 10, "script": 8, "hostile": 12, "prefix":
 
 HIDDEN_IDS = ("length-64", "length-129", "length-256")  # the hidden states of these texts are kept too
 LARGE = 400_000_000  # above this many parameters float64 takes hours, so float32 is used
+SCALED = {"normalize_embeddings": True, "show_progress_bar": False}
 PROMPTED = 10  # number of texts that are encoded with each prompt
 
 
@@ -55,9 +56,12 @@ def hidden_rows(rows: list[dict[str, str]]) -> list[int]:
 
 
 def vectors_of(model: SentenceTransformer, texts: list[str], role: str = "") -> np.ndarray:
-    """Encode one text at a time, without padding or masks. A query gets the model's query prompt."""
+    """Encode one text at a time, without padding or masks. A query gets the model's query prompt.
+
+    Vectors are scaled to length 1, as the library does, also where the folder has no Normalize.
+    """
     encode = {"query": model.encode_query, "document": model.encode_document, "": model.encode}[role]
-    return np.concatenate([encode([text], batch_size=1, show_progress_bar=False) for text in texts])
+    return np.concatenate([encode([text], batch_size=1, **SCALED) for text in texts])
 
 
 def hidden_of(model: SentenceTransformer, text: str) -> np.ndarray:
@@ -101,7 +105,7 @@ def prompted(model: SentenceTransformer, names: list[str], texts: list[str]) -> 
         ids, _ = tokens_of(model, [model.prompts[name] + text for text in texts])
         found[f"prompt.{name}.token_ids"] = np.concatenate(ids).astype(np.int32)
         found[f"prompt.{name}.lengths"] = np.array([len(row) for row in ids], dtype=np.int64)
-        vectors = [model.encode([text], prompt_name=name, show_progress_bar=False) for text in texts]
+        vectors = [model.encode([text], prompt_name=name, **SCALED) for text in texts]
         found[f"prompt.{name}.vectors"] = np.concatenate(vectors).astype(np.float32)
     return found
 
@@ -121,6 +125,7 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
     rows = [json.loads(line) for line in source.decode().splitlines()]
     texts = [row["text"] for row in rows]
     weights = sorted(folder.glob("model*.safetensors"))
+    of_modules = sorted(folder.glob("*_Dense*/model.safetensors"))
     sets = {
         "topics": read_topics(FIXTURES / "topics.jsonl"),
         "pairs": read_pairs(FIXTURES / "pairs.jsonl"),
@@ -172,8 +177,8 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
             for set_name, labelled in sets.items()
         },
         "files": {
-            path.name: sha256(path.read_bytes())
-            for path in (folder / "config.json", folder / "tokenizer.json", *weights)
+            path.relative_to(folder).as_posix(): sha256(path.read_bytes())
+            for path in (folder / "config.json", folder / "tokenizer.json", *weights, *of_modules)
         },
         "golden": {"file": f"{name}.safetensors", "sha256": sha256(data)},
     }

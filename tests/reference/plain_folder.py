@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 END = "<|endoftext|>"
+E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # the floats of 4 bits that are not negative
 MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
     {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
@@ -24,21 +25,41 @@ TASK = "Given a web search query, retrieve relevant passages that answer the que
 PROMPTS = {"prompts": {"query": f"Instruct: {TASK}\nQuery:", "document": ""}, "default_prompt_name": None}
 
 
-def unpacked(words: np.ndarray, scales: np.ndarray, biases: np.ndarray, bits: int) -> np.ndarray:
-    """Undo MLX's affine quantization: words (R, C * bits / 32) uint32, scales and biases (R, C / group).
+def codes(words: np.ndarray, bits: int) -> np.ndarray:
+    """Return the numbers in MLX's packed words: (R, C * bits / 32) uint32 -> (R, C).
 
     Number i of a word is its bits i * bits and up: https://ml-explore.github.io/mlx, mx.quantize.
     """
     if bits not in (2, 4, 8):
         raise SystemExit(f"{bits} bits do not divide a word: no unpacking for them here")
     shifts = np.arange(0, 32, bits, dtype=np.uint32)
-    numbers = (words[..., None] >> shifts) & np.uint32(2**bits - 1)
-    numbers = numbers.reshape(*scales.shape, -1).astype(np.float32)
-    return (numbers * scales[..., None] + biases[..., None]).reshape(len(words), -1)
+    return ((words[..., None] >> shifts) & np.uint32(2**bits - 1)).reshape(len(words), -1)
 
 
-def plain_weights(folder: Path, bits: int | None) -> dict[str, torch.Tensor]:
-    """Return every weight in float32 under its official name, without "model." and without the head."""
+def e4m3(numbers: np.ndarray) -> np.ndarray:
+    """Read floats of 8 bits, 4 of them exponent and 3 mantissa."""
+    return torch.from_numpy(numbers.astype(np.uint8)).view(torch.float8_e4m3fn).float().numpy()
+
+
+def unpacked(parts: dict[str, np.ndarray], packing: dict[str, Any]) -> np.ndarray:
+    """Undo MLX's quantization: words (R, C * bits / 32) and scales (R, C / group) -> (R, C).
+
+    The float formats are those of OCP Microscaling (MX) 1.0 and of NVIDIA's NVFP4.
+    """
+    mode, scales = packing.get("mode", "affine"), parts["scales"]
+    numbers = codes(parts["weight"].view(np.uint32), packing["bits"]).reshape(*scales.shape, -1)
+    if mode == "affine":
+        return (numbers * scales[..., None] + parts["biases"][..., None]).reshape(len(numbers), -1)
+    values = e4m3(numbers) if packing["bits"] == 8 else np.float32([*E2M1, *(-x for x in E2M1)])[numbers]
+    factors = e4m3(scales) if mode == "nvfp4" else np.exp2(scales.astype(np.float32) - 127)
+    return (values * factors[..., None]).reshape(len(numbers), -1)
+
+
+def plain_weights(folder: Path, quantization: dict[str, Any] | None) -> dict[str, torch.Tensor]:
+    """Return every weight in float32 under its official name, without "model." and without the head.
+
+    quantization: of config.json. A layer may have a statement of its own there.
+    """
     found: dict[str, torch.Tensor] = {}
     for path in sorted(folder.glob("model*.safetensors")):
         found |= {name.removeprefix("model."): tensor for name, tensor in load_file(path).items()}
@@ -48,9 +69,15 @@ def plain_weights(folder: Path, bits: int | None) -> dict[str, torch.Tensor]:
         if name.startswith("lm_head") or name.endswith((".scales", ".biases")):
             continue
         if f"{module}.scales" in found:
-            scales, biases = (found[f"{module}.{part}"].float().numpy() for part in ("scales", "biases"))
-            words = tensor.numpy().view(np.uint32)
-            plain[name] = torch.from_numpy(unpacked(words, scales, biases, bits or 0))
+            own = [(quantization or {}).get(f"{prefix}{module}") for prefix in ("model.", "")]
+            packing = next((one for one in own if isinstance(one, dict)), quantization)
+            parts = {part: found.get(f"{module}.{part}") for part in ("weight", "scales", "biases")}
+            arrays = {
+                part: (one.float() if one.is_floating_point() else one).numpy()
+                for part, one in parts.items()
+                if one is not None
+            }
+            plain[name] = torch.from_numpy(unpacked(arrays, packing)).float()
         else:
             plain[name] = tensor.float().contiguous()
     return plain
@@ -75,14 +102,20 @@ def with_end_token(tokenizer: dict[str, Any]) -> dict[str, Any]:
 
 def make(folder: Path, to: Path) -> Path:
     """Write the plain copy of a decoder's folder."""
-    shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.safetensors*"))
+    shutil.copytree(
+        folder,
+        to,  # with the weights of Dense modules, and without the model's own
+        ignore=lambda where, names: [
+            name for name in names if Path(where) == folder and ".safetensors" in name
+        ],
+    )
     config = json.loads((folder / "config.json").read_text())
     quantization = config.pop("quantization", None)
     config.pop("quantization_config", None)
     config |= {
         "torch_dtype": "float32"
     }  # otherwise transformers rounds the weights to the type that the file names
-    save_file(plain_weights(folder, quantization and quantization["bits"]), to / "model.safetensors")
+    save_file(plain_weights(folder, quantization), to / "model.safetensors")
     written: dict[str, Any] = {"config.json": config}
     if not (folder / "modules.json").exists():  # the file of Qwen3-Embedding, which mlx-lm's conversions lack
         (to / "1_Pooling").mkdir()
@@ -93,8 +126,6 @@ def make(folder: Path, to: Path) -> Path:
             "pooling_mode_lasttoken": True,
         }
         written["config_sentence_transformers.json"] = PROMPTS
-    elif len(modules := json.loads((folder / "modules.json").read_text())) == 2:
-        written["modules.json"] = [*modules, MODULES[2]]  # because the library always scales to length 1
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     written["tokenizer.json"] = with_end_token(tokenizer) if config["model_type"] == "qwen3" else tokenizer
     declared = json.loads((folder / "tokenizer_config.json").read_text())

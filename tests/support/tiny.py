@@ -1,6 +1,7 @@
 """A tiny BERT with random weights in a real folder. It is built in milliseconds; tests may damage it."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def build(folder: Path, *, max_tokens: int = 20) -> Path:
 
 def weights() -> dict[str, np.ndarray]:
     """Make the seeded random weights for CONFIG."""
-    config = BertConfig(**{key: CONFIG[key] for key in BertConfig.__dataclass_fields__})
+    config = BertConfig(**{one.name: CONFIG[one.name] for one in fields(BertConfig) if one.name in CONFIG})
     random = np.random.default_rng(0)
     return {
         name: random.normal(0, 0.2, shape).astype(np.float32) for name, shape in Bert.shapes(config).items()

@@ -20,6 +20,7 @@ SOME = Inputs(
     weights=b"w",
     tokenizer=b"t",
     pooling="mean",
+    modules="()",
     causal=True,
     end_token=None,
     max_tokens=20,

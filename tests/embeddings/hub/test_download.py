@@ -1,5 +1,6 @@
 """Downloads from a hub on 127.0.0.1: what is asked for, and what becomes of an interrupted one."""
 
+import json
 import signal
 from collections import Counter
 from pathlib import Path
@@ -47,6 +48,24 @@ def test_download_of_shards(served: FakeHub) -> None:
     served.files = {**sharded(*shards), **shards, "other.safetensors": b"c"}
     folder = hub.fetch(NAME, COMMIT)
     assert {path.name for path in folder.glob("*.safetensors")} == set(shards)
+
+
+def test_weights_of_dense_modules(served: FakeHub) -> None:
+    """modules.json names them. A snapshot without them is not complete."""
+    modules = [*json.loads(FILES["modules.json"]), {"type": "a.b.Dense", "path": "3_Dense"}]
+    dense = {
+        "3_Dense/config.json": b"{}",
+        "3_Dense/model.safetensors": b"d",
+        "3_Dense/pytorch_model.bin": b"n",
+    }
+    served.files = {**FILES, **dense, "modules.json": json.dumps(modules).encode()}
+    folder = hub.fetch(NAME, COMMIT)
+    assert {path.name for path in (folder / "3_Dense").iterdir()} == {"config.json", "model.safetensors"}
+    (folder / "3_Dense" / "model.safetensors").unlink()
+    assert hub.missing(NAME, COMMIT) == ["3_Dense/model.safetensors"]
+    del served.files["3_Dense/model.safetensors"]
+    with pytest.raises(embeddings.ModelNotFound, match="the repository has no 3_Dense/model"):
+        hub.fetch(NAME, COMMIT)
 
 
 def test_only_what_is_missing_is_downloaded(served: FakeHub, cache: Path) -> None:

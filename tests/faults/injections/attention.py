@@ -190,3 +190,21 @@ def sliding_window(patch: Patch) -> None:
         return self.walk(ids, mx.logical_and(behind >= 0, behind < 256))
 
     patch.setattr(decoder.Decoder, "__call__", call)
+
+
+@fault(
+    "softmax without its maximum",
+    "fwd",
+    "scores are exponentiated as they are: large ones overflow, and their row is NaN",
+    kills=("cached",),
+)
+def softmax_without_its_maximum(patch: Patch) -> None:
+    def attention(
+        queries: mx.array, keys: mx.array, values: mx.array, *, scale: float, mask: mx.array | None
+    ) -> mx.array:
+        shares = mx.exp((queries * scale) @ keys.swapaxes(-1, -2))
+        if mask is not None:
+            shares = mx.where(mask, shares, 0)
+        return (shares @ values) / shares.sum(axis=-1, keepdims=True)
+
+    patch.setattr(bert, "attention", attention)

@@ -1,9 +1,13 @@
 """Faults on unusual texts that nobody expects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from embeddings import tokens
+from embeddings.embedder import Embedder
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     change_texts,
@@ -31,7 +35,7 @@ def empty_dropped(patch: Patch) -> None:
     "lone surrogate crashes",
     "tok",
     "half an emoji ends in an error from deep inside",
-    kills=("hostile texts",),
+    kills=("hostile texts", "after refusals"),
     source="manticoresoftware/columnar#126",
 )
 def surrogate_crash(patch: Patch) -> None:
@@ -63,7 +67,7 @@ def characters_of_two_bytes(patch: Patch) -> None:
     "lone surrogate replaced",
     "tok",
     "half an emoji becomes a question mark, and nobody is told",
-    kills=("hostile texts",),
+    kills=("hostile texts", "after refusals"),
 )
 def surrogate_replaced(patch: Patch) -> None:
     def replaced(texts: Sequence[str]) -> list[str]:
@@ -77,7 +81,7 @@ def surrogate_replaced(patch: Patch) -> None:
     "anything taken for a text",
     "tok",
     "None is encoded as the word None, and a string as a list of its letters",
-    kills=("hostile texts",),
+    kills=("hostile texts", "after refusals"),
 )
 def anything_taken(patch: Patch) -> None:
     checked = tokens.checked_texts
@@ -113,3 +117,66 @@ def blank_text_shifts(patch: Patch) -> None:
         return vectors[(kept + [len(texts) - 1] * len(texts))[: len(texts)]]
 
     replace_encode(patch, encode)
+
+
+@fault(
+    "blank text fails the call",
+    "out",
+    "an empty text is an error for all texts of the call",
+    kills=("hostile texts", "parity"),
+    source="huggingface/text-embeddings-inference#145",
+)
+def blank_text_fails(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        if any(isinstance(text, str) and not text.strip() for text in texts):
+            raise RuntimeError("input is empty")
+        return right(self, texts, **options)
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "counting fails on special tokens",
+    "tok",
+    "the number of tokens of a text that spells one out is an error",
+    kills=("token ids", "declared tokens"),
+    source="BerriAI/litellm#29660",
+)
+def counting_fails(patch: Patch) -> None:
+    right = Embedder.count_tokens
+
+    def count_tokens(self: Embedder, texts: Sequence[str], **options: str | None) -> Any:
+        if any("[SEP]" in text for text in texts):
+            raise ValueError("disallowed special token")
+        return right(self, texts, **options)
+
+    patch.setattr(Embedder, "count_tokens", count_tokens)
+
+
+def count_by(patch: Patch, count: Callable[[tokens.TokenizedTexts], NDArray[np.int64]]) -> None:
+    """Count tokens by another rule."""
+    patch.setattr(
+        Embedder, "count_tokens", lambda self, texts, **options: count(self.tokenize(texts, **options))
+    )
+
+
+@fault(
+    "tokens counted before the cut",
+    "tok",
+    "the count has tokens that the model does not read",
+    kills=("token ids", "declared tokens"),
+    source="raullenchai/Rapid-MLX#1381",
+)
+def counted_before_the_cut(patch: Patch) -> None:
+    count_by(patch, lambda found: found.lengths + found.dropped)
+
+
+@fault(
+    "padding counted as tokens",
+    "tok",
+    "each text has as many as the longest",
+    kills=("token ids", "declared tokens"),
+    source="modelscope/ms-swift#10094",
+)
+def padding_counted(patch: Patch) -> None:
+    count_by(patch, lambda found: np.full_like(found.lengths, found.lengths.max(initial=0)))

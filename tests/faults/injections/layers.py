@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from embeddings.backend import mx, nn
-from embeddings.models import bert, layers
+from embeddings.models import bert, encoder, layers
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
 from tests.faults.seams import (
     change_trunk,
@@ -18,7 +18,7 @@ fault = faults_of("layers")
     "tanh GELU",
     "fwd",
     "the tanh approximation in place of the exact function",
-    kills=("parity", "hidden state parity", "topics parity", "pairs parity"),
+    kills=("parity", "hidden state parity", "topics parity", "pairs parity", "published agreement"),
 )
 def tanh_gelu(patch: Patch) -> None:
     def gelu(x: mx.array) -> mx.array:
@@ -31,11 +31,11 @@ def tanh_gelu(patch: Patch) -> None:
     "layer-norm epsilon",
     "fwd",
     "1e-5, the default of most frameworks, where 1e-12 was trained",
-    kills=("parity", "hidden state parity"),
+    kills=("parity", "hidden state parity", "published agreement"),
 )
 def layer_norm_epsilon(patch: Patch) -> None:
     right = layers.layer_norm
-    patch.setattr(bert, "layer_norm", lambda x, weight, bias, _: right(x, weight, bias, 1e-5))
+    patch.setattr(encoder, "layer_norm", lambda x, weight, bias, _: right(x, weight, bias, 1e-5))
 
 
 @fault(
@@ -144,7 +144,9 @@ def norm_weights_raised(patch: Patch) -> None:
 )
 def norm_weights_left_out(patch: Patch) -> None:
     right = layers.layer_norm
-    patch.setattr(bert, "layer_norm", lambda x, weight, bias, eps: right(x, mx.ones_like(weight), bias, eps))
+    patch.setattr(
+        encoder, "layer_norm", lambda x, weight, bias, eps: right(x, mx.ones_like(weight), bias, eps)
+    )
 
 
 @fault(
@@ -170,7 +172,7 @@ def compute_in(patch: Patch, precision: mx.Dtype) -> None:
     def kept(x: mx.array) -> mx.array:
         return x.astype(precision).astype(mx.float32)
 
-    patch.setattr(bert, "linear", lambda x, weight, bias: kept(right(kept(x), kept(weight), kept(bias))))
+    patch.setattr(encoder, "linear", lambda x, weight, bias: kept(right(kept(x), kept(weight), kept(bias))))
 
 
 @fault(
@@ -193,3 +195,45 @@ def float16_forward(patch: Patch) -> None:
 )
 def bfloat16_forward(patch: Patch) -> None:
     compute_in(patch, mx.bfloat16)
+
+
+@fault(
+    "gate and up exchanged",
+    "fwd",
+    "the activation is on the wrong half of a gated layer",
+    kills=("parity", "hidden state parity"),
+    source="aosama/astronomical#596",
+    model=TINY_DECODER,
+)
+def gate_and_up_exchanged(patch: Patch) -> None:
+    module = import_module("mlx_lm.models.qwen3")
+    right = module.swiglu
+    patch.setattr(module, "swiglu", lambda gate, x: right(x, gate))
+
+
+@fault(
+    "embeddings scaled by the width",
+    "fwd",
+    "by its root, as Gemma does, on a family that does not",
+    kills=("parity", "hidden state parity"),
+    source="ml-explore/mlx-swift-lm#60",
+    model=TINY_DECODER,
+)
+def embeddings_scaled(patch: Patch) -> None:
+    def change(trunk: Any) -> None:
+        right = trunk.embed_tokens
+        trunk.embed_tokens = lambda ids: right(ids) * trunk.norm.weight.shape[0] ** 0.5
+
+    change_trunk(patch, change)
+
+
+@fault(
+    "GELU of large numbers is NaN",
+    "fwd",
+    "above 10",
+    kills=("finite", "parity"),
+    source="huggingface/candle#1408",
+)
+def gelu_of_large_numbers(patch: Patch) -> None:
+    right = layers.gelu
+    patch.setattr(bert, "gelu", lambda x: mx.where(x > 10, mx.nan, right(x)))

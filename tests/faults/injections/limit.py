@@ -43,7 +43,7 @@ def cut_to_the_budget(patch: Patch) -> None:
     "silent cut",
     "tok",
     "texts are cut at 128 tokens and nobody is told",
-    kills=("long tail", "truncation count", "parity"),
+    kills=("long tail", "truncation count", "parity", "declared tokens"),
     source="raullenchai/Rapid-MLX#1381",
 )
 def silent_cut(patch: Patch) -> None:
@@ -57,7 +57,7 @@ def silent_cut(patch: Patch) -> None:
     "cut not counted",
     "tok",
     "texts are cut where they should be, and nobody is told",
-    kills=("truncation count",),
+    kills=("truncation count", "declared tokens"),
 )
 def cut_not_counted(patch: Patch) -> None:
     change_tokens(patch, lambda found: tokens.TokenizedTexts(found.ids, np.zeros_like(found.dropped)))
@@ -74,13 +74,13 @@ fault(
     "cut one token early",
     "load",
     "the greatest length is taken for one that a text must stay below",
-    kills=("token ids", "truncation count", "parity"),
+    kills=("token ids", "truncation count", "parity", "declared tokens"),
 )(cut_at(-1))
 fault(
     "cut one token late",
     "load",
     "a text of one token more than the model reads goes in whole",
-    kills=("token ids", "truncation count", "parity"),
+    kills=("token ids", "truncation count", "parity", "declared tokens"),
 )(cut_at(1))
 
 
@@ -88,7 +88,7 @@ fault(
     "beginning cut off",
     "load",
     "what a long text loses is its beginning",
-    kills=("token ids", "parity"),
+    kills=("token ids", "parity", "declared tokens"),
     source="vllm-project/vllm#12050",
 )
 def beginning_cut_off(patch: Patch) -> None:
@@ -99,7 +99,7 @@ def beginning_cut_off(patch: Patch) -> None:
     "end token cut off",
     "load",
     "a long text is cut after its end token was appended, so that it has none",
-    kills=("token ids", "parity"),
+    kills=("token ids", "parity", "declared tokens"),
     source="pytorch-ignite/trainite#161",
     model=TINY_DECODER,
 )
@@ -192,3 +192,36 @@ def steps_that_forget(patch: Patch) -> None:
         return mx.concatenate([self.trunk(ids[:, start : start + decoder.STEP]) for start in starts], axis=1)
 
     patch.setattr(decoder.Decoder, "__call__", call)
+
+
+def limit_of_the_file(name: str, limit: int, what: str, kills: tuple[str, ...], **options: str) -> None:
+    """Declare a fault in which the limit of tokenizer.json is kept, and not the model's."""
+
+    @fault(name, "load", what, kills=kills, **options)
+    def inject(patch: Patch) -> None:
+        change_tokenizer(patch, lambda tokenizer, most: tokenizer.enable_truncation(min(most, limit)))
+
+
+limit_of_the_file(
+    "limit of tokenizer.json",
+    128,
+    "texts are cut at 128 tokens, as the file says, where the model reads 256; the cut is told",
+    ("token ids", "declared tokens", "long tail"),
+    source="qdrant/fastembed#703",
+)
+
+
+@fault(
+    "one long text fails the call",
+    "tok",
+    "a text above the limit is an error for all texts of the call",
+    kills=("truncation count", "long tail", "parity"),
+    source="huggingface/text-embeddings-inference#145",
+)
+def long_text_fails(patch: Patch) -> None:
+    def refuse(found: tokens.TokenizedTexts) -> tokens.TokenizedTexts:
+        if found.dropped.any():
+            raise ValueError("input is too long")
+        return found
+
+    change_tokens(patch, refuse)

@@ -10,9 +10,7 @@ from embeddings import batch_runner, batching, pooling
 from embeddings.backend import mx
 from embeddings.models import bert, decoder
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
-from tests.faults.seams import (
-    pool_with,
-)
+from tests.faults.seams import change_ids, pool_with
 
 fault = faults_of("padding")
 
@@ -21,7 +19,7 @@ fault = faults_of("padding")
     "padding in the mean",
     "out",
     "padded positions are averaged with the real ones",
-    kills=("parity", "alone or mixed", "generated mixtures"),
+    kills=("parity", "alone or mixed", "generated mixtures", "pooled states"),
     source="ml-explore/mlx-swift-lm#418",
 )
 def padding_in_the_mean(patch: Patch) -> None:
@@ -150,3 +148,44 @@ def rows_that_read_nothing(patch: Patch) -> None:
         return (states * (behind < 0)).sum(axis=1) / lengths[:, None]
 
     pool_with(patch, pool)
+
+
+@fault(
+    "fixed padding of tokenizer.json",
+    "tok",
+    "texts are padded to 128 tokens, as the file says, and the padding is read",
+    kills=("token ids", "declared tokens", "parity"),
+    source="spiceai/spiceai#13415",
+)
+def fixed_padding(patch: Patch) -> None:
+    change_ids(patch, lambda ids: np.pad(ids, (0, max(0, 128 - len(ids)))))
+
+
+@fault(
+    "mask at the end of the batch",
+    "fwd",
+    "a causal mask is aligned with the longest text: a shorter one reads as far as if it ended there",
+    kills=("alone or mixed", "parity", "padded lengths"),
+    source="ml-explore/mlx#2835",
+    model=TINY_DECODER,
+)
+def mask_at_the_end(patch: Patch) -> None:
+    def call(self: decoder.Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
+        longest = ids.shape[1]
+        place = mx.arange(longest)
+        ahead = (longest - lengths)[:, None, None]
+        return self.walk(ids, (place[None, None, :] <= place[None, :, None] + ahead)[:, None])
+
+    patch.setattr(decoder.Decoder, "__call__", call)
+
+
+@fault(
+    "mean divided by the longest",
+    "out",
+    "the sum of a text's states is divided by the tokens of the longest text of its batch",
+    kills=("options together", "pooled states", "pooled length"),
+)
+def mean_by_the_longest(patch: Patch) -> None:
+    pool_with(
+        patch, lambda hidden, lengths: pooling.mean(hidden, lengths) * lengths[:, None] / hidden.shape[1]
+    )

@@ -26,6 +26,8 @@ fault = faults_of("pooling")
         "topic auc",
         "nearest neighbour",
         "topics beside baseline",
+        "pooled states",
+        "published agreement",
     ),
 )
 def first_token_pooling(patch: Patch) -> None:
@@ -36,7 +38,7 @@ def first_token_pooling(patch: Patch) -> None:
     "last slot pooled",
     "out",
     "the last position of the padded batch in place of the text's own",
-    kills=("parity", "alone or mixed", "generated mixtures"),
+    kills=("parity", "alone or mixed", "generated mixtures", "pooled states"),
     source="ml-explore/mlx-swift-lm#156",
 )
 def last_slot(patch: Patch) -> None:
@@ -47,7 +49,7 @@ def last_slot(patch: Patch) -> None:
     "mean on a last-token model",
     "out",
     "the mean of the real tokens in place of the last",
-    kills=("parity", "prompts"),
+    kills=("parity", "prompts", "pooled states"),
     source="Blaizzy/mlx-embeddings#63",
     model=TINY_DECODER,
 )
@@ -59,7 +61,7 @@ def mean_on_a_decoder(patch: Patch) -> None:
     "first token on a causal model",
     "out",
     "texts with one first token become identical",
-    kills=("parity", "long tail", "prompts"),
+    kills=("parity", "long tail", "prompts", "pooled states"),
     source="madroidmaq/mlx-omni-server#90",
     model=TINY_DECODER,
 )
@@ -71,7 +73,7 @@ def first_token_on_a_decoder(patch: Patch) -> None:
     "last slot pooled on a decoder",
     "out",
     "the last position of the padded batch, not the text's own",
-    kills=("parity", "alone or mixed", "generated mixtures"),
+    kills=("parity", "alone or mixed", "generated mixtures", "pooled states"),
     source="ml-explore/mlx-swift-lm#156",
     model=TINY_DECODER,
 )
@@ -96,7 +98,7 @@ def _dense_layer() -> tuple[mx.array, mx.array]:
     "dense layer before pooling",
     "out",
     "each token goes through the checkpoint's unused dense layer, and the mean is taken of that",
-    kills=("parity", "topics parity"),
+    kills=("parity", "topics parity", "pooled states", "published agreement"),
     source="Blaizzy/mlx-embeddings#43",
 )
 def dense_before_pooling(patch: Patch) -> None:
@@ -107,14 +109,17 @@ def dense_before_pooling(patch: Patch) -> None:
     "pooler output",
     "out",
     "the pretrained pooler's view of the first token in place of the mean",
-    kills=("parity", "cohesion", "separation", "topics beside baseline"),
+    kills=("parity", "cohesion", "separation", "topics beside baseline", "pooled states"),
 )
 def pooler_output(patch: Patch) -> None:
     pool_with(patch, lambda hidden, _: pooler(hidden[:, 0]))
 
 
 @fault(
-    "max pooling", "out", "the largest of each component in place of the mean", kills=("parity", "cohesion")
+    "max pooling",
+    "out",
+    "the largest of each component in place of the mean",
+    kills=("parity", "cohesion", "pooled states"),
 )
 def max_pooling(patch: Patch) -> None:
     def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
@@ -127,7 +132,7 @@ def max_pooling(patch: Patch) -> None:
     "sum in place of the mean",
     "out",
     "vectors that are not normalised grow with the text",
-    kills=("pooled length",),
+    kills=("pooled length", "pooled states"),
 )
 def summed(patch: Patch) -> None:
     pool_with(patch, lambda hidden, lengths: pooling.mean(hidden, lengths) * lengths[:, None])
@@ -137,7 +142,7 @@ def summed(patch: Patch) -> None:
     "special tokens left out of the mean",
     "out",
     "the first and the last token are not averaged; an empty text has nothing left",
-    kills=("parity", "norm"),
+    kills=("parity", "norm", "pooled states"),
 )
 def special_tokens_left_out(patch: Patch) -> None:
     def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
@@ -152,7 +157,7 @@ def special_tokens_left_out(patch: Patch) -> None:
     "mean weighted by position",
     "out",
     "later tokens count for more, as where a decoder is averaged",
-    kills=("parity",),
+    kills=("parity", "pooled states", "published agreement"),
 )
 def weighted_mean(patch: Patch) -> None:
     def pool(hidden: mx.array, lengths: mx.array) -> mx.array:
@@ -167,7 +172,7 @@ def weighted_mean(patch: Patch) -> None:
     "end token taken for padding",
     "out",
     "the mask is made of ids, and texts are padded with the end token: the token before it is pooled",
-    kills=("parity", "prompts"),
+    kills=("parity", "prompts", "pooled states"),
     model=TINY_DECODER,
 )
 def end_token_taken_for_padding(patch: Patch) -> None:

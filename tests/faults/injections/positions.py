@@ -167,7 +167,7 @@ def change_positions(patch: Patch, change: Callable[[mx.array, tuple[int, ...]],
     "positions from two on",
     "fwd",
     "counted as RoBERTa counts them, past its padding's number",
-    kills=("parity", "hidden state parity"),
+    kills=("parity", "hidden state parity", "published agreement"),
     source="huggingface/sentence-transformers#3879",
 )
 def positions_from_two(patch: Patch) -> None:
@@ -194,3 +194,14 @@ def positions_not_begun_anew(patch: Patch) -> None:
 )
 def positions_stop(patch: Patch) -> None:
     change_positions(patch, lambda table, shape: table[mx.minimum(mx.arange(shape[1]), 127)])
+
+
+@fault(
+    "positions begin anew at 128",
+    "fwd",
+    "past the end of a shorter table its rows come again",
+    kills=("parity", "hidden state parity"),
+    source="ml-explore/mlx-swift-lm#62",
+)
+def positions_again(patch: Patch) -> None:
+    change_positions(patch, lambda table, shape: table[mx.arange(shape[1]) % 128])

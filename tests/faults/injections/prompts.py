@@ -16,7 +16,7 @@ fault = faults_of("prompts")
     "query prompt on documents",
     "tok",
     "documents carry the queries' instruction",
-    kills=("prompts",),
+    kills=("prompts", "declared prompts"),
     source="QwenLM/Qwen3-Embedding#95",
     model=TINY_DECODER,
 )
@@ -28,7 +28,7 @@ def prompt_on_documents(patch: Patch) -> None:
     "prompt on neither",
     "tok",
     "queries go in bare",
-    kills=("prompts",),
+    kills=("prompts", "declared prompts"),
     source="embeddings-benchmark/mteb#2867",
     model=TINY_DECODER,
 )
@@ -40,7 +40,7 @@ def prompt_on_neither(patch: Patch) -> None:
     "prompt on every text",
     "tok",
     "a text without a role carries the queries' instruction",
-    kills=("token ids", "parity"),
+    kills=("token ids", "parity", "declared prompts"),
     model=TINY_DECODER,
 )
 def prompt_on_everything(patch: Patch) -> None:
@@ -57,7 +57,7 @@ def change_prompt(patch: Patch, change: Callable[[str], str]) -> None:
     "prompt twice",
     "tok",
     "the instruction is set before the query by two layers",
-    kills=("prompts",),
+    kills=("prompts", "declared prompts"),
     model=TINY_DECODER,
 )
 def prompt_twice(patch: Patch) -> None:
@@ -68,7 +68,7 @@ def prompt_twice(patch: Patch) -> None:
     "space after the prompt",
     "tok",
     "the query stands one space behind its instruction",
-    kills=("prompts",),
+    kills=("prompts", "declared prompts"),
     model=TINY_DECODER,
 )
 def space_after_the_prompt(patch: Patch) -> None:
@@ -95,7 +95,7 @@ def task_ignored(patch: Patch) -> None:
     "prompt on the first text alone",
     "tok",
     "the instruction is set before the first query of a call",
-    kills=("prompts",),
+    kills=("prompts", "declared prompts"),
     model=TINY_DECODER,
 )
 def prompt_on_the_first(patch: Patch) -> None:

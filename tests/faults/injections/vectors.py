@@ -77,7 +77,7 @@ rounded_to("three decimals", lambda vectors: np.round(vectors, 3), "the result w
     "one sign flipped",
     "out",
     "one component has the other sign in every vector, which no cosine between them shows",
-    kills=("parity", "topics parity"),
+    kills=("parity", "topics parity", "published agreement"),
 )
 def one_sign_flipped(patch: Patch) -> None:
     change_vectors(patch, lambda vectors: vectors * np.where(np.arange(vectors.shape[1]) == 7, -1, 1))
@@ -135,5 +135,20 @@ def two_passages_exchanged(patch: Patch) -> None:
         if isinstance(texts, str):  # the library refuses a single string, which is right
             return right(self, texts, **options)
         return right(self, [partner.get(text, text) for text in texts], **options)
+
+    replace_encode(patch, encode)
+
+
+@fault(
+    "a vector for each token",
+    "out",
+    "the states of all tokens come back one after the other",
+    kills=("alone or mixed", "parity"),
+    source="ggml-org/llama.cpp#14543",
+)
+def vector_for_each_token(patch: Patch) -> None:
+    def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
+        right(self, texts, **options)
+        return np.concatenate([np.zeros((0, self.dimension), np.float32), *self.hidden_states(texts)])
 
     replace_encode(patch, encode)

@@ -1,7 +1,7 @@
 """Faults in the loaded weights."""
 
 from embeddings.backend import mx
-from tests.faults.registry import Patch, faults_of
+from tests.faults.registry import TINY_QUANTIZED, Patch, faults_of
 from tests.faults.seams import (
     change_loaded_weights,
     scratch,
@@ -105,3 +105,16 @@ def transposed(patch: Patch) -> None:
 def vocabulary_shifted(patch: Patch) -> None:
     name = "embeddings.word_embeddings.weight"
     change_loaded_weights(patch, lambda loaded: {name: mx.concatenate([loaded[name][1:], loaded[name][:1]])})
+
+
+@fault(
+    "offsets of a quantized layer left out",
+    "load",
+    "one layer is unpacked with its scales alone, as by another scheme",
+    kills=("weights",),
+    source="lablup/mlxcel#291",
+    model=TINY_QUANTIZED,
+)
+def offsets_left_out(patch: Patch) -> None:
+    name = "layers.1.mlp.up_proj.biases"
+    change_loaded_weights(patch, lambda loaded: {name: mx.zeros_like(loaded[name])})

@@ -1,0 +1,1 @@
+"""Tests with really trained weights that packages ship (make trained)."""
