@@ -201,7 +201,7 @@ blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: foun
 call-shapes: $(READY)  ## what the gate asks of the embedded model: texts, rows, lengths, threads, options
 	$(BIN)/python -m pytest -m quality --call-shapes
 
-random-faults: $(READY_DEV)  ## what share of faults of a random size dies, and of faults of many threads: ten minutes
+random-faults: $(READY_DEV)  ## what share of faults dies whose size, threads, chance or uptime a seed draws: fifteen minutes
 	$(BIN)/python -m tests.faults.random_faults
 
 report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too: report/report.html
