@@ -108,7 +108,10 @@ def test_each_target_sets_up_what_it_needs_once(checkout: Checkout) -> None:
 
 
 GATE = "quality benchmarks decoders crossover thresholds spread blind-spots .venv"
-MORE = "test end-to-end proof hard faults lint report pull-request pull-request-proof subjects dev collapse signatures"
+MORE = (
+    "test end-to-end proof hard faults lint report pull-request pull-request-proof subjects dev "
+    "collapse signatures"
+)
 LONG = "soak million fuzz"
 
 
