@@ -148,8 +148,8 @@ def _some(pair: Pair) -> Reason | None:
     drifted = split(pair.differences, pair.floor)
     if drifted is None or drifted.mean() > 1 - UNTOUCHED:
         return None
-    inner = diagnose(pair.rows(drifted))
-    why = f" ({inner.kind})" if inner.exact and drifted.sum() >= FEW else ""
+    inner = diagnose(pair.rows(drifted)) if drifted.sum() >= FEW else None
+    why = f" ({inner.kind})" if inner and inner.exact else ""
     words = f"{drifted.sum():,} of {len(drifted):,} texts, {which(pair.texts, drifted)}{why}"
     return Reason("some texts only", words, remedy="to encode those texts again", drifted=drifted)
 

@@ -1,4 +1,4 @@
-"""The table of confusions: ``python -m tests.reindex.confusions [MODEL] [CASES] [SECONDS]``.
+"""The table of confusions: ``python -m tests.reindex.confusions [MODEL [CASES [SECONDS [KIND ...]]]]``.
 
 Each case draws texts of a recorded world, a strength and a seed, plants a kind of drift, and judges it. What
 was judged is kept in build/reindex, so that a run goes on where the last one ended. Without a model it prints
@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -128,12 +129,12 @@ def one(model: str, kind: str, number: int) -> dict[str, Any]:
     }
 
 
-def run(model: str, cases: int, limit: float) -> None:
+def run(model: str, cases: int, limit: float, kinds: Collection[str]) -> None:
     """Judge cases until their number is there, or ``limit`` seconds of processor time are used up."""
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     start = time.process_time()
     for number in range(cases):
-        for kind in KINDS:
+        for kind in kinds:
             of = found.setdefault(model, {}).setdefault(kind, [])
             if len(of) > number or time.process_time() - start > limit:
                 continue
@@ -173,5 +174,10 @@ def table() -> list[str]:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        run(sys.argv[1], int((sys.argv[2:] or ["200"])[0]), float((sys.argv[3:] or ["inf"])[0]))
+        run(
+            sys.argv[1],
+            int((sys.argv[2:] or ["200"])[0]),
+            float((sys.argv[3:] or ["inf"])[0]),
+            sys.argv[4:] or KINDS,
+        )
     print("\n".join(table()))

@@ -62,6 +62,7 @@ OTHERS = [
     ("quantization noise", lambda v: unit_rows(v + 0.028 * NOISE), "as of weights in 4 bits"),
     ("quantization noise", lambda v: np.round(v * 127) / 127, "as of weights in "),
     ("some texts only", lambda v: np.where(LONG, -v, v), "texts of 3"),
+    ("some texts only", lambda v: np.where(np.arange(N)[:, None] == 5, -v, v), f"1 of {N:,} texts, "),
     ("some texts only", lambda v: np.where(CYRILLIC, -v, v), "texts in Cyrillic script"),
     ("some texts only", lambda v: np.where(QUERIES, unit_rows(v + 0.3 * SHIFT), v), "prompt of a query"),
 ]
