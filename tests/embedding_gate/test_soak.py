@@ -32,5 +32,5 @@ def test_nan_is_red() -> None:
 
 def test_the_line_that_is_printed() -> None:
     found = trend("threads", [2.0 + number for number in range(200)], limit=0.5, unit="")
-    assert found.growth == pytest.approx(160, rel=0.1)
+    assert found.growth == pytest.approx(120, rel=0.01)
     assert str(found).endswith("at most 0.5: GROWS")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from embeddings.backend import mx
-from tests.soak.trend import Trend, trend
+from tests.soak.trend import WARM_UP, Trend, trend
 
 __all__ = ["calls_of_a_round", "resident", "soak"]
 
@@ -51,7 +51,7 @@ def soak(call: Call, *, rounds: int, most: int = 8, least: float = 0) -> list[Tr
         spent.append((time.process_time() - start) / len(texts) * 1000)
         for name, value in _state().items():
             series[name].append(value)
-    kept = 0.8 * rounds * ROUND / 1024  # MiB, at 1 KiB a call after the warm-up
+    kept = (1 - WARM_UP) * rounds * ROUND / 1024  # MiB, at 1 KiB a call after the warm-up
     limits = {"threads": (0.5, ""), "file handles": (0.5, "")}
     found = [
         trend(
