@@ -1,4 +1,4 @@
-"""Measures what this project lacks of a device: ``make device-report`` (on a Mac: ``make mac-report``).
+"""Measures what this project lacks of a device: ``make mac-report``, on any device.
 
 It runs the gate, the crossover table, decoders beside mlx-lm, and the benchmarks, in at most 15 minutes. It
 writes ``device-report.json``, with all output and records, and ``device-report.md``, for an issue. A red gate
