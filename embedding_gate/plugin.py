@@ -26,6 +26,7 @@ from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import SubjectLost
+from embedding_gate.progress import waiting
 from embedding_gate.session import check_required, open_recorded, published_of
 from embedding_gate.state import RUN, Judged, Run, run_of
 from embedding_gate.subjects.embedded import Embedded
@@ -43,6 +44,7 @@ MARKERS = (
     "semantic: a claim about what vectors say of texts, which random weights cannot keep",
     "needs(offer, ...): what the subject must offer for the check to be made",
 )
+IN_ONE_PROCESS = "-n: the gate runs in one process; leave it out, or add -m 'not quality'"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,11 +80,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with refusals():
         try:
             for name in run.names:
-                run.new_gate(name)
+                with waiting(f"opening {run.options.subject or name}"):
+                    run.new_gate(name)
         except ERRORS:
             raise
         except Exception:  # noqa: BLE001  (no mistake of the user's: the tests will show it)
             return
+
+
+@pytest.hookimpl(tryfirst=True)  # before the report is made
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.shouldfail or session.shouldstop:  # -x, --maxfail: other checks were not made
+        run_of(session.config).partial = True
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -120,6 +129,9 @@ def embedder() -> object:
 @pytest.fixture(scope="session")
 def judged(request: pytest.FixtureRequest, embedder: object) -> Judged:
     """What is judged, opened once: a live model, or recorded vectors."""
+    if hasattr(request.config, "workerinput"):  # a process of pytest-xdist: no table would be printed
+        request.session.shouldstop = IN_ONE_PROCESS
+        pytest.fail(IN_ONE_PROCESS, pytrace=False)
     with one_error():
         if embedder is not None:
             check_embedder(request.config)
@@ -205,7 +217,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
     before = len(gate.verdicts)
     try:
-        with shown(pyfuncitem.config), gate.claim(pyfuncitem.name):
+        with shown(pyfuncitem.config), waiting(pyfuncitem.name), gate.claim(pyfuncitem.name):
             return (yield)
     finally:
         for verdict in gate.verdicts[before:]:
