@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ if "--benchmark-only" not in sys.argv:
 import embeddings
 from embedding_gate import checks, own_files
 from embedding_gate.adapter import ERRORS, watch_batches
+from embedding_gate.checks.test_ranks import Ranks
 from embedding_gate.claims.published import Comparison
 from embedding_gate.command_line import (
     add_options,
@@ -22,13 +24,15 @@ from embedding_gate.command_line import (
     names_of,
     read_options,
 )
+from embedding_gate.corpus.launch import encode_in_ranks
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import SubjectLost
-from embedding_gate.progress import waiting
+from embedding_gate.progress import shown, waiting
+from embedding_gate.reindex.reindex import Reindex
 from embedding_gate.session import check_required, open_recorded, published_of
-from embedding_gate.state import RUN, Judged, Run, run_of
+from embedding_gate.state import RUN, Judged, Run, is_check, run_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import unoffered
@@ -88,12 +92,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             return
 
 
-@pytest.hookimpl(tryfirst=True)  # before the report is made
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if session.shouldfail or session.shouldstop:  # -x, --maxfail: other checks were not made
-        run_of(session.config).partial = True
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     for judged in run_of(config).judged.values() if RUN in config.stash else ():
         if isinstance(judged, Subject):
@@ -113,11 +111,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_deselected(items: list[pytest.Item]) -> None:
     for item in filter(is_check, items):
         run_of(item.config).partial = True
-
-
-def is_check(item: pytest.Item) -> bool:
-    """Tell whether a test is a check of the gate."""
-    return item.get_closest_marker("quality") is not None
 
 
 @pytest.fixture(scope="session")
@@ -158,6 +151,22 @@ def origin(judged: Judged) -> Origin:
     assert isinstance(judged, Subject)
     assert isinstance(judged.origin, Origin)  # or the comparison is none of this run
     return judged.origin
+
+
+@pytest.fixture
+def ranks(request: pytest.FixtureRequest, judged: Judged) -> Ranks:
+    """What encodes texts with several processes that share the work."""
+    assert isinstance(judged, Subject)
+    return partial(encode_in_ranks, judged.source, run_of(request.config).options)
+
+
+@pytest.fixture
+def reindex(judged: Judged) -> Reindex:
+    """What is judged, beside a snapshot or another model."""
+    assert isinstance(judged.reindex, Reindex)  # or the comparison is none of this run
+    with one_error():
+        _ = judged.reindex.verdict
+    return judged.reindex
 
 
 @pytest.fixture
@@ -224,12 +233,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
             part = verdict.check.partition(": ")[2]
             names = (f"{name}: {part}" if part else name for name in ("measured", "required"))
             pyfuncitem.user_properties += zip(names, (verdict.measured, verdict.required), strict=True)
-
-
-def shown(config: pytest.Config) -> AbstractContextManager[None]:
-    """Let the progress bar of long work through pytest's capture."""
-    manager = config.pluginmanager.getplugin("capturemanager")
-    return manager.global_and_fixture_disabled() if manager else nullcontext()
 
 
 @pytest.hookimpl(wrapper=True)

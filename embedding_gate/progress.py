@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Event, Thread
 
+import pytest
 from tqdm import tqdm
 
-__all__ = ["waiting"]
+__all__ = ["shown", "waiting"]
 
 
 @contextmanager
@@ -33,3 +34,9 @@ def waiting(what: str, *, after: float = 5.0, every: float = 1.0) -> Iterator[No
     finally:
         done.set()
         thread.join()
+
+
+def shown(config: pytest.Config) -> AbstractContextManager[None]:
+    """Let the progress bar of long work through pytest's capture."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    return manager.global_and_fixture_disabled() if manager else nullcontext()

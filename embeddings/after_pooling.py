@@ -7,9 +7,11 @@ from embeddings.backend import mx
 from embeddings.errors import UnsupportedModel
 from embeddings.folder import WEIGHTS_FILE, ModelFolder, account, typed
 from embeddings.models.layers import gelu
+from embeddings.models.quantization import Packing, Quantization
+from embeddings.models.quantized import packed_linear, packed_shapes
 from embeddings.pooling import normalize
 from embeddings.recipe import Dense, Module
-from embeddings.weights import read_weights
+from embeddings.weights import read_weights, stored_names, weight_files
 
 __all__ = ["ACTIVATIONS", "VECTOR", "AfterPooling", "read_dense"]
 
@@ -66,28 +68,49 @@ class AfterPooling:
     """The modules after pooling, ready to be applied.
 
     modules: in the order of the folder. weights: those of ``read``, without which no Dense module works.
+    packings: layer among the weights -> how its matrix is packed.
     """
 
-    def __init__(self, modules: Sequence[Module] = (), weights: Mapping[str, mx.array] | None = None) -> None:
+    def __init__(
+        self,
+        modules: Sequence[Module] = (),
+        weights: Mapping[str, mx.array] | None = None,
+        packings: Mapping[str, Packing] | None = None,
+    ) -> None:
         self.modules = modules
-        self.weights = weights or {}
+        self.weights = dict(weights or {})
+        self.packings = dict(packings or {})
+        self.layers = _layers(modules, self.weights)
 
     @classmethod
-    def read(cls, folder: ModelFolder, modules: Sequence[Module]) -> "AfterPooling":
-        """Read the weights of all Dense modules as float32: "2_Dense.linear.weight" (O, I), its bias (O,).
+    def read(
+        cls,
+        folder: ModelFolder,
+        modules: Sequence[Module],
+        quantization: Quantization | None = None,
+        precision: mx.Dtype = mx.float32,
+    ) -> "AfterPooling":
+        """Read the weights of all Dense modules: "2_Dense.linear.weight" (O, I), its bias (O,), in float32.
+
+        Conversions by mlx-embeddings have them among the weights of the model, as "dense.0.weight", perhaps
+        packed. There they get the model's precision.
 
         Raises:
             DamagedModel: a file is missing or cannot be read.
             WeightMismatch: a weight is missing, unexpected, or has another shape or type.
 
         """
-        weights: dict[str, mx.array] = {}
-        for module in modules:
-            if isinstance(module, Dense):
-                file = folder.file(f"{module.path}/{WEIGHTS_FILE}")
-                found = read_weights([file], _shapes(module), frozenset())
-                weights |= {f"{module.path}.{name}": weight for name, weight in found.items()}
-        return cls(modules, weights)
+        after = cls(modules)
+        for number, module in enumerate(one for one in modules if isinstance(one, Dense)):
+            within, file = f"dense.{number}", folder.path / module.path / WEIGHTS_FILE
+            if file.exists() or f"{within}.weight" not in stored_names(weight_files(folder)):
+                after.weights |= _of_its_folder(folder, module)
+            else:
+                packing = quantization and quantization.of(within, packed=True)
+                after.packings |= {within: packing} if packing else {}
+                after.weights |= _of_the_model(folder, _shapes(module, within), after.packings, precision)
+        after.layers = _layers(modules, after.weights)
+        return after
 
     def dimension(self, pooled: int) -> int:
         """Return the length of a vector after all modules, from its length after pooling."""
@@ -101,12 +124,44 @@ class AfterPooling:
 
     def dense(self, module: Dense, vectors: mx.array) -> mx.array:
         """Apply one Dense module: an affine map, then the activation, (B, I) -> (B, O)."""
-        moved = vectors @ self.weights[f"{module.path}.linear.weight"].T
-        if module.bias:
-            moved = moved + self.weights[f"{module.path}.linear.bias"]
-        return ACTIVATIONS[module.activation](moved)
+        layer = self.layers[module.path]
+        weight, bias = self.weights[f"{layer}.weight"], self.weights.get(f"{layer}.bias")
+        if packing := self.packings.get(layer):
+            scales, offsets = self.weights[f"{layer}.scales"], self.weights.get(f"{layer}.biases")
+            moved = packed_linear(vectors, weight, scales, offsets, packing)
+        else:
+            moved = vectors @ weight.T
+        return ACTIVATIONS[module.activation](moved if bias is None else moved + bias)
 
 
-def _shapes(module: Dense) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {"linear.weight": (module.out_features, module.in_features)}
-    return {**shapes, "linear.bias": (module.out_features,)} if module.bias else shapes
+def _of_its_folder(folder: ModelFolder, module: Dense) -> dict[str, mx.array]:
+    file = folder.file(f"{module.path}/{WEIGHTS_FILE}")
+    found = read_weights([file], _shapes(module, "linear"), frozenset())
+    return {f"{module.path}.{name}": weight for name, weight in found.items()}
+
+
+def _of_the_model(
+    folder: ModelFolder,
+    shapes: dict[str, tuple[int, ...]],
+    packings: Mapping[str, Packing],
+    precision: mx.Dtype,
+) -> dict[str, mx.array]:
+    files = weight_files(folder)
+    own = {layer: packing for layer, packing in packings.items() if f"{layer}.weight" in shapes}
+    shapes, packed = packed_shapes(shapes, own)
+    others = frozenset(stored_names(files) - shapes.keys())
+    return read_weights(files, shapes, others, packed=packed, precision=precision)
+
+
+def _layers(modules: Sequence[Module], weights: Mapping[str, mx.array]) -> dict[str, str]:
+    """Return the path of each Dense module -> the name of its layer among the weights."""
+    paths = [module.path for module in modules if isinstance(module, Dense)]
+    return {
+        path: f"dense.{number}" if f"dense.{number}.weight" in weights else f"{path}.linear"
+        for number, path in enumerate(paths)
+    }
+
+
+def _shapes(module: Dense, layer: str) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {f"{layer}.weight": (module.out_features, module.in_features)}
+    return {**shapes, f"{layer}.bias": (module.out_features,)} if module.bias else shapes

@@ -85,6 +85,9 @@ def is_part(folder: Path) -> bool:
 
 def stored_otherwise(path: Path) -> tuple[str, str] | None:
     """Say what a file is, and what to do, if it is something else than its name says."""
-    with path.open("rb") as file:
-        begins = file.read(32)
+    try:
+        with path.open("rb") as file:
+            begins = file.read(32)
+    except OSError:  # who reads it says why it cannot be read
+        return None
     return next((told for known, told in _BEGINNINGS.items() if begins.startswith(known)), None)

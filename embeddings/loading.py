@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from embeddings.after_pooling import AfterPooling
-from embeddings.backend import mx
+from embeddings.backend import mx, refuse_after_fork
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.declared_recipe import read_recipe
 from embeddings.embedder import Embedder
@@ -70,6 +70,7 @@ def load(
         raise InputError(
             "precision", f"must be one of {', '.join(PRECISIONS)}, got {precision!r}", hint="leave it out"
         )
+    refuse_after_fork()
     name = str(name_or_folder)
     folder = make_folder(name) if name.startswith(PREFIX) else find_folder(name_or_folder)
     _refuse_adapter(folder)
@@ -93,8 +94,9 @@ def load(
             f"gives ids up to {tokenizer.vocabulary_size - 1}, the model has {config.vocab_size}",
             hint="use the tokenizer of this very model",
         )
-    after = AfterPooling.read(folder, chosen.modules)
-    return Embedder(folder, _read_model(folder, config, chosen, precision), tokenizer, chosen, after)
+    after = AfterPooling.read(folder, chosen.modules, config.quantization, PRECISIONS[precision or "float32"])
+    model = _read_model(folder, config, chosen, precision, beside=frozenset(after.weights))
+    return Embedder(folder, model, tokenizer, chosen, after)
 
 
 def _refuse_adapter(folder: ModelFolder) -> None:
@@ -121,11 +123,18 @@ def _read_config(folder: ModelFolder) -> EncoderConfig | DecoderConfig:
 
 
 def _read_model(
-    folder: ModelFolder, config: EncoderConfig | DecoderConfig, recipe: Recipe, precision: str | None
+    folder: ModelFolder,
+    config: EncoderConfig | DecoderConfig,
+    recipe: Recipe,
+    precision: str | None,
+    *,
+    beside: frozenset[str],
 ) -> Encoder | Decoder:
+    """Read the model. beside: weights in its files that belong to the modules after it."""
     if isinstance(config, EncoderConfig):
         encoder = next(one for one in ENCODERS.values() if one.reads is type(config))
-        return encoder(config, _read_weights(folder, encoder, config, PRECISIONS[precision or "float32"]))
+        kept = PRECISIONS[precision or "float32"]
+        return encoder(config, _read_weights(folder, encoder, config, kept, beside))
     on_cpu = mx.default_device().type == mx.DeviceType.cpu
     chosen = precision or ("float32" if on_cpu else None)
     dtype = PRECISIONS[chosen] if chosen else None
@@ -133,15 +142,19 @@ def _read_model(
         shapes, packed = Decoder.described(config)
         weights = random_weights(folder.name, shapes, packed, config.quantization, precision=dtype)
     else:
-        weights = _read_weights(folder, Decoder, config, dtype)
+        weights = _read_weights(folder, Decoder, config, dtype, beside)
     return Decoder(config, weights, causal=recipe.causal)
 
 
 def _read_weights(
-    folder: ModelFolder, model: type[Encoder | Decoder], config: Any, precision: mx.Dtype | None
+    folder: ModelFolder,
+    model: type[Encoder | Decoder],
+    config: Any,
+    precision: mx.Dtype | None,
+    beside: frozenset[str],
 ) -> dict[str, mx.array]:
     files = weight_files(folder)
     shapes, packed = model.described(config, stored_names(files, optional_prefix=model.prefix))
     return read_weights(
-        files, shapes, model.unused, packed=packed, optional_prefix=model.prefix, precision=precision
+        files, shapes, model.unused | beside, packed=packed, optional_prefix=model.prefix, precision=precision
     )

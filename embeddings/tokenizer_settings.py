@@ -99,21 +99,23 @@ def check_tokenizer(folder: ModelFolder, tokenizer: TextTokenizer) -> None:
 
 
 def _normalizing(tokenizer: TextTokenizer, declared: dict[str, Any]) -> list[tuple[str, bool, bool]]:
-    """Return key, what is declared, what the normalizer does, for what BERT's tokenizers declare."""
-    state = tokenizer.normalizer
-    if state.get("type") != "BertNormalizer":
+    """Return key, what is declared, what the normalizer does, for what BERT's tokenizers declare.
+
+    None stands for: as letters are lower-cased, so accents are stripped.
+    """
+    does = tokenizer.normalizer
+    if does.get("type") != "BertNormalizer":
         return []
-
-    def meant(
-        value: Any, lower_case: Any
-    ) -> bool:  # None means: accents are stripped where letters are lowered
-        return bool(lower_case if value is None else value)
-
-    lower_case = declared.get("do_lower_case", state["lowercase"])
+    said = {own: declared[key] for key, own in _NORMALIZER.items() if key in declared}
+    lower_case = said.get("lowercase", does["lowercase"])
     return [
-        (key, meant(declared[key], lower_case), meant(state[own], state["lowercase"]))
+        (
+            key,
+            bool(lower_case if said[own] is None else said[own]),
+            bool(does["lowercase"] if does[own] is None else does[own]),
+        )
         for key, own in _NORMALIZER.items()
-        if key in declared
+        if own in said
     ]
 
 

@@ -1,6 +1,7 @@
 """A loaded model as the measurements use it, and a spy on what the model gets."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -44,7 +45,8 @@ class EmbedderEngine:
         """Encode; return the vectors, the tokens that the model got, and the bits of its hidden states."""
         one = self.embedder
         spy = _Spy(one.model)
-        watched = Embedder(one.folder, cast("Bert", spy), one.tokenizer, one.recipe, one.after)
+        watched = copy(one)  # so that the Embedder of another revision may have other parts
+        watched.model = cast("Bert", spy)
         return Spied(watched.encode(texts), spy.tokens, spy.bits)
 
     def with_max_tokens(self, max_tokens: int) -> "EmbedderEngine":

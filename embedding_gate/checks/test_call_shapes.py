@@ -94,18 +94,18 @@ def _takes(subject: Subject, options: dict[str, Any]) -> bool:
 
 @contextmanager
 def planned(subject: Subject, sizes: Sequence[int]) -> Iterator[list[Call]]:
-    """Plan calls in which any values of any three options meet; the number of texts is one of them."""
+    """Plan calls in which any values of so many options meet; the number of texts is one of them."""
     opened: AbstractContextManager[Any] = (
         subject.open_cache(None) if "cache" in subject.offers else nullcontext()
     )
     with opened as cache, redirect_stderr(StringIO()):
         factors: list[Sequence[Any]] = [sizes, *factors_of(subject, cache)]
-        rows = ((row[0], list(row[1:])) for row in covering(factors))
+        rows = ((row[0], list(row[1:])) for row in covering(factors, subject.effort.together))
         yield [Call(mixed(subject.probe.mixed, size), dict(ChainMap(*options))) for size, options in rows]
 
 
 def test_options_together(subject: Subject, gate: Gate) -> None:
-    """With each three options together, in calls of few and of many texts, each text has its vector."""
+    """With each few options together, in calls of few and of many texts, each text has its vector."""
     with planned(subject, SIZES) as calls:
         judge_calls(gate, calls, subject.probe.stray, shrink=subject.effort.shrink, refusal=subject.refusal)
 

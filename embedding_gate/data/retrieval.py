@@ -14,7 +14,7 @@ from embedding_gate.data.row import Row
 from embedding_gate.data.rows import content_hash, read_rows, unique
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Missing", "Retrieval", "read_retrieval"]
+__all__ = ["Missing", "Retrieval", "passage_of", "read_retrieval"]
 
 Rows = NDArray[np.int64]
 
@@ -70,7 +70,7 @@ class Retrieval:
         chosen = None if self.only is None else set(self.only.tolist())
         for number, row in enumerate(read_rows(self.path / "corpus.jsonl", ("_id", "text"))):
             if chosen is None or number in chosen:
-                yield _passage(row)
+                yield passage_of(row)
 
     def first(self, queries: int, *, after: int = 0) -> "Retrieval":
         """Return a smaller set: the first queries, after leaving some out, and their passages."""
@@ -111,21 +111,21 @@ def read_retrieval(folder: Path) -> Retrieval:
     texts = _read_queries(folder / "queries.jsonl", judged.queries)
     relevant = {key: gain for key, gain in judged.gains.items() if gain > 0 and key[0] in texts}
     found = {key: gain for key, gain in relevant.items() if key[1] in corpus.rows}
-    kept = [name for name in texts if name in {query for query, _ in found}]
+    unreachable = {key: gain for key, gain in relevant.items() if key not in found}
+    answered = {query for query, _ in found}
+    kept = [name for name in texts if name in answered]
     if len(kept) < 2:
         raise FixtureError(
             folder, "must hold two queries with a relevant passage, or more", hint="add judgements"
         )
-    lost = [
-        name for name in texts if name in {query for query, _ in relevant.keys() - found.keys()} - set(kept)
-    ]
-    row_of = {name: row for row, name in enumerate([*kept, *lost])}
+    row_of = {
+        name: row for row, name in enumerate(dict.fromkeys([*kept, *(query for query, _ in unreachable)]))
+    }
     own = {
         row_of[name]: corpus.rows[name]
         for name in kept
         if name in corpus.rows and relevant.get((name, name), 0) == 0
     }
-    unreachable = {key: gain for key, gain in relevant.items() if key not in found}
     return Retrieval(
         path=folder,
         queries=tuple(texts[name] for name in kept),
@@ -170,7 +170,7 @@ def _read_corpus(path: Path, judged: Judgements) -> _Corpus:
         if name in seen:
             raise FixtureError(row.where, f"_id {name!r} is there twice", hint="give each an _id of its own")
         seen.add(name)
-        if not _passage(row):
+        if not passage_of(row):
             empty.append(number)
         elif name in names:
             rows[name] = number - len(empty)
@@ -178,7 +178,7 @@ def _read_corpus(path: Path, judged: Judgements) -> _Corpus:
     return _Corpus(rows, len(seen) - len(empty), len(empty), lines)
 
 
-def _passage(row: Row) -> str:
+def passage_of(row: Row) -> str:
     """Return a passage after its title; "" if it has neither.
 
     Raises:
@@ -191,9 +191,14 @@ def _passage(row: Row) -> str:
 
 def _read_queries(path: Path, judged: set[str]) -> dict[str, str]:
     """Return the judged queries in file order: id -> text."""
-    rows = [(row, str(row.values["_id"])) for row in read_rows(path, ("_id", "text"))]
-    unique([(row.where, name) for row, name in rows], "_id")
-    return {name: row.text("text") for row, name in rows if name in judged}
+    names, texts = [], {}
+    for row in read_rows(path, ("_id", "text")):
+        name = str(row.values["_id"])
+        names.append((row.where, name))
+        if name in judged:
+            texts[name] = row.text("text")
+    unique(names, "_id")
+    return texts
 
 
 def _left_out(judged: Judgements, corpus: _Corpus, texts: Mapping[str, str], own: int) -> Iterator[str]:

@@ -21,6 +21,7 @@ class Effort:
     sizes, largest: "call sizes" asks for each number of texts up to the first, and for 2^k - 1, 2^k and
         2^k + 1 texts up to the second.
     lengths: to how many lengths, from 1 token to the limit, "padded lengths" pads.
+    together: how many options, with the number of texts, meet in each of their values in "options together".
     calls: short calls, one after the other, in "many calls".
     thread_crowd: texts that each of 32 threads asks for at once in "many threads", and then each of 64. That
         makes 3,456 vectors. Of 2,300 a fault that strikes one of 500 leaves all alone in 1 of 100 runs.
@@ -39,5 +40,6 @@ class Effort:
     sizes: int = 512
     largest: int = 4_097
     lengths: int = 512
-    calls: int = 580
+    together: int = 3
+    calls: int = 300
     thread_crowd: int = 36

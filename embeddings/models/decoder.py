@@ -12,7 +12,7 @@ from typing import Any
 
 from embeddings.backend import mx, nn
 from embeddings.errors import DamagedModel, UnsupportedModel
-from embeddings.folder import ModelFolder, account, typed
+from embeddings.folder import MOST_LAYERS, ModelFolder, account, typed
 from embeddings.models import config_keys
 from embeddings.models.families import FAMILIES, Family
 from embeddings.models.quantization import Quantization
@@ -84,17 +84,26 @@ class DecoderConfig:
         }
         for key in sorted(family.required):
             typed(where, declared, key, float)
-        family.check_window(where, declared, sizes["max_position_embeddings"])
-        rope = family.rope(where, declared)
+        try:
+            family.check_window(where, declared, sizes["max_position_embeddings"])
+            rope = family.rope(where, declared)
+        except (TypeError, ValueError, AttributeError) as error:
+            hint = "fetch the file again"
+            raise DamagedModel(where, f"its window or its rope is malformed ({error})", hint=hint) from error
         given = {key: value for key, value in declared.items() if key in known - _OURS}
         given |= {key: value for key, value in rope.items() if key in known}
         try:
             made = arguments(**given)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # mlx-lm checks nothing that it is given
             raise DamagedModel(where, f"mlx-lm refuses it ({error})", hint="fetch the file again") from error
-        for name, value in {**sizes, "num_hidden_layers": made.num_hidden_layers}.items():
+        sizes_and_layers = {**sizes, "num_hidden_layers": typed(where, vars(made), "num_hidden_layers", int)}
+        for name, value in sizes_and_layers.items():
             if value < 1:
                 raise DamagedModel(where, f"{name} must be at least 1, got {value}", hint="correct the file")
+        if made.num_hidden_layers > MOST_LAYERS:
+            raise UnsupportedModel(
+                where, f"num_hidden_layers must be at most {MOST_LAYERS:,}", hint="correct the file"
+            )
         config = cls(family, given, Quantization.read(where, declared), **sizes)
         if unknown := config.unknown_layers():
             raise UnsupportedModel(
@@ -211,7 +220,19 @@ def _build(config: DecoderConfig, stored: Collection[str] | None) -> Any:
     """Build mlx-lm's model. Its weights are only described and never computed.
 
     stored: see ``Decoder.described``.
+
+    Raises:
+        UnsupportedModel: mlx-lm cannot, because config.json declares what is no model.
+
     """
+    try:
+        return _built(config, stored)
+    except Exception as error:  # mlx-lm checks nothing that it is given
+        what = f"mlx-lm cannot build it ({type(error).__name__}: {error})"
+        raise UnsupportedModel(config.family.module, what, hint="correct config.json") from error
+
+
+def _built(config: DecoderConfig, stored: Collection[str] | None) -> Any:
     module = import_module(f"mlx_lm.models.{config.family.module}")
     model = module.Model(module.ModelArgs(**config.arguments))
     if config.quantization:

@@ -15,6 +15,10 @@ __all__ = [
     "silu",
 ]
 
+# On a CPU attention stores the scores of all pairs of tokens, six times. So the queries of a longer text are
+# computed in blocks. For a text of 4,096 tokens and 4 heads the memory is 0.41 GB instead of 1.6 GB.
+BLOCK = 1024
+
 
 def linear(x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
     """Apply an affine map: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
@@ -60,9 +64,17 @@ def attention(
 
     mask: booleans, True if a query reads a key; or numbers that are added to the scores.
     """
-    if _slow(queries):
+    if not _slow(queries):
+        return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
+    length, mixed = queries.shape[2], []
+    if length <= BLOCK:
         return cpu_kernels.attention(queries, keys, values, scale=scale, mask=mask)
-    return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
+    for start in range(0, length, BLOCK):
+        rows = slice(start, start + BLOCK)
+        of_rows = mask if mask is None or mask.shape[-2] == 1 else mask[..., rows, :]
+        mixed.append(cpu_kernels.attention(queries[:, :, rows], keys, values, scale=scale, mask=of_rows))
+        mx.eval(mixed[-1])  # else MLX works ahead and holds the scores of many blocks at once
+    return mx.concatenate(mixed, axis=2)
 
 
 def fairseq_positions(ids: mx.array, padding: int) -> mx.array:

@@ -11,6 +11,8 @@ import pytest
 
 import embeddings
 from embedding_gate import adapter, own_files, session
+from embedding_gate.checks.test_batching import test_batch_budget as batch_budget
+from embedding_gate.checks.test_batching import test_multiple_of_32 as multiple_of_32
 from embedding_gate.checks.test_manifest import test_weights as weights
 from embedding_gate.checks.test_vectors import test_pooled_length as pooled_length
 from embedding_gate.data.checkpoint import read_dense
@@ -102,6 +104,17 @@ def test_a_dense_module_gives_another_length() -> None:
     with injected("one Dense module of two left out"):
         broken = embeddings.load(DENSE)
     assert np.abs(broken.encode(["a b"])[0] - subject.encoder.encode(["a b"])[0]).max() > 1e-2
+
+
+def test_a_limit_below_the_lengths_that_checks_make(tmp_path: Path) -> None:
+    """Many models read 64 or 75 tokens, and that is no fault."""
+    folder = tiny.build(tmp_path / "model", max_tokens=64)
+    subject = adapter.open_subject(str(folder), own_files.Options(baseline=None))
+    gate = session.open_gate(subject)
+    for name, check in (("test_batch_budget", batch_budget), ("test_multiple_of_32", multiple_of_32)):
+        with gate.claim(name):
+            check(subject, gate)
+    assert [verdict.outcome for verdict in gate.verdicts] == ["pass", "pass"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import embeddings
+from embedding_gate.data.checkpoint import read_checkpoint
 from embedding_gate.data.declared import read_declared
 from embeddings.backend import mx
 from embeddings.models import ENCODERS as ARCHITECTURES
@@ -106,7 +107,10 @@ def test_names_with_a_prefix(tmp_path: Path, name: str) -> None:
     prefix = ARCHITECTURES[read(name)[0]["model_type"]].prefix
     weights = load_file(folder / "model.safetensors")
     save_file({f"{prefix}{key}": of for key, of in weights.items()}, folder / "model.safetensors")
-    np.testing.assert_array_equal(embeddings.load(folder).encode(["a text"]), plain.encode(["a text"]))
+    model = embeddings.load(folder)
+    np.testing.assert_array_equal(model.encode(["a text"]), plain.encode(["a text"]))
+    judged = read_checkpoint(folder).keys()  # the judge's own reading
+    assert judged - model.unused_weights == model.parameters().keys()
 
 
 ROPES = {

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 import embeddings
+from embedding_gate.data.checkpoint import read_checkpoint
 from embeddings.backend import mx, nn
 from tests.support.families import ENCODERS, build, read
-from tests.support.tiny import edit_json
+from tests.support.tiny import edit_json, write_json
 
 ALIKE = 1e-5  # as in test_encoders.py
-AFFINE_4 = {"group_size": 32, "bits": 4, "mode": "affine"}
+AFFINE_4: dict[str, Any] = {"group_size": 32, "bits": 4, "mode": "affine"}
 AFFINE_8 = {**AFFINE_4, "bits": 8}
 Choose = Callable[[str], dict[str, Any] | None]
 
@@ -97,6 +99,52 @@ def test_bits_that_the_matrices_do_not_have_are_refused(tmp_path: Path) -> None:
         embeddings.load(packed)
     edit_json(packed / "config.json", quantization=None)
     with pytest.raises(embeddings.WeightMismatch, match="no use for"):
+        embeddings.load(packed)
+
+
+def two_dense(packed: Path, plain: Path) -> None:
+    """Give both folders two Dense modules: within the model's weights, and in folders of their own."""
+    draw = np.random.default_rng(5)
+    within = load_file(packed / "model.safetensors")
+    for number, shape in enumerate([(64, 32), (32, 64)]):
+        name = f"{number + 2}_Dense"
+        made = nn.Embedding(*shape)  # type: ignore[attr-defined]
+        made.weight = mx.array(draw.normal(size=shape).astype(np.float32))
+        parts = made.to_quantized(**AFFINE_4).parameters()
+        within |= {f"dense.{number}.{part}": np.array(parts[part]) for part in parts}
+        weight = mx.dequantize(parts["weight"], parts["scales"], parts["biases"], **AFFINE_4)
+        sizes = {"in_features": shape[1], "out_features": shape[0], "bias": False}
+        for folder in (packed, plain):
+            (folder / name).mkdir()
+            activation = "torch.nn.modules.linear.Identity"
+            write_json(folder / name / "config.json", {**sizes, "activation_function": activation})
+        mx.save_safetensors(str(plain / name / "model.safetensors"), {"linear.weight": weight})
+    save_file(within, packed / "model.safetensors")
+    kinds = ["Transformer", "Pooling", "Dense", "Dense", "Normalize"]
+    paths = ["", "1_Pooling", "2_Dense", "3_Dense", "4_Normalize"]
+    modules = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for number, (kind, path) in enumerate(zip(kinds, paths, strict=True))
+    ]
+    for folder in (packed, plain):
+        write_json(folder / "modules.json", modules)
+
+
+def test_dense_modules_among_the_weights_of_the_model(tmp_path: Path) -> None:
+    """mlx-embeddings writes EmbeddingGemma so: dense.0 and dense.1 beside the layers, packed like them."""
+    packed, plain = converted(tmp_path, "gemma3-both-ways", WAYS["4 bits"])
+    two_dense(packed, plain)
+    model, texts = embeddings.load(packed), ["a text", "another text of more tokens than a window has"]
+    np.testing.assert_allclose(model.encode(texts), embeddings.load(plain).encode(texts), atol=2e-6)  # 3.0e-7
+    assert read_checkpoint(packed).keys() == model.parameters().keys()  # by the judge's own reading
+    shutil.copy(plain / "2_Dense" / "model.safetensors", packed / "2_Dense")
+    with pytest.raises(embeddings.WeightMismatch, match=r"no use for, first 'dense.0.biases'"):
+        embeddings.load(packed)  # two sets of weights: none is chosen in silence
+    (packed / "2_Dense" / "model.safetensors").unlink()
+    weights = load_file(packed / "model.safetensors")
+    rest = {name: weight for name, weight in weights.items() if not name.startswith("dense.")}
+    save_file(rest, packed / "model.safetensors")
+    with pytest.raises(embeddings.DamagedModel, match=r"2_Dense/model.safetensors: no such file"):
         embeddings.load(packed)
 
 

@@ -180,6 +180,34 @@ def test_a_mask_of_numbers_is_added_to_the_scores(mask: float, random: Random) -
     np.testing.assert_allclose(np.array(found), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1, 40), (1, 2, 40, 40)])
+def test_blocks_of_a_long_text_change_no_bit(
+    shape: tuple[int, ...], random: Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, mask = [mx.array(random(1, 2, 40, 8)) for _ in range(3)], mx.array(random(*shape) > -1)
+    whole = np.array(attention(*given, scale=0.3, mask=mask))
+    monkeypatch.setattr("embeddings.models.layers.BLOCK", 16)
+    np.testing.assert_array_equal(np.array(attention(*given, scale=0.3, mask=mask)), whole)
+
+
+@on_a_cpu
+def test_memory_of_a_long_text_grows_with_its_length_not_its_square(
+    random: Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embeddings.models.layers.BLOCK", 256)
+
+    def peak(length: int) -> int:
+        given = [mx.array(random(1, 1, length, 4)) for _ in range(3)]
+        mx.eval(given)
+        mx.clear_cache()
+        held = mx.get_active_memory()
+        mx.reset_peak_memory()
+        mx.eval(attention(*given, scale=0.3, mask=None))
+        return mx.get_peak_memory() - held
+
+    assert peak(1024) < 2.6 * peak(512)  # measured 2.0; at once it is 4
+
+
 def test_pooling_by_hand() -> None:
     """Padding is never pooled: it is NaN here."""
     hidden = mx.array([[[1.0, 2.0], [3.0, 6.0], [math.nan, math.nan]], [[5.0, 5.0], [6.0, 7.0], [1.0, 0.0]]])

@@ -79,6 +79,10 @@ def own(tmp_path: Path) -> dict[str, Path]:
         (tmp_path / name).write_bytes((own_files.FIXTURES / "retrieval" / name).read_bytes())
     with (tmp_path / "corpus.jsonl").open("a") as corpus:
         corpus.write(json.dumps({"_id": "long", "text": "a long passage " * 200}) + "\n")
+        corpus.write(json.dumps({"_id": "empty", "title": "", "text": ""}) + "\n")
+    asked = json.loads((tmp_path / "queries.jsonl").read_text().split("\n")[0])["_id"]
+    with (tmp_path / "qrels" / "test.tsv").open("a") as judgements:
+        judgements.write(f"{asked}\tgone\t1\n{asked}\tlong\t-1\n")
     return {"topics": tmp_path / "topics.csv", "sts": tmp_path / "pairs.tsv", "retrieval": tmp_path}
 
 
@@ -110,3 +114,10 @@ def test_texts_of_ones_own(own: dict[str, Path], tmp_path: Path) -> None:
     same = r"pairs beside baseline .*not applicable\n(.*beside baseline .*\n)* +the model is the baseline"
     assert re.search(same, done.stdout)
     assert "  passages: 1 of 442 texts were cut at 256 tokens" in done.stdout
+    for note in (
+        "1 judgements below 0 count as not relevant",
+        "left out: 1 judgements of ids that corpus.jsonl lacks, first 'gone'",
+        "left out: 1 passages without a text",
+    ):
+        assert f"  retrieval: {note}\n" in done.stdout
+    assert re.search(r"MRR 0.\d+; as BEIR counts missing passages, nDCG@10 0.7\d+", done.stdout)

@@ -52,6 +52,7 @@ LITTLE = Effort(
     sizes=66,
     largest=66,
     lengths=32,
+    together=2,
     calls=60,
     thread_crowd=9,
 )
@@ -168,9 +169,11 @@ def _server(opened: Subject, model: str, options: own_files.Options) -> Subject:
 
 
 def _effort(fault: Fault) -> Effort:
-    """Return how much the checks do. Only faults that need many rows get them."""
+    """Return how much the checks do. Only faults that need many rows, or more options together, get them."""
     if fault.cause == "kernels" and fault.model == TINY_DECODER:
         return replace(LITTLE, padded_rows=LITTLE.padded_rows_quantized)
+    if "options together" in fault.killers:
+        return replace(LITTLE, together=Effort.together)
     return LITTLE
 
 

@@ -194,6 +194,20 @@ def two_normalize(patch: Patch) -> None:
 
 
 @harmless(
+    "no Normalize in the folder",
+    "load",
+    "vectors are scaled all the same, by the option of encode",
+    model=TINY_DENSE,
+)
+def no_normalize(patch: Patch) -> None:
+    def leave_out(folder: Path) -> None:
+        listed = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        write_json(folder / "modules.json", listed[:-1])
+
+    load_from_copy(patch, leave_out)
+
+
+@harmless(
     "Dense as one product with its bias",
     "out",
     "one operation in place of two, which rounds in another way",
