@@ -31,7 +31,7 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
             lines += wrapped(f"      {evidence}")
     if any(verdict.outcome == NOT_CALIBRATED and not math.isnan(verdict.measured) for verdict in verdicts):
         lines.append("  not calibrated: shown, not judged; this model has no threshold on these texts")
-    return [*lines, *(part for note in notes for part in wrapped(note))]
+    return [*lines, *notes]
 
 
 def _summary(gate: Gate) -> str:

@@ -85,11 +85,10 @@ def test_rows_keep_to_the_width_and_the_red_ones_are_first() -> None:
     gate.verdicts[2] = Verdict(
         "norm", 1.0, "-1.235e-05 to 1.235e-05", 0.5, "FAIL", "worst: " + "a word " * 40
     )
-    title, header, first, *rest = gate_table(gate, "m", ["  looks like: " + "a fault (cause), " * 20])
+    title, header, first, *rest = gate_table(gate, "m")
     assert "norm" in first
     assert max(map(len, (title, header, first, *rest))) <= WIDTH
     assert sum(line.count("word") for line in rest) == 40
-    assert sum(line.count("fault") for line in rest) == 20
     assert sum("similarity within topics:" in line and "…" in line for line in rest) == 1
 
 
