@@ -1,5 +1,6 @@
-"""How a run of pytest ends: files are written, the table is printed, and the exit code is decided."""
+"""How a run of pytest ends: files are written, the exit code is decided, table and verdict are printed."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from embedding_gate.session import diagnosis, export
 from embedding_gate.state import Run, run_of
 from embedding_gate.subjects.coverage import coverage_table
 from embedding_gate.subjects.live import Subject
+from embedding_gate.verdicts.last_line import last_line
 from embedding_gate.verdicts.table import gate_table
 
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
@@ -37,6 +39,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     red = run.red or run.failed_to_write or run.missing()
     if session.exitstatus == pytest.ExitCode.OK and red:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(specname="pytest_sessionfinish", wrapper=True, tryfirst=True)  # after pytest's own last line
+def pytest_verdict(session: pytest.Session) -> Generator[None]:
+    run, reporter = run_of(session.config), session.config.pluginmanager.getplugin("terminalreporter")
+    run.partial |= bool(session.shouldfail or session.shouldstop)  # -x, --maxfail: other checks were not made
+    yield
+    none_selected = run.partial and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+    if reporter and (run.gates or none_selected):
+        failures = [*run.failed_to_write, *run.missing()]
+        if session.exitstatus == pytest.ExitCode.TESTS_FAILED and not (run.red or failures):
+            failures = ["other tests than the gate's failed; see above"]
+        finished = session.exitstatus in (*FINISHED, pytest.ExitCode.NO_TESTS_COLLECTED)
+        line = last_line([*run.gates.values()], failures, finished=finished, partial=run.partial)
+        reporter.line(f"embedding gate: {line}", bold=True)
 
 
 def calibrated(run: Run) -> list[str]:

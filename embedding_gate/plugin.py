@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -29,6 +29,7 @@ from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import SubjectLost
+from embedding_gate.progress import shown, waiting
 from embedding_gate.reindex.reindex import Reindex
 from embedding_gate.session import check_required, open_recorded, published_of
 from embedding_gate.state import RUN, Judged, Run, is_check, run_of
@@ -47,6 +48,7 @@ MARKERS = (
     "semantic: a claim about what vectors say of texts, which random weights cannot keep",
     "needs(offer, ...): what the subject must offer for the check to be made",
 )
+IN_ONE_PROCESS = "-n: the gate runs in one process; leave it out, or add -m 'not quality'"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,7 +84,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with refusals():
         try:
             for name in run.names:
-                run.new_gate(name)
+                with waiting(f"opening {run.options.subject or name}"):
+                    run.new_gate(name)
         except ERRORS:
             raise
         except Exception:  # noqa: BLE001  (no mistake of the user's: the tests will show it)
@@ -119,6 +122,9 @@ def embedder() -> object:
 @pytest.fixture(scope="session")
 def judged(request: pytest.FixtureRequest, embedder: object) -> Judged:
     """What is judged, opened once: a live model, or recorded vectors."""
+    if hasattr(request.config, "workerinput"):  # a process of pytest-xdist: no table would be printed
+        request.session.shouldstop = IN_ONE_PROCESS
+        pytest.fail(IN_ONE_PROCESS, pytrace=False)
     with one_error():
         if embedder is not None:
             check_embedder(request.config)
@@ -220,19 +226,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
     before = len(gate.verdicts)
     try:
-        with shown(pyfuncitem.config), gate.claim(pyfuncitem.name):
+        with shown(pyfuncitem.config), waiting(pyfuncitem.name), gate.claim(pyfuncitem.name):
             return (yield)
     finally:
         for verdict in gate.verdicts[before:]:
             part = verdict.check.partition(": ")[2]
             names = (f"{name}: {part}" if part else name for name in ("measured", "required"))
             pyfuncitem.user_properties += zip(names, (verdict.measured, verdict.required), strict=True)
-
-
-def shown(config: pytest.Config) -> AbstractContextManager[None]:
-    """Let the progress bar of long work through pytest's capture."""
-    manager = config.pluginmanager.getplugin("capturemanager")
-    return manager.global_and_fixture_disabled() if manager else nullcontext()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,11 @@
 """Tables of plain text."""
 
+import textwrap
 from collections.abc import Collection, Sequence
 
-__all__ = ["aligned"]
+__all__ = ["WIDTH", "aligned", "wrapped"]
+
+WIDTH = 100  # of what is printed, in columns
 
 
 def aligned(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = ()) -> list[str]:
@@ -16,3 +19,11 @@ def aligned(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = ()) -> 
         ).rstrip()
         for row in rows
     ]
+
+
+def wrapped(line: str) -> list[str]:
+    """Break a line that is wider than WIDTH between its words, and indent the rest as far."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(
+        line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [line]

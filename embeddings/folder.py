@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
+from embeddings import hints
 from embeddings.catalog import CATALOG, CatalogEntry
 from embeddings.errors import DamagedModel, HashMismatch, ModelNotFound, UnsupportedModel
 from embeddings.hub import fetch, parse
@@ -22,7 +22,6 @@ __all__ = ["MOST_LAYERS", "WEIGHTS_FILE", "ModelFolder", "account", "find_folder
 WEIGHTS_FILE = "model.safetensors"
 MOST_LAYERS = 1000  # that config.json may declare: no reader has to list a thousand million weights
 _LARGEST = 1 << 1000  # a whole number below it has a float
-_ALIKE = 0.75  # how similar a wrong name must be to a known one to suggest it; 1 is equal
 
 T = TypeVar("T", int, float, str, bool)
 
@@ -42,10 +41,9 @@ class ModelFolder:
                 self.path, f"{name!r} is no file of this folder", hint="fetch the model's files again"
             )
         if not _is_file(path):
-            hint = "copy the model's whole folder, every file of it"
-            if path.suffix == ".safetensors" and path.with_name("pytorch_model.bin").is_file():
-                hint = "save the weights as safetensors: pytorch_model.bin can hold code and is never read"
-            raise DamagedModel(path, "no such file", hint=hint)
+            raise DamagedModel(path, "no such file", hint=hints.for_file(path))
+        if other := hints.stored_otherwise(path):
+            raise DamagedModel(path, other[0], hint=other[1])
         return path
 
     def json(self, name: str) -> Any:
@@ -142,6 +140,7 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
     if entry := CATALOG.get(name):
         return _checked(entry, _catalog_folder(entry))
     path = Path(name).expanduser()
+    _refuse_a_part(path)
     if name and path.is_dir():
         one_file = path / WEIGHTS_FILE
         weights = (
@@ -156,30 +155,24 @@ def find_folder(name_or_folder: str | Path) -> ModelFolder:
         for entry in CATALOG.values():
             if entry.repository == repository and revision in ("", entry.revision):
                 return _checked(entry, _catalog_folder(entry))
-        if revision or not _meant(repository, alike=1):
+        if revision or not hints.similar(repository, CATALOG, alike=1):
             return ModelFolder(fetch(repository, revision), repository.rpartition("/")[2])
-    if meant := _meant(name, alike=_ALIKE):
-        hint = f"did you mean {meant}?"
-    else:
-        hint = (
-            f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}; "
-            "one of the Hugging Face hub is owner/name@COMMIT"
-        )
+    hint = hints.for_folder(path, CATALOG) or (
+        f"known models are {', '.join(CATALOG)}; a folder must hold {WEIGHTS_FILE}; "
+        "one of the Hugging Face hub is owner/name@COMMIT"
+    )
     raise ModelNotFound(name_or_folder, "neither a known model nor a folder", hint=hint)
 
 
-def _meant(name: str, *, alike: float) -> str:
-    """Return the known model whose name is most similar, or "" if none is similar enough.
-
-    alike: the least similarity, 1 is equal. Case, underscores (same as hyphens) and an organisation before
-    the name do not count.
-    """
-    known = {_plain(model): model for model in CATALOG}
-    return next((known[one] for one in get_close_matches(_plain(name), known, n=1, cutoff=alike)), "")
-
-
-def _plain(name: str) -> str:
-    return name.rpartition("/")[2].strip().lower().replace("_", "-").replace(" ", "-")
+def _refuse_a_part(path: Path) -> None:
+    """Refuse a file, and a folder of one module: the model is what they lie in."""
+    told = None
+    if path.is_file():
+        told = hints.stored_otherwise(path) or ("is a file", f"name its folder, {path.parent}")
+    elif hints.is_part(path):
+        told = "is one module of a model", f"name the model's folder, {path.parent}"
+    if told:
+        raise ModelNotFound(path, told[0], hint=told[1])
 
 
 def sha256(path: Path) -> str:

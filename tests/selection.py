@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["MARKERS", "can_match", "named", "pytest_ignore_collect", "pytest_sessionstart"]
+__all__ = [
+    "MARKERS",
+    "can_match",
+    "named",
+    "pytest_ignore_collect",
+    "pytest_report_header",
+    "pytest_sessionstart",
+]
 
 HERE = Path(__file__).parent
 MARKERS = ("quality", "faults", "claims", "end_to_end")
@@ -23,6 +30,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse options that cannot work, before tests are collected."""
     refuse_unknown(session.config)
     refuse_parallel(session.config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what `pytest` alone runs, because it takes far longer than the gate that most people mean."""
+    chosen = ("markexpr", "keyword", "collectonly", "benchmark_only")
+    if named(config) or any(config.getoption(option, default=None) for option in chosen):
+        return None
+    return (
+        "without -m: the gate, all tests and the proof by faults are run; the gate alone: pytest -m quality"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -102,7 +102,8 @@ def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise FixtureError(where, f"not a JSON object ({error})", hint="correct the line") from error
+            hint = "correct the line" if line.startswith("{") else "name a table .csv or .tsv"
+            raise FixtureError(where, f"not a JSON object ({error})", hint=hint) from error
         if not isinstance(row, dict):
             raise FixtureError(where, f"must be a JSON object, got {line[:40]!r}", hint="correct the line")
         yield Row(where, {key.lower(): value for key, value in row.items()})
@@ -153,6 +154,8 @@ def _csv(path: Path, file: TextIO) -> Iterator[Row]:
     file.seek(0)
     if "\t" in header:
         raise FixtureError(f"{path}, header", "its columns are separated by tabs", hint="name it .tsv")
+    if header.startswith("{"):
+        raise FixtureError(f"{path}, header", "is a JSON object", hint="name it .jsonl")
     separator = _separator(header)
     reader = csv.reader(whole_lines(path, file), strict=True, delimiter=separator)
     lines = ((f"{path}:{reader.line_num}", row) for row in reader if row)

@@ -41,7 +41,12 @@ def read_address(spec: str) -> tuple[Form, str]:
     if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
         raise EndpointError(spec, "is no address of a server", hint=_HINT)
     if form is OPENAI and not url.path.rstrip("/").endswith("/embeddings"):
-        raise EndpointError(spec, "does not end in /embeddings", hint=_HINT)
+        usual = url.copy_with(path="/v1/embeddings")
+        raise EndpointError(
+            spec,
+            "does not end in /embeddings",
+            hint=f"did you mean {usual}, ollama:HOST:PORT or tei:HOST:PORT?",
+        )
     return form, str(url)
 
 

@@ -30,7 +30,8 @@ _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=32, keep
 _HINTS = {
     401: "set {key} to the server's key",
     403: "set {key} to the server's key",
-    404: "check the path; if the server calls the model by another name, pass --served-as=NAME",
+    404: "check the path, most often /v1/embeddings; "
+    "if the server calls the model by another name, pass --served-as=NAME",
     413: "the server takes less at once; raise its limits",
     429: "the server is busy; wait, or raise its limits",
 }

@@ -1,6 +1,5 @@
 """Labelled texts with their vectors, by the judged model and by the baseline."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,8 +55,7 @@ def embed_part(
     prompt = prompt_of(encoder, part.role)
     counter = tokenizer or encoder
     done = cut = 0
-    slow = 0.5 if sys.stderr.isatty() else 10  # seconds between lines, so that a log stays short
-    with tqdm(total=part.count, desc=part.name, unit=" texts", delay=2, mininterval=slow) as bar:
+    with tqdm(total=part.count, desc=part.name, unit=" texts", delay=2, disable=None) as bar:  # on a terminal
         for texts in _chunks(part.texts):
             vectors[done : done + len(texts)] = encoder.encode(texts, prompt_name=prompt)
             if note is not None:

@@ -4,12 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from embedding_gate.text_table import aligned
+from embedding_gate.text_table import aligned, wrapped
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import NOT_CALIBRATED, UNJUDGED, Outcome, Verdict
 
 __all__ = ["HEADER", "badness", "cells", "gate_table", "unjudged"]
 
+LONGEST = 36  # characters of a check's name, which may end in a user's topic: so a row keeps to 100 columns
 HEADER = ("check", "measured", "required", "margin", "verdict")
 
 
@@ -27,7 +28,7 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
     for row, evidence, below in zip(rows, shown, [*shown[1:], ""], strict=True):
         lines.append(row)
         if evidence and evidence != below:  # several rows with the same evidence show it once, below the last
-            lines.append(f"      {evidence}")
+            lines += wrapped(f"      {evidence}")
     if any(verdict.outcome == NOT_CALIBRATED and not math.isnan(verdict.measured) for verdict in verdicts):
         lines.append("  not calibrated: shown, not judged; this model has no threshold on these texts")
     return [*lines, *notes]
@@ -63,4 +64,5 @@ def cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
         margin = "exact"
     else:
         margin = f"{verdict.margin:.3g}x" if verdict.margin < 1000 else ">999x"
-    return (verdict.check, measured, verdict.required, margin, verdict.outcome)
+    name = verdict.check if len(verdict.check) <= LONGEST else f"{verdict.check[: LONGEST - 1]}…"
+    return (name, measured, verdict.required, margin, verdict.outcome)

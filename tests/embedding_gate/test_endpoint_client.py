@@ -78,8 +78,7 @@ def test_offers(opened: Opener, spec: str) -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        "http://127.0.0.1:80",
-        "http://127.0.0.1:80/v1",
+        "127.0.0.1:80/v1/embeddings",
         "ollama:",
         "ftp://127.0.0.1/embeddings",
         "http://127.0.0.1:99999/v1/embeddings",
@@ -89,6 +88,13 @@ def test_offers(opened: Opener, spec: str) -> None:
 def test_wrong_address(spec: str) -> None:
     with pytest.raises(EndpointError, match=r"write http://HOST:PORT/v1/embeddings"):
         open_client(spec, "model")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/embedding", "/v1/chat/completions"])
+def test_a_path_that_takes_no_texts(path: str) -> None:
+    """Such as the base address, which other programs are given."""
+    with pytest.raises(EndpointError, match=r"did you mean http://127.0.0.1:8000/v1/embeddings, ollama:"):
+        open_client(f"http://127.0.0.1:8000{path}", "model")
 
 
 @pytest.mark.parametrize("spec", ["http://me:s3cret@h/v1/embeddings", "http://h/v1/embeddings?key=s3cret"])
@@ -121,7 +127,11 @@ def answering(status: int, content: str) -> Service:
     ("status", "content", "told"),
     [
         (401, '{"error": "no"}', r"gave 401 .*; set EMBEDDING_GATE_API_KEY"),
-        (404, "Not\n\x1b[31mFound", r"gave 404 Not \[31mFound; check the path; if .* pass --served-as=NAME"),
+        (
+            404,
+            "Not\n\x1b[31mFound",
+            r"gave 404 Not \[31mFound; check the path, most .*; if .* pass --served-as=NAME",
+        ),
         (500, "x" * 9999, r"gave 500 x{80}; read"),
         (200, "<html>", "not JSON: 200 <html>"),
         (200, '{"data": [{"index": 0, "embedding": [NaN, 1]}]}', "not JSON"),

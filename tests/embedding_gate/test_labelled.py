@@ -84,6 +84,8 @@ TOPICS = '{"category": "a", "text": "t"}\n{"category": "a", "text": "u"}\n'
         ("t.tsv", "category\ttext\na\tb\tc\n", "t.tsv:2: has 3 columns, the header 2"),
         ("t.tsv", "a\tb\nc\td\n", "t.tsv, header: lacks text; has a, b"),
         ("t.tsv", "text\ttext\nc\td\n", "t.tsv:1: a column is named twice"),
+        ("t.jsonl", "category,text\na,b\n", "t.jsonl:1: not a JSON object .*; name a table .csv or .tsv"),
+        ("t.csv", TOPICS, "t.csv, header: is a JSON object; name it .jsonl"),
         ("t.csv", 'category,text\na,"b\n', "t.csv:2: not CSV"),
         ("t.csv", 'category,text\na,"b"c\n', "t.csv:2: not CSV"),
         ("t.csv", "category,text\na\n", "t.csv:2: has 1 columns, the header 2"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -160,8 +161,12 @@ def test_roles_and_notes() -> None:
 def test_progress(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What takes longer than two seconds shows how far it is."""
+    """What takes longer than two seconds shows how far it is, on a terminal; a log gets nothing."""
     clock: Iterator[float] = iter(np.arange(0.0, 1e6, 15.0))
     monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
-    embed(Hashing(), read_retrieval(large_set(tmp_path, 2000)))  # type: ignore[arg-type]
+    large = read_retrieval(large_set(tmp_path, 2000))
+    embed(Hashing(), large)  # type: ignore[arg-type]
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    embed(Hashing(), large)  # type: ignore[arg-type]
     assert re.search(r"passages: +\d+%.*/2000", capsys.readouterr().err)

@@ -77,3 +77,22 @@ def test_a_marker_is_its_folder() -> None:
     files = sorted((own_files.ROOT / "tests").glob("*/**/test_*.py"))
     expected = {file: {file.relative_to(own_files.ROOT).parts[1]} & set(selection.MARKERS) for file in files}
     assert {file: markers_of(file) for file in files} == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, True),
+        ({"markexpr": "quality"}, False),
+        ({"keyword": "norm"}, False),
+        ({"collectonly": True}, False),
+    ],
+)
+def test_pytest_alone_says_what_it_runs(options: dict[str, Any], *, told: bool) -> None:
+    """It takes far longer than the gate."""
+    given: Any = SimpleNamespace(
+        getoption=lambda name, default=None: options.get(name, default), args_source=None
+    )
+    assert ("pytest -m quality" in (selection.pytest_report_header(given) or "")) == told
+    given.args_source = pytest.Config.ArgsSource.ARGS
+    assert selection.pytest_report_header(given) is None
