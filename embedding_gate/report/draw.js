@@ -22,7 +22,7 @@
         scene: { xaxis: side, yaxis: side, zaxis: side },
         hoverlabel: { align: "left", bgcolor: paper, bordercolor: ink, font: { color: ink } },
         modebar: { bgcolor: "rgba(0,0,0,0)", color: ink },
-        margin: { t: 30, r: 20, b: 60, l: 70 },
+        margin: { t: 30, r: 20, b: 60, l: 0 }, // automargin makes the left one as wide as its words
       },
     };
   };
@@ -30,8 +30,19 @@
   // No button leads to a host, no formula fetches its renderer, no map its outlines.
   const config = { displaylogo: false, responsive: true, typesetMath: false, plotlyServerURL: "", topojsonURL: "" };
 
+  const webgl = document.createElement("canvas").getContext("webgl") !== null;
+
+  // Without WebGL a map has two dimensions: the components that tell the most apart.
+  const flatten = (figure, caption) => {
+    const { scene, ...layout } = figure.layout;
+    figure.data = figure.data.map(({ z, ...trace }) => ({ ...trace, type: "scatter" }));
+    figure.layout = { ...layout, xaxis: scene.xaxis, yaxis: { ...scene.yaxis, scaleanchor: "x" } };
+    caption.append(". This browser has no WebGL, so the map shows the first two and does not turn");
+  };
+
   const read = (picture) => {
     const figure = JSON.parse(picture.querySelector("script").textContent);
+    if (figure.layout.scene && !webgl) flatten(figure, picture.querySelector("figcaption"));
     if (figure.texts.length) {
       // The label of each cell: both its texts. Written out, they would be most of the page.
       figure.data[0].text = figure.texts.map((row) => figure.texts.map((column) => `${row}<br>${column}`));
@@ -49,8 +60,13 @@
   const start = () => {
     const figures = [...document.querySelectorAll(".picture")].map(read);
     const all = (printed) => figures.forEach((figure) => draw(figure, printed));
-    for (const { plot } of figures) plot.textContent = "";
+    for (const { plot, height } of figures) {
+      plot.textContent = "";
+      plot.style.height = `${height}px`;
+    }
     all(false);
+    // The caption names a picture, and the tables say what it shows: its letters one by one say nothing.
+    for (const drawing of document.querySelectorAll(".main-svg")) drawing.ariaHidden = "true";
     night.addEventListener("change", () => all(false));
     addEventListener("beforeprint", () => all(true));
     addEventListener("afterprint", () => all(false));
