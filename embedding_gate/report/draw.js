@@ -9,7 +9,7 @@
   const PRINTED = 660; // pixels across a printed page
 
   const template = ({ ink, faint, paper }) => {
-    const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true };
+    const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true, ticklabelstandoff: 4 };
     // A printed page shows a 3-D map as the screen last did, in either scheme: so in colours for both.
     const side = { color: "#808080", gridcolor: "#808080", gridwidth: 0.5, showbackground: false };
     return {
@@ -37,6 +37,7 @@
     const { scene, ...layout } = figure.layout;
     figure.data = figure.data.map(({ z, ...trace }) => ({ ...trace, type: "scatter" }));
     figure.layout = { ...layout, xaxis: scene.xaxis, yaxis: { ...scene.yaxis, scaleanchor: "x" } };
+    delete figure.layout.margin; // of a picture without axes
     caption.append(". This browser has no WebGL, so the map shows the first two and does not turn");
   };
 
@@ -60,10 +61,7 @@
   const start = () => {
     const figures = [...document.querySelectorAll(".picture")].map(read);
     const all = (printed) => figures.forEach((figure) => draw(figure, printed));
-    for (const { plot, height } of figures) {
-      plot.textContent = "";
-      plot.style.height = `${height}px`;
-    }
+    for (const { plot } of figures) plot.textContent = "";
     all(false);
     // The caption names a picture, and the tables say what it shows: its letters one by one say nothing.
     for (const drawing of document.querySelectorAll(".main-svg")) drawing.ariaHidden = "true";

@@ -21,7 +21,7 @@ from embedding_gate.report.schema.record import Record
 
 __all__ = ["categories", "heat_maps", "maps"]
 
-SQUARE = 720  # pixels across, of a square picture and what stands at its right side
+SQUARE = 720  # pixels across: as wide as high, with what stands at its side
 CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
 
 
@@ -111,6 +111,7 @@ def _map(model: Model) -> Figure:
         data,
         {
             "scene": {**axes, "aspectmode": "data", "camera": CAMERA},
+            "legend": LEGEND,
             "margin": {"t": 0, "b": 0, "l": 0, "r": 0},
         },
         560,
