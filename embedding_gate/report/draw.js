@@ -13,6 +13,7 @@
     // A printed page shows a 3-D map as the screen last did, in either scheme: so in colours for both.
     const side = { color: "#808080", gridcolor: "#808080", gridwidth: 0.5, showbackground: false };
     return {
+      data: { heatmap: [{ textfont: { color: ink } }] },
       layout: {
         font: { color: ink, family: "system-ui, sans-serif", size: 13 },
         paper_bgcolor: "rgba(0,0,0,0)",

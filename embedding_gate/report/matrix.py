@@ -11,8 +11,9 @@ __all__ = ["by_cause", "kill_matrix", "red_checks"]
 
 RED = "xo"  # marks of a check that was red: in each run, in some runs
 HARMLESS = "harmless"
-# No fault killed, one of many, all. A cell of a check that judges none of them is empty.
-SHADES = [[0, "rgba(128, 128, 128, 0.16)"], [0.001, "rgba(213, 94, 0, 0.25)"], [1, "rgb(213, 94, 0)"]]
+# No fault killed, one of many, all. A cell of a check that judges none of them is empty. Letters of either
+# scheme can be read on each of them: on a full orange those of the dark one cannot.
+SHADES = [[0, "rgba(128, 128, 128, 0.16)"], [0.001, "rgba(213, 94, 0, 0.2)"], [1, "rgba(213, 94, 0, 0.75)"]]
 ROW, COLUMN = 16, 28  # pixels
 HEAD, SIDE = 120, 190  # pixels for the names
 
