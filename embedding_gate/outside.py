@@ -1,29 +1,24 @@
 """Opens a subject of which only vectors are seen, with what is known of the model that it claims to be."""
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from embedding_gate.adapter import find, name_of, notes_of, open_baseline, source_of
+from embedding_gate.clients import connect
 from embedding_gate.data.declared import read_declared
-from embedding_gate.endpoint import Endpoint, distinct_texts, is_address, open_client
-from embedding_gate.errors import InputError, SubjectRefused
+from embedding_gate.endpoint import Endpoint, distinct_texts
+from embedding_gate.errors import SubjectRefused
 from embedding_gate.own_files import Options, golden, sets, texts
 from embedding_gate.subjects.black_box import BlackBox, Client
 from embedding_gate.subjects.here import Here
 from embedding_gate.subjects.live import LONGEST, Subject
-from embedding_gate.subjects.process import Process
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.subjects.server import Server
 from embedding_gate.tokenizer import OwnTokenizer
 
-__all__ = ["connect", "open_outside"]
-
-PYTHON = "python:"
-FORMS = "python:MODULE:NAME, http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT"
+__all__ = ["open_outside"]
 
 
 def open_outside(model: str, options: Options, embedder: object = None) -> Subject:
@@ -71,24 +66,6 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
     )
     _leave_out(subject)
     return subject
-
-
-def connect(options: Options, model: str, folder: Path) -> Client:
-    """Open the client of the subject that ``options.subject`` names.
-
-    Raises:
-        GateError: there is none, or it cannot be opened.
-
-    """
-    spec = options.subject or ""
-    if is_address(spec):
-        client = open_client(spec, options.served_as or model, timeout=options.timeout)
-        return Server(spec, client)
-    target = spec.removeprefix(PYTHON)
-    if not spec.startswith(PYTHON) or not all(target.partition(":")):
-        raise InputError(f"--subject={spec}", "is no subject", hint=f"write {FORMS}")
-    interpreter = options.python or sys.executable
-    return Process(target, interpreter=interpreter, folder=folder, timeout=options.timeout)
 
 
 def _endpoint(

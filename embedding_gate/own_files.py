@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from embedding_gate.data.goldens import Golden, Texts, read_golden, read_texts
 from embedding_gate.data.labelled import read_pairs, read_topics
@@ -40,6 +41,11 @@ class Options:
     timeout: float = 60.0
     served_as: str | None = None  # what a server calls the model, if that is another name
     require: frozenset[str] = frozenset()
+    encoded: Path | None = None  # a folder of the passages' vectors
+    ranks: int | None = None  # processes that share the work, in the check of that
+    snapshot: Path | None = None
+    against_model: str | None = None
+    at_worst: Any = None  # the worst answer about old and new vectors that is no failure
 
 
 OWN = Options()
@@ -61,6 +67,12 @@ def golden(model: str) -> Golden | None:
 def sets(options: Options = OWN) -> Sets:
     """Read the labelled texts of a run."""
     return Sets(read_topics(options.topics), read_pairs(options.pairs), read_retrieval(options.retrieval))
+
+
+def own_texts(options: Options) -> tuple[Texts, Sets, bool]:
+    """Return all texts of a run, and whether some of them are the user's."""
+    labelled = sets(options)
+    return texts(), labelled, hashes(labelled) != hashes(sets())
 
 
 @cache

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ if "--benchmark-only" not in sys.argv:
 import embeddings
 from embedding_gate import checks, own_files
 from embedding_gate.adapter import ERRORS, watch_batches
+from embedding_gate.checks.test_ranks import Ranks
 from embedding_gate.claims.published import Comparison
 from embedding_gate.command_line import (
     add_options,
@@ -22,12 +24,14 @@ from embedding_gate.command_line import (
     names_of,
     read_options,
 )
+from embedding_gate.corpus.launch import encode_in_ranks
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
 from embedding_gate.endpoint import Endpoint
 from embedding_gate.errors import SubjectLost
+from embedding_gate.reindex.reindex import Reindex
 from embedding_gate.session import check_required, open_recorded, published_of
-from embedding_gate.state import RUN, Judged, Run, run_of
+from embedding_gate.state import RUN, Judged, Run, is_check, run_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import unoffered
@@ -106,11 +110,6 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
         run_of(item.config).partial = True
 
 
-def is_check(item: pytest.Item) -> bool:
-    """Tell whether a test is a check of the gate."""
-    return item.get_closest_marker("quality") is not None
-
-
 @pytest.fixture(scope="session")
 def embedder() -> object:
     """What another repository judges: its conftest.py returns an object or a function that embeds."""
@@ -146,6 +145,22 @@ def origin(judged: Judged) -> Origin:
     assert isinstance(judged, Subject)
     assert isinstance(judged.origin, Origin)  # or the comparison is none of this run
     return judged.origin
+
+
+@pytest.fixture
+def ranks(request: pytest.FixtureRequest, judged: Judged) -> Ranks:
+    """What encodes texts with several processes that share the work."""
+    assert isinstance(judged, Subject)
+    return partial(encode_in_ranks, judged.source, run_of(request.config).options)
+
+
+@pytest.fixture
+def reindex(judged: Judged) -> Reindex:
+    """What is judged, beside a snapshot or another model."""
+    assert isinstance(judged.reindex, Reindex)  # or the comparison is none of this run
+    with one_error():
+        _ = judged.reindex.verdict
+    return judged.reindex
 
 
 @pytest.fixture

@@ -21,23 +21,32 @@ def gate_tests() -> Iterator[tuple[str, GateTest]]:
 
 
 def judges(test: GateTest) -> str:
-    """Tell what a test judges: a "subject", an "endpoint", "topics", "published" figures, an "origin"."""
+    """Tell what a test judges: subject, endpoint, topics, published figures, origin, reindex or ranks."""
     return next(iter(inspect.signature(test).parameters))
 
 
-def live_tests(recipe: str = DECLARED, *, server: bool = False, origin: bool = False) -> dict[str, GateTest]:
+def live_tests(
+    recipe: str = DECLARED,
+    *,
+    server: bool = False,
+    origin: bool = False,
+    reindex: bool = False,
+    ranks: bool = False,
+) -> dict[str, GateTest]:
     """Return the tests that judge a live model, by name.
 
     Figures were published of one recipe alone. Only a server has the contract of an endpoint. A model is
-    compared with its origin only if one is named.
+    compared with its origin, with a snapshot or another model, or with ranks, only if one is named.
     """
-    made = {"published": recipe == REFERENCE, "endpoint": server, "origin": origin}
+    only_if = {"endpoint": server, "origin": origin, "reindex": reindex, "ranks": ranks}
+    made = {"published": recipe == REFERENCE, **only_if}
     return {name: test for name, test in gate_tests() if made.get(judges(test), True)}
 
 
-def recorded_tests() -> dict[str, GateTest]:
+def recorded_tests(*, reindex: bool = False) -> dict[str, GateTest]:
     """Return the tests that judge recorded vectors, by name."""
-    return {name: test for name, test in gate_tests() if judges(test) in ("topics", "published")}
+    made = ("topics", "published", *(("reindex",) if reindex else ()))
+    return {name: test for name, test in gate_tests() if judges(test) in made}
 
 
 def endpoint_tests() -> dict[str, GateTest]:

@@ -150,7 +150,7 @@ def read_devices(path: Path) -> tuple[Device, ...]:
         names = [name.casefold() for device in devices for name in device.chips]
         if len(set(names)) < len(names):
             raise ValueError("two devices go by the same name")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
     return devices
 

@@ -35,6 +35,7 @@ from embedding_gate.register import (
     live_tests,
     recorded_tests,
 )
+from embedding_gate.snapshots import compared_recorded
 from embedding_gate.subjects.embedded import Baseline, Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import OFFERS, unoffered
@@ -64,7 +65,8 @@ def open_recorded(folder: Path, name: str, options: Options = OWN) -> Recorded:
     )
     remarks = [baseline.note] if baseline else []
     remarks += [f"  topics: SHA-256 {topics.sha256}", *dialect_notes(folder / f"metadata_{name}.tsv")]
-    return Recorded(name, embedded, tuple(found), tuple(remarks))
+    beside = compared_recorded(folder, name, options)
+    return Recorded(name, embedded, tuple(found), tuple(remarks), reindex=beside)
 
 
 def _tokenizer(baseline: Baseline | None) -> Callable[[Sequence[str]], Tokenized] | None:
@@ -116,7 +118,13 @@ def export(judged: Iterable[Subject], folder: Path) -> list[str]:
 def tests_of(options: Options) -> dict[str, GateTest]:
     """Return the tests of a run on a live model, by name."""
     server = is_address(options.subject or "")
-    return live_tests(options.recipe, server=server, origin=options.origin is not None)
+    return live_tests(
+        options.recipe,
+        server=server,
+        origin=options.origin is not None,
+        reindex=options.snapshot is not None or options.against_model is not None,
+        ranks=options.ranks is not None,
+    )
 
 
 def open_gate(subject: Subject, options: Options = OWN) -> Gate:
@@ -130,7 +138,8 @@ def open_gate(subject: Subject, options: Options = OWN) -> Gate:
 def open_recorded_gate(recorded: Recorded, options: Options = OWN) -> Gate:
     """Make a gate with the thresholds that apply to recorded vectors."""
     used = {recorded.topics.labelled.sha256}
-    thresholds = _thresholds(recorded.name, recorded_tests(), used, options, "float32")
+    made = recorded_tests(reindex=options.snapshot is not None)
+    thresholds = _thresholds(recorded.name, made, used, options, "float32")
     return Gate(recorded.name, thresholds, options.require)
 
 
@@ -148,13 +157,14 @@ def _thresholds(
 def diagnosis(gate: Gate) -> list[str]:
     """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same.
 
-    A subject that gave no vectors looks like none. To be worse than one's origin is no fault of the code.
+    A subject that gave no vectors looks like none. To be worse than one's origin, or another, is no
+    fault of the code.
     """
     told = tuple(error.__name__ for error in SubjectError.__subclasses__())
     verdicts = [
         one
         for one in gate.verdicts
-        if one.check != NOT_WORSE and not (one.red and one.evidence.startswith(told))
+        if one.check not in (NOT_WORSE, "reindex") and not (one.red and one.evidence.startswith(told))
     ]
     try:
         return looks_like(verdicts, read_signatures(SIGNATURES)) if gate.red else []

@@ -6,17 +6,20 @@ from dataclasses import dataclass, field
 import pytest
 
 from embedding_gate.adapter import open_subject
+from embedding_gate.corpus.passages import open_passages
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
 from embedding_gate.register import recorded_tests
+from embedding_gate.reindex.side_by_side import Side
 from embedding_gate.session import open_gate, open_recorded_gate, tests_of, unbound
+from embedding_gate.snapshots import compared
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded
 from embedding_gate.verdicts.gate import Gate
 
-__all__ = ["RUN", "Judged", "Run", "run_of"]
+__all__ = ["RUN", "Judged", "Run", "is_check", "run_of"]
 
 Judged = Subject | Recorded
 
@@ -29,6 +32,7 @@ class Run:
     tests: names of the checks that can judge it.
     partial: whether checks were left out: then a threshold without a verdict is no failure.
     judged, gates: by name, from when they are first asked for.
+    compared: the models side by side (--compare).
     written: lines about the files that the run has written.
     """
 
@@ -39,11 +43,13 @@ class Run:
     judged: dict[str, Judged] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
+    compared: list[Side] = field(default_factory=list)
 
     def name(self, names: list[str], *, recorded: bool) -> None:
         """Say what is judged."""
         self.names = names
-        self.tests = recorded_tests() if recorded else tests_of(self.options)
+        beside = self.options.snapshot is not None
+        self.tests = recorded_tests(reindex=beside) if recorded else tests_of(self.options)
 
     def opened(self, name: str, embedder: object = None) -> Judged:
         """Return what is judged under a name. embedder: an object that embeds, of this process, or None."""
@@ -53,6 +59,8 @@ class Run:
             else:
                 subject = open_subject(name, self.options)
             subject.origin = open_origin(subject, self.options)
+            subject.reindex = compared(subject, self.options)
+            subject.passages = open_passages(subject, self.options)
             self.judged[name] = subject
         return self.judged[name]
 
@@ -120,3 +128,8 @@ RUN = pytest.StashKey[Run]()
 def run_of(config: pytest.Config) -> Run:
     """Return the run that pytest is in."""
     return config.stash[RUN]
+
+
+def is_check(item: pytest.Item) -> bool:
+    """Tell whether a test is a check of the gate."""
+    return item.get_closest_marker("quality") is not None

@@ -12,9 +12,10 @@ import warnings
 import mlx.core as mx
 from mlx import nn
 
+from embeddings.errors import InputError
 from embeddings.openblas import CHOICE_VARIABLE, why_not
 
-__all__ = ["CHOICE_VARIABLE", "in_use", "mx", "nn", "usable_cores"]
+__all__ = ["CHOICE_VARIABLE", "in_use", "mx", "nn", "refuse_after_fork", "usable_cores"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -22,6 +23,28 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 def usable_cores() -> int:
     """Count the cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+
+
+_computed_in: int | None = None  # the process in which MLX has computed
+
+
+def refuse_after_fork() -> None:
+    """Refuse to compute in a process that was forked from one in which MLX computed.
+
+    MLX's threads are not in the new process, and it would wait for them for ever. Without this, encode hung
+    in five of five children.
+
+    Raises:
+        InputError: this is such a process.
+
+    """
+    global _computed_in  # noqa: PLW0603  (a process is one for all models)
+    if _computed_in not in (None, os.getpid()):
+        what = "was forked from one that had loaded a model, and MLX does not work in it"
+        raise InputError(
+            f"process {os.getpid()}", what, hint='start it by "spawn", or load models only after the fork'
+        )
+    _computed_in = os.getpid()
 
 
 def in_use() -> str:

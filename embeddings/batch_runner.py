@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from embeddings.backend import mx, usable_cores
+from embeddings.backend import mx, refuse_after_fork, usable_cores
 from embeddings.batching import pad, shared_budget, token_batches
 from embeddings.errors import InputError, MemoryWarning, OutOfMemory, warn
 from embeddings.models import Decoder, Encoder
@@ -62,6 +62,7 @@ def run_batches(
         OutOfMemory: the batch does not fit even after the token budget was halved.
 
     """
+    refuse_after_fork()
     lengths, side_by_side = tokens.lengths, len(STREAMS[mx.default_device().type])
     budget, halved = _budget(model, lengths, batch_tokens, side_by_side), False
     pending = deque(token_batches(lengths, budget))

@@ -146,7 +146,7 @@ class Embedder:
         prefix = self._prefix(prompt_name, prompt, instruction)
         lookup = None
         if cache is not None:
-            inputs = self._inputs(prefix, normalize=normalize_embeddings, dimensions=width)
+            inputs = self.inputs(prefix, normalize=normalize_embeddings, dimensions=width)
             lookup = Lookup(cache, inputs, texts := checked_texts(texts))
         tokens = self._tokens(texts, lookup, prefix)
         warn_of_truncation(lookup.dropped(tokens.dropped) if lookup else tokens.dropped, self.max_tokens)
@@ -236,7 +236,7 @@ class Embedder:
                 raise
             return self.tokenizer(prefixed(prefix, texts))  # the same error, with the number in the call
 
-    def _inputs(self, prefix: str, *, normalize: bool, dimensions: int) -> Inputs:
+    def inputs(self, prefix: str, *, normalize: bool, dimensions: int) -> Inputs:
         """Return everything that affects a vector, except its text."""
         return Inputs.of(
             self.recipe,

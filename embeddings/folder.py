@@ -17,9 +17,11 @@ from embeddings.catalog import CATALOG, CatalogEntry
 from embeddings.errors import DamagedModel, HashMismatch, ModelNotFound, UnsupportedModel
 from embeddings.hub import fetch, parse
 
-__all__ = ["WEIGHTS_FILE", "ModelFolder", "account", "find_folder", "typed"]
+__all__ = ["MOST_LAYERS", "WEIGHTS_FILE", "ModelFolder", "account", "find_folder", "typed"]
 
 WEIGHTS_FILE = "model.safetensors"
+MOST_LAYERS = 1000  # that config.json may declare: no reader has to list a thousand million weights
+_LARGEST = 1 << 1000  # a whole number below it has a float
 _ALIKE = 0.75  # how similar a wrong name must be to a known one to suggest it; 1 is equal
 
 T = TypeVar("T", int, float, str, bool)
@@ -33,9 +35,13 @@ class ModelFolder:
     name: str
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that must exist."""
+        """Return the path of a file that must exist. A name in a model's own files may not lead out of it."""
         path = self.path / name
-        if not path.is_file():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise DamagedModel(
+                self.path, f"{name!r} is no file of this folder", hint="fetch the model's files again"
+            )
+        if not _is_file(path):
             hint = "copy the model's whole folder, every file of it"
             if path.suffix == ".safetensors" and path.with_name("pytorch_model.bin").is_file():
                 hint = "save the weights as safetensors: pytorch_model.bin can hold code and is never read"
@@ -47,7 +53,7 @@ class ModelFolder:
         path = self.file(name)
         try:
             return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DamagedModel(
                 path, f"not readable as JSON ({error})", hint="fetch the file again"
             ) from error
@@ -64,6 +70,14 @@ class ModelFolder:
                 hint="fetch the file again",
             )
         return content
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether a path leads to a file. A name that no file can have leads to none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def account(
@@ -100,7 +114,7 @@ def typed(where: object, declared: Mapping[str, Any], key: str, kind: type[T]) -
     if key not in declared:
         raise DamagedModel(where, f"key {key!r} is missing", hint="fetch the file again")
     value = declared[key]
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
     if type(value) is not kind:
         raise DamagedModel(

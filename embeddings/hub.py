@@ -216,7 +216,7 @@ def _shards(folder: Path) -> list[str]:
     try:
         index: Any = json.loads(where.read_text(encoding="utf-8"))
         names = set(index["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedModel(where, f"malformed ({error!r})", hint="delete the snapshot's folder") from error
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise DamagedModel(

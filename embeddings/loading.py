@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from embeddings.after_pooling import AfterPooling
-from embeddings.backend import mx
+from embeddings.backend import mx, refuse_after_fork
 from embeddings.catalog import DEFAULT_MODEL
 from embeddings.declared_recipe import read_recipe
 from embeddings.embedder import Embedder
@@ -70,6 +70,7 @@ def load(
         raise InputError(
             "precision", f"must be one of {', '.join(PRECISIONS)}, got {precision!r}", hint="leave it out"
         )
+    refuse_after_fork()
     name = str(name_or_folder)
     folder = make_folder(name) if name.startswith(PREFIX) else find_folder(name_or_folder)
     _refuse_adapter(folder)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.records import Spied
 from embedding_gate.adapter import find, name_of
+from embedding_gate.clients import connect
 from embedding_gate.data.declared import read_declared
-from embedding_gate.outside import connect
 from embedding_gate.own_files import Options
 from embedding_gate.subjects.black_box import Client
 from embedding_gate.tokenizer import OwnTokenizer

@@ -11,7 +11,7 @@ from embeddings.catalog import DEFAULT_MODEL
 from embeddings.folder import find_folder
 from embeddings.synthetic import PREFIX, config_of
 
-__all__ = ["Plan", "default_models", "outside_plan", "plan_of"]
+__all__ = ["Plan", "batches", "default_models", "outside_plan", "plan_of"]
 
 HEAVY = 3e8  # FLOPs of a token above which a model gets few shapes and rounds on a CPU
 SHORT = 16  # tokens
@@ -122,6 +122,16 @@ _SLOW_OUTSIDE = replace(
 def outside_plan(call: float) -> Plan:
     """Return what is measured of another subject. call: seconds that it takes for a short text."""
     return _OUTSIDE if call < SLOW else _SLOW_OUTSIDE
+
+
+def batches(listed: str) -> list[tuple[int, int]]:
+    """Read shapes of batches, texts x tokens, as in "128x128,1x16".
+
+    Raises:
+        ValueError: a shape is not two whole numbers.
+
+    """
+    return [(int(rows), int(tokens)) for rows, tokens in (shape.split("x") for shape in listed.split(","))]
 
 
 def default_models() -> list[str]:

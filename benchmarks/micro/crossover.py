@@ -19,6 +19,7 @@ from itertools import takewhile
 from statistics import median
 from typing import Any
 
+from benchmarks.harness.plan import batches
 from embeddings.backend import mx
 from embeddings.loading import PRECISIONS
 from embeddings.models.quantized import backend, unpacked
@@ -26,6 +27,7 @@ from embeddings.synthetic import SHAPES
 
 ROWS = tuple(2**power for power in range(13))
 BITS, GROUP_SIZE = (4, 8), 64
+LAYERS = [(shape["hidden_size"], shape["intermediate_size"]) for shape in SHAPES.values()]
 # The layers of a model do not stay in a cache between two calls. So the timing cycles through packed weights
 # of this many bytes: unpacked they are more than twice the 50 MB cache of an H100. A CPU is so slow that this
 # does not matter.
@@ -124,6 +126,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
     parser.add_argument("--least", type=int, default=1, help="rows to begin with (default: 1)")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the activations")
+    parser.add_argument("--layers", type=batches, default=LAYERS, help="inputs x outputs, as in 1024x3072")
     parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds of a product (default: {LIMIT})")
     options = parser.parse_args(arguments)
     options.backend, options.rows = backend(), [rows for rows in ROWS if rows >= options.least]
@@ -137,9 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{options.backend}, {options.precision}: quantized_matmul / (dequantize + matmul), medians")
     print(f"{'layer':<20}" + "".join(f"{rows:>7}" for rows in options.rows))
     layers = []
-    for shape in SHAPES.values():
+    for hidden, out in options.layers:
         for bits in BITS:
-            hidden, out = shape["hidden_size"], shape["intermediate_size"]
             ratios = measure_layer(hidden, out, bits, PRECISIONS[options.precision], options)
             layers.append(ratios)
             cells = "".join(

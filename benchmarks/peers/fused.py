@@ -1,11 +1,11 @@
-"""Compares the fused trunk of Qwen3 with the present one on CUDA: ``python -m benchmarks.peers.fused``.
+"""Compares the fused trunk of Qwen3 with mlx-lm's layers on CUDA: ``python -m benchmarks.peers.fused``.
 
-For each size and shape of batch it times, in interleaved rounds of new ids: the present walk, the fused one
-started after every ``AHEAD`` layers, the fused one with one of its kernels or none (``joined only``), and the
-fused one with other numbers of rows from which weights are unpacked. It prints medians of tokens/s, and of
-the ratio to the present walk with its range. Before that it prints how far the vectors of each are from those
-of the present walk and of float32 (0.6B). ``--pipeline`` also starts each batch before the one before it is
-read.
+For each size and shape of batch it times, in interleaved rounds of new ids: mlx-lm's layers one after the
+other (``layers``), the decoder as it is loaded, which chooses by the number of tokens, the fused trunk
+started after every ``AHEAD`` layers, the fused one with one of its kernels or none (``joined only``), and
+the fused one with other numbers of rows from which weights are unpacked. It prints medians of tokens/s, and
+of the ratio to ``layers`` with its range. Before that it prints how far the vectors of each are from those
+of ``layers`` and of float32 (0.6B). ``--pipeline`` also starts each batch before the one before it is read.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.plan import batches
 from benchmarks.peers import plain_kernels
 from benchmarks.peers.decoder_engines import config_for
 from benchmarks.peers.decoder_worker import _config_and_weights
@@ -39,7 +40,7 @@ AT_ONCE = 8  # batches that a pipeline runs
 Walk = Callable[[mx.array], mx.array]
 
 
-def build(size: str, precision: str = "bfloat16") -> Decoder:
+def build(size: str, precision: str) -> Decoder:
     """Make the synthetic decoder of a size."""
     spec = {
         "config": config_for(size),
@@ -48,6 +49,11 @@ def build(size: str, precision: str = "bfloat16") -> Decoder:
         "device": "cpu" if backend() == "cpu" else "gpu",
     }
     return Decoder(*_config_and_weights(spec))
+
+
+def unpadded(model: Decoder, ids: mx.array) -> mx.array:
+    """Run a decoder on ids (B, T) that are all of real tokens."""
+    return model(ids, mx.full((len(ids),), ids.shape[1], dtype=mx.int32))
 
 
 def unpacking_from(rows: int, walk: Walk, layers: Sequence[ManyRowsLinear]) -> Walk:
@@ -73,19 +79,22 @@ def some_kernels(*names: str) -> Any:
 
 
 def variants(model: Decoder) -> Iterator[tuple[str, Walk]]:
-    """Yield the present walk and each variant of the fused one."""
-    yield "now", lambda ids: model(ids, mx.full((len(ids),), ids.shape[1], dtype=mx.int32))
-    fused = FusedQwen3(model.trunk, some_kernels(*KERNELS))
+    """Yield mlx-lm's layers, the decoder as it is loaded, and each variant of the fused trunk."""
+    separate = copy(model)
+    separate.fused = None
+    for name, decoder in (("layers", separate), ("as loaded", model)):
+        yield name, partial(unpadded, decoder)
+    fused = model.fused or FusedQwen3(model.trunk, some_kernels(*KERNELS))
     for names in ((), *((name,) for name in KERNELS)):
         part = copy(fused)
         part.kernels = some_kernels(*names)
-        yield f"joined{' and ' * bool(names)}{' only' * (not names)}{''.join(names)}", partial(part, ahead=4)
+        yield f"joined{' and ' * bool(names)}{' only' * (not names)}{''.join(names)}", part
     for ahead in AHEAD:
         yield f"fused, ahead {ahead}", partial(fused, ahead=ahead)
     parts = [part for layer in fused.layers for part in (layer.qkv, layer.gate_and_up, layer.out, layer.down)]
     layers = [part for part in parts if isinstance(part, ManyRowsLinear)]
     for rows in UNPACK if layers else ():
-        yield f"fused, ahead 4, unpacked from {rows}", unpacking_from(rows, partial(fused, ahead=4), layers)
+        yield f"fused, unpacked from {rows}", unpacking_from(rows, fused, layers)
 
 
 def vectors(walk: Walk, ids: Any) -> mx.array:
@@ -122,11 +131,11 @@ def working(walks: dict[str, Walk], ids: Any) -> dict[str, Walk]:
 
 
 def parity(size: str, walks: dict[str, Walk], ids: Any, reference: Any) -> None:
-    """Print how far the vectors of each walk are from those of the present one and from the reference."""
-    now = np.array(vectors(walks["now"], ids))
+    """Print how far the vectors of each walk are from those of mlx-lm's layers and from the reference."""
+    layers = np.array(vectors(walks["layers"], ids))
     for name, walk in walks.items():
         found = np.array(vectors(walk, ids))
-        print(f"{size:<5} {name:<40} apart from now {np.abs(found - now).max():.1e}", end="")
+        print(f"{size:<5} {name:<40} apart from layers {np.abs(found - layers).max():.1e}", end="")
         if reference is not None:
             cosine = (found * reference).sum(axis=1).min()
             print(f", from float32 {np.abs(found - reference).max():.1e}, cosine {cosine:.6f}", end="")
@@ -148,7 +157,7 @@ def run_shape(
                 if number >= 0:
                     taken.setdefault(f"{name}{', pipelined' if pipelined else ''}", []).append(spent)
     for name, each in taken.items():
-        ratios = sorted(now / mine for now, mine in zip(taken["now"], each, strict=True))
+        ratios = sorted(theirs / mine for theirs, mine in zip(taken["layers"], each, strict=True))
         rate = texts * tokens * count / median(each)
         line = f"{size:<5} {texts:>3} x {tokens:<4} {name:<42} {rate:>9,.0f} tokens/s {median(ratios):>6.2f}x"
         print(f"{line}  {ratios[0]:.2f} to {ratios[-1]:.2f}", flush=True)
@@ -159,22 +168,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print all sizes and shapes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.fused", description=__doc__)
     parser.add_argument("--sizes", default="0.6b,4b,8b")
+    parser.add_argument("--batches", type=batches, default=SHAPES, help="as in 128x128,1x16")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--pipeline", action="store_true")
-    parser.add_argument("--only", default="", help="variants whose name contains this, and the present walk")
+    parser.add_argument("--only", default="", help="variants whose name contains this, and mlx-lm's layers")
     parser.add_argument("--json", help="write every round's seconds here")
     options = parser.parse_args(arguments)
     record: dict[str, Any] = {}
     for size in options.sizes.split(","):
         fresh = FreshIds(config_for(size)["vocab_size"])
-        ids, model = fresh(16, 100), build(size)
+        ids, model = fresh(16, 100), build(size, "float32" if backend() == "cpu" else "bfloat16")
         reference = None
         if size == "0.6b":
             reference = np.array(vectors(build(size, "float32").trunk, ids))
-        walks = working(dict(variants(model)), ids)
+        walks = dict(variants(model))
+        walks = {name: walk for name, walk in walks.items() if name == "layers" or options.only in name}
+        walks = working(walks, ids)
         parity(size, walks, ids, reference)
-        walks = {name: walk for name, walk in walks.items() if name == "now" or options.only in name}
-        for shape in SHAPES:
+        for shape in options.batches:
             record[f"{size} {shape}"] = run_shape(size, walks, shape, fresh, options)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:  # noqa: PTH123

@@ -161,7 +161,7 @@ def read_published(path: Path) -> Published:
         if unknown := content.keys() - {"texts", "model", "figure", "statement"}:
             raise ValueError(f"unknown keys {sorted(unknown)}")
         return Published(str(content["texts"]), names, figures, statements)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
 
 

@@ -66,12 +66,20 @@ def read_dense(folder: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def float_type(folder: Path) -> str:
-    """Name the type of most float tensors in a model's folder: "float32", "bfloat16" ..."""
+    """Name the type of most float tensors in a model's folder: "float32", "bfloat16" ...
+
+    Raises:
+        FixtureError: a file is no checkpoint, or there is no float.
+
+    """
     types: Counter[str] = Counter()
     for path in folder.glob("model*.safetensors"):
         with path.open("rb") as file:
-            header = _header(file.read(int.from_bytes(file.read(8), "little")))
+            length = int.from_bytes(file.read(8), "little")
+            header = _header(path, file.read(min(length, path.stat().st_size)))
         types.update(tensor["dtype"] for tensor in header.values() if tensor["dtype"] in _FLOATS)
+    if not types:
+        raise FixtureError(folder, "no file of weights has a float", hint="fetch the files again")
     return _FLOATS[types.most_common(1)[0][0]]
 
 
@@ -86,25 +94,44 @@ def rounded(tensor: NDArray[np.generic], precision: str) -> NDArray[np.generic]:
     return ((bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-def _header(data: bytes) -> dict[str, Any]:
-    header: dict[str, Any] = json.loads(data)
-    header.pop("__metadata__", None)
+def _header(path: Path, data: bytes) -> dict[str, Any]:
+    """Return what a header says of each tensor.
+
+    Raises:
+        FixtureError: it is no header.
+
+    """
+    try:
+        header: dict[str, Any] = json.loads(data)
+        header.pop("__metadata__", None)
+        if not all(isinstance(tensor["dtype"], str) for tensor in header.values()):
+            raise ValueError("a tensor without a type")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FixtureError(path, f"is no checkpoint ({error!r})", hint="fetch the file again") from error
     return header
 
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
-    header = _header(data[8:start])
+    header = _header(path, data[8:start])
     found: dict[str, NDArray[np.generic]] = {}
     for name, tensor in header.items():
-        count, offset = math.prod(tensor["shape"]), start + tensor["data_offsets"][0]
-        values: NDArray[np.generic]
-        if tensor["dtype"] in _PACKED:
-            values = np.frombuffer(data, _PACKED[tensor["dtype"]], count, offset)
-        elif tensor["dtype"] == "BF16":
-            values = (np.frombuffer(data, "<u2", count, offset).astype(np.uint32) << 16).view(np.float32)
-        else:
-            values = np.frombuffer(data, _TYPES[tensor["dtype"]], count, offset).astype(np.float32)
-        found[name] = values.reshape(tensor["shape"])
+        try:
+            found[name] = _tensor(data, start, tensor)
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+            what = f"{name} is no tensor of it ({error!r})"
+            raise FixtureError(path, what, hint="fetch the file again") from error
     return found
+
+
+def _tensor(data: bytes, start: int, tensor: dict[str, Any]) -> NDArray[np.generic]:
+    count, offset = math.prod(tensor["shape"]), start + tensor["data_offsets"][0]
+    values: NDArray[np.generic]
+    if tensor["dtype"] in _PACKED:
+        values = np.frombuffer(data, _PACKED[tensor["dtype"]], count, offset)
+    elif tensor["dtype"] == "BF16":
+        values = (np.frombuffer(data, "<u2", count, offset).astype(np.uint32) << 16).view(np.float32)
+    else:
+        values = np.frombuffer(data, _TYPES[tensor["dtype"]], count, offset).astype(np.float32)
+    return values.reshape(tensor["shape"])

@@ -66,7 +66,7 @@ def read_declared(folder: Path) -> Declared:
         positions = _positions(config)
         declared = next((int(limit) for limit in limits if limit is not None), positions)
         texts = {str(name): str(text or "") for name, text in prompts.items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         hint = "restore its JSON files"
         raise FixtureError(
             folder, f"its limit or its prompts are malformed ({error!r})", hint=hint
@@ -94,9 +94,13 @@ def listed_modules(folder: Path) -> list[tuple[str, str]]:
         return []
     try:
         modules = json.loads(path.read_text(encoding="utf-8"))
-        return [(str(one["type"]).rpartition(".")[2], str(one.get("path", ""))) for one in modules]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found = [(str(one["type"]).rpartition(".")[2], str(one.get("path", ""))) for one in modules]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
+    for _, place in found:
+        if Path(place).is_absolute() or ".." in Path(place).parts:
+            raise FixtureError(path, f"{place!r} is no folder of this model", hint="restore the file")
+    return found
 
 
 def pooling_words(folder: Path) -> list[str]:
@@ -141,11 +145,11 @@ def read_json(path: Path, *, optional: bool = True) -> dict[str, Any]:
         FixtureError: the file cannot be read, or holds no object.
 
     """
-    if optional and not path.exists():
-        return {}
     try:
+        if optional and not path.exists():
+            return {}
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FixtureError(path, f"cannot be read ({error})", hint="restore the file") from error
     if not isinstance(content, dict):
         raise FixtureError(path, "is no JSON object", hint="restore the file")

@@ -123,7 +123,7 @@ def read_texts(path: Path) -> Texts:
         where = f"{path}:{number}"
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FixtureError(where, f"not a JSON object ({error})", hint="correct the line") from error
         if not isinstance(row, dict) or row.keys() != {"id", "kind", "text"}:
             raise FixtureError(where, "must be an object with id, kind and text", hint="correct the line")
@@ -162,7 +162,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
         files, sets = dict(origin["files"]), dict(origin["sets"])
         long = origin.get("long")  # older goldens do not have it
         prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FixtureError(origin_path, f"malformed ({error!r})", hint=hint) from error
     if of_texts != texts.sha256:
         raise FixtureError(
@@ -229,7 +229,7 @@ def files_of_goldens(goldens: Path) -> dict[str, dict[str, str]]:
     for origin_path in sorted(goldens.glob("*.json")):
         try:
             found[origin_path.stem] = dict(json.loads(_read(origin_path))["files"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FixtureError(origin_path, f"malformed ({error!r})", hint="restore the file") from error
     return found
 

@@ -14,7 +14,7 @@ from embedding_gate.data.row import Row
 from embedding_gate.data.rows import content_hash, read_rows, unique
 from embedding_gate.errors import FixtureError
 
-__all__ = ["Missing", "Retrieval", "read_retrieval"]
+__all__ = ["Missing", "Retrieval", "passage_of", "read_retrieval"]
 
 Rows = NDArray[np.int64]
 
@@ -70,7 +70,7 @@ class Retrieval:
         chosen = None if self.only is None else set(self.only.tolist())
         for number, row in enumerate(read_rows(self.path / "corpus.jsonl", ("_id", "text"))):
             if chosen is None or number in chosen:
-                yield _passage(row)
+                yield passage_of(row)
 
     def first(self, queries: int, *, after: int = 0) -> "Retrieval":
         """Return a smaller set: the first queries, after leaving some out, and their passages."""
@@ -170,7 +170,7 @@ def _read_corpus(path: Path, judged: Judgements) -> _Corpus:
         if name in seen:
             raise FixtureError(row.where, f"_id {name!r} is there twice", hint="give each an _id of its own")
         seen.add(name)
-        if not _passage(row):
+        if not passage_of(row):
             empty.append(number)
         elif name in names:
             rows[name] = number - len(empty)
@@ -178,7 +178,7 @@ def _read_corpus(path: Path, judged: Judgements) -> _Corpus:
     return _Corpus(rows, len(seen) - len(empty), len(empty), lines)
 
 
-def _passage(row: Row) -> str:
+def passage_of(row: Row) -> str:
     """Return a passage after its title; "" if it has neither.
 
     Raises:

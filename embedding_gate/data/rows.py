@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TextIO
 
 from embedding_gate.data.row import Row
-from embedding_gate.data.tsv import dialect_of, lines_of, tsv_lines
+from embedding_gate.data.tsv import LONGEST, dialect_of, lines_of, tsv_lines, whole_lines
 from embedding_gate.errors import FixtureError
 
 __all__ = ["content_hash", "dialect_notes", "numbered_lines", "read_rows", "unique"]
@@ -68,6 +68,8 @@ def read_rows(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
+    if path.exists() and not path.is_file():
+        raise FixtureError(path, "is no file", hint="name a file")
     try:
         # newline="\n": a text may hold a carriage return, which Python otherwise takes for the end of a line.
         with path.open(encoding="utf-8-sig", newline="\n") as file:
@@ -88,11 +90,13 @@ def numbered_lines(path: Path) -> Iterator[tuple[str, str]]:
 
     """
     with _opened(path) as file:
-        yield from ((where, line) for where, line in lines_of(path, file) if not line.isspace())
+        yield from (
+            (where, line) for where, line in lines_of(path, whole_lines(path, file)) if not line.isspace()
+        )
 
 
 def _jsonl(path: Path, file: TextIO) -> Iterator[Row]:
-    for where, line in lines_of(path, file):
+    for where, line in lines_of(path, whole_lines(path, file)):
         if line.isspace():
             continue
         try:
@@ -139,18 +143,18 @@ def dialect(path: Path) -> str:
     with _opened(path) as file:
         if path.suffix == ".tsv":
             return dialect_of(path, file)
-        separated = _separator(file.readline()) == ";"
+        separated = _separator(next(whole_lines(path, file), "")) == ";"
         return "semicolons separate the columns, and a comma is the decimal sign" if separated else ""
 
 
 def _csv(path: Path, file: TextIO) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)  # a text may be long
-    header = file.readline()
+    csv.field_size_limit(LONGEST)  # a text may be long
+    header = next(whole_lines(path, file), "")
     file.seek(0)
     if "\t" in header:
         raise FixtureError(f"{path}, header", "its columns are separated by tabs", hint="name it .tsv")
     separator = _separator(header)
-    reader = csv.reader(file, strict=True, delimiter=separator)
+    reader = csv.reader(whole_lines(path, file), strict=True, delimiter=separator)
     lines = ((f"{path}:{reader.line_num}", row) for row in reader if row)
     try:
         yield from _with_header(path, lines, decimal_commas=separator == ";")

@@ -20,7 +20,9 @@ from typing import TextIO
 from embedding_gate.data.projector import LOOKS_QUOTED, unescape
 from embedding_gate.errors import FixtureError
 
-__all__ = ["dialect_of", "lines_of", "tsv_lines"]
+__all__ = ["LONGEST", "dialect_of", "lines_of", "tsv_lines", "whole_lines"]
+
+LONGEST = 1 << 24  # characters of a line, or of a field of CSV: a file of one endless line fills no memory
 
 ESCAPED, PLAIN, QUOTED = "escaped", "plain", "quoted"
 SAID = {
@@ -43,6 +45,22 @@ def lines_of(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield f"{path}:{number}", plain
 
 
+def whole_lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file, each with its line feed.
+
+    Raises:
+        FixtureError: a line is too long.
+
+    """
+    number = 0
+    while line := file.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            what = f"has more than {LONGEST:,} characters"
+            raise FixtureError(f"{path}:{number}", what, hint="cut the text, or correct the line")
+        yield line
+
+
 def tsv_lines(path: Path, file: TextIO) -> Iterator[Line]:
     """Yield the fields of each line that is not empty, with its place.
 
@@ -57,7 +75,7 @@ def tsv_lines(path: Path, file: TextIO) -> Iterator[Line]:
     if dialect == QUOTED:
         yield from _quoted(path, file.read())[0]
         return
-    for where, line in lines_of(path, file):
+    for where, line in lines_of(path, whole_lines(path, file)):
         fields = line.split("\t")
         yield where, list(map(unescape, fields)) if dialect == ESCAPED and "\\" in line else fields
 
@@ -102,7 +120,7 @@ class _Signs:
 def _read(path: Path, file: TextIO) -> tuple[str, bool]:
     """Return the dialect, and whether another dialect would read the file differently."""
     signs = _Signs()
-    for where, line in lines_of(path, file):
+    for where, line in lines_of(path, whole_lines(path, file)):
         signs.see(where, line)
     if signs.quotes and (signs.quoted or signs.ragged):
         file.seek(0)

@@ -1,11 +1,16 @@
-"""Reads the address of a server of embeddings."""
+"""Reads the address of a server of embeddings, and keeps to the first host that its name led to."""
+
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
 
 import httpx2
 
 from embedding_gate.endpoint.forms import OLLAMA, OPENAI, TEI, Form
 from embedding_gate.errors import EndpointError
 
-__all__ = ["is_address", "read_address"]
+__all__ = ["Place", "is_address", "read_address"]
 
 _OWN = {"ollama": OLLAMA, "tei": TEI}
 _HINT = "write http://HOST:PORT/v1/embeddings, ollama:HOST:PORT or tei:HOST:PORT"
@@ -38,3 +43,45 @@ def read_address(spec: str) -> tuple[Form, str]:
     if form is OPENAI and not url.path.rstrip("/").endswith("/embeddings"):
         raise EndpointError(spec, "does not end in /embeddings", hint=_HINT)
     return form, str(url)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server is. A name is looked up once: if it leads elsewhere later, nothing is sent there.
+
+    url: that takes texts. timeout: seconds that one try of a connection may take.
+    """
+
+    url: httpx2.URL
+    timeout: float
+
+    @cached_property
+    def _address(self) -> str | None:
+        """The address that the host's name led to first, or None where there is none, or where it is one."""
+        host = self.url.host
+        try:
+            ip_address(host)
+        except ValueError:
+            return self._look_up(host)
+        return None
+
+    def request(self) -> tuple[httpx2.URL, dict[str, str], dict[str, str]]:
+        """Return the URL, the headers and the extensions of a request. TLS still checks the host's name."""
+        if self._address is None:
+            return self.url, {}, {}
+        named = {"Host": self.url.netloc.decode("ascii")}
+        return self.url.copy_with(host=self._address), named, {"sni_hostname": self.url.host}
+
+    def _look_up(self, host: str) -> str | None:
+        port = self.url.port or {"https": 443}.get(self.url.scheme, 80)
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            return None  # the request then fails, and says why
+        for *_, address in found:
+            try:
+                socket.create_connection((str(address[0]), port), timeout=self.timeout).close()
+            except OSError:
+                continue
+            return str(address[0])
+        return None

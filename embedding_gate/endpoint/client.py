@@ -14,7 +14,7 @@ import httpx2
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_gate.endpoint.address import read_address
+from embedding_gate.endpoint.address import Place, read_address
 from embedding_gate.endpoint.forms import Form, read_vector
 from embedding_gate.endpoint.reply import Reply, Secret
 from embedding_gate.errors import EndpointError
@@ -23,6 +23,7 @@ __all__ = ["KEY_VARIABLE", "Client", "Reply", "open_client"]
 
 KEY_VARIABLE = "EMBEDDING_GATE_API_KEY"
 _TEXTS = 32  # texts of a request: text-embeddings-inference takes no more by default
+_LARGEST = 1 << 28  # bytes of an answer: that to 2,048 texts in 4,096 dimensions has less
 _LITTLE = 65536  # bytes of the receive buffer of a slow reader, so that the server has to wait for it
 # No connection is kept so long that the server closes it first: uvicorn does so after five seconds.
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=2)
@@ -71,6 +72,7 @@ class Client:
         self.form, self.url, self.model = form, url, model
         self.offers = form.offers
         self._timeout, self._secret, self._key_variable = timeout, secret, key_variable
+        self._place = Place(httpx2.URL(url), timeout)
         self._http = self._connections()
         self._failed = False  # whether the server failed once: it may then close connections that are kept
 
@@ -178,7 +180,10 @@ class Client:
         content = body if isinstance(body, bytes) else json.dumps(body, allow_nan=False).encode("ascii")
         limits = httpx2.Timeout(self._timeout, read=timeout or self._timeout)
         try:
-            with http.stream("POST", self.url, content=content, timeout=limits) as response:
+            url, named, more = self._place.request()
+            with http.stream(
+                "POST", url, content=content, timeout=limits, headers=named, extensions=more
+            ) as response:
                 if response.is_redirect:
                     target = httpx2.URL(response.headers.get("location", "")).host or "another path"
                     raise self._error(
@@ -195,9 +200,11 @@ class Client:
             raise self._error(f"no whole answer ({error})", "see the server's log") from error
 
     def _read(self, response: httpx2.Response) -> Reply:
-        end, parts = time.monotonic() + self._timeout, []
+        end, parts, size = time.monotonic() + self._timeout, [], 0
         for part in response.iter_bytes():
             parts.append(part)
+            if (size := size + len(part)) > _LARGEST:
+                raise self._error(f"more than {_LARGEST >> 20} MiB", "ask for fewer texts at once")
             if time.monotonic() > end:
                 raise httpx2.ReadTimeout("it comes in drops")
         text = b"".join(parts).decode("utf-8", "replace")

@@ -16,7 +16,7 @@ from embedding_gate.metrics.paired import RESOLUTION, Moved, Vectors, beside, qu
 from embedding_gate.metrics.ranking import cosines_by_query
 from embedding_gate.metrics.vector_change import cosines_between, number
 
-__all__ = ["NEAREST", "Drift", "drift", "neighbours_kept"]
+__all__ = ["NEAREST", "Drift", "drift", "kept_by_query", "neighbours_kept"]
 
 NEAREST = 10  # passages of each query
 SHOWN = 5  # texts whose vectors moved most
@@ -124,10 +124,15 @@ def neighbours_kept(before: Vectors, after: Vectors) -> float:
 
     before, after: queries (Q, D) and passages (P, D) each. Passages of the same cosine count in file order.
     """
+    return float(kept_by_query(before, after).mean())
+
+
+def kept_by_query(before: Vectors, after: Vectors) -> NDArray[np.float64]:
+    """Return that share for each query: (Q,). NaN of vectors that are not finite."""
     if not all(np.isfinite(of).all() for of in (*before, *after)):
-        return math.nan
+        return np.full(len(before[0]), math.nan)
     shares = []
     for one, other in zip(cosines_by_query(*before), cosines_by_query(*after), strict=True):
         nearest = [set(np.argsort(-scores, kind="stable")[:NEAREST].tolist()) for scores in (one, other)]
         shares.append(len(nearest[0] & nearest[1]) / len(nearest[0]))
-    return float(np.mean(shares))
+    return np.array(shares)

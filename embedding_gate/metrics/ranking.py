@@ -14,6 +14,7 @@ measure NaN.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from embedding_gate.data.retrieval import Retrieval
 
 __all__ = [
+    "Passages",
     "Ranks",
     "centred",
     "cosines_by_query",
@@ -38,6 +40,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 _BELOW = -2.0  # every cosine
 _NEVER = 1e9  # the rank of a passage that is not there
+_SCORES = 1 << 23  # cosines in memory at a time, unless one query has more
 _DECIMALS = 6  # of scores: equal vectors tie, in whatever order a BLAS adds
 
 
@@ -75,6 +78,19 @@ def centred(ranks: Floats) -> Floats:
     return np.asarray(ranks - (ranks.shape[-1] + 1) / 2)
 
 
+class Blocks(Protocol):
+    """Passages of which one block (p, D) is in memory at a time, P in all."""
+
+    def __len__(self) -> int:
+        """P."""
+
+    def __iter__(self) -> Iterator[NDArray[np.floating]]:
+        """Yield the blocks."""
+
+
+Passages = NDArray[np.floating] | Blocks
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The ranks of R judged passages: ``before`` (R,) passages have a higher score, ``tied`` (R,) the same.
@@ -86,7 +102,7 @@ class Ranks:
     tied: Floats
 
 
-def rank(queries: NDArray[np.floating], passages: NDArray[np.floating], retrieval: Retrieval) -> Ranks:
+def rank(queries: NDArray[np.floating], passages: Passages, retrieval: Retrieval) -> Ranks:
     """Rank P passages (P, D) by their cosine with each of Q queries (Q, D), and look up the judged ones.
 
     The passage that is a query's own text comes last in its ranking.
@@ -100,16 +116,28 @@ def rank(queries: NDArray[np.floating], passages: NDArray[np.floating], retrieva
     return Ranks(before, tied)
 
 
-def cosines_by_query(queries: NDArray[np.floating], passages: NDArray[np.floating]) -> Iterator[Floats]:
-    """Yield each query's cosines with all passages (P,): one row in memory at a time."""
-    lengths = np.linalg.norm(passages, axis=1)
-    for query in queries:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            yield np.round((passages @ query).astype(np.float64) / lengths / np.linalg.norm(query), _DECIMALS)
+def cosines_by_query(queries: NDArray[np.floating], passages: Passages) -> Iterator[Floats]:
+    """Yield each query's cosines with all passages (P,).
+
+    Memory holds the cosines of a few queries. Of passages in blocks it holds one block at a time.
+    """
+    blocks = [passages] if isinstance(passages, np.ndarray) else passages
+    together = max(1, _SCORES // max(1, len(passages)))
+    for start in range(0, len(queries), together):
+        some = queries[start : start + together]
+        yield from np.concatenate([_cosines(some, block) for block in blocks], axis=1)
+
+
+def _cosines(queries: NDArray[np.floating], block: NDArray[np.floating]) -> Floats:
+    """Return the cosines (q, p) of some queries with some passages."""
+    lengths = np.linalg.norm(block, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rows = [(block @ query).astype(np.float64) / lengths / np.linalg.norm(query) for query in queries]
+    return np.asarray(np.round(rows, _DECIMALS))
 
 
 def scores_by_query(
-    queries: NDArray[np.floating], passages: NDArray[np.floating], retrieval: Retrieval
+    queries: NDArray[np.floating], passages: Passages, retrieval: Retrieval
 ) -> Iterator[Floats]:
     """Yield each query's cosines with all passages (P,). That with its own text is below all others."""
     for row, scores in enumerate(cosines_by_query(queries, passages)):

@@ -41,7 +41,7 @@ from embedding_gate.signals import Stopped, stoppable
 CATALOG = "embeddings/catalog.py"
 NAMED = 20  # changed judge files named in the reason; the record lists all
 ELSEWHERE = ("--history", "--projector")  # their output would be in the run's temporary folder
-PATHS = ("--model", "--recorded", "--topics", "--sts", "--retrieval", "--thresholds")
+PATHS = ("--model", "--recorded", "--topics", "--sts", "--retrieval", "--thresholds", "--snapshot")
 REFUSED = 2  # the exit status if nothing could be judged
 
 

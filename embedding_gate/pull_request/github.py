@@ -132,7 +132,8 @@ def _most(found: Sequence[Annotation]) -> list[str]:
 def summary(record: Record, page: str = "") -> str:
     """Return the summary in Markdown: what is red and why, what moved, and then the page of the report."""
     red = record.verdict != "pass"
-    lines = [f"## {'FAIL' if red else 'pass'}: embedding gate", ""]
+    answers = "".join(f"; {_plain(model.reindex.line)}" for model in record.models if model.reindex)
+    lines = [f"## {'FAIL' if red else 'pass'}: embedding gate{answers}", ""]
     lines += [f"- {_plain(reason)}" for reason in unlisted_reasons(record)]
     for model in record.models:
         lines += ["", f"### {_plain(model.name)}", "", *map(_plain, model.looks_like), ""]

@@ -1,11 +1,22 @@
 """The sections on what a change moved: the gate, speed and vectors beside a revision, or beside an origin."""
 
-from embedding_gate.report.blocks import Block, Columns, Items, Section, Table, Text, number, percent, table
-from embedding_gate.report.schema.models import Drift, Metric, Origin
+from embedding_gate.report.blocks import (
+    Block,
+    Columns,
+    Items,
+    Picture,
+    Section,
+    Table,
+    Text,
+    number,
+    percent,
+    table,
+)
+from embedding_gate.report.schema.models import Drift, Figure, Metric, Mixed, Origin, Reindex, Side
 from embedding_gate.report.schema.record import Record
 from embedding_gate.report.schema.speed import Moved, Ratio, Vectors
 
-__all__ = ["judge", "origin", "performance"]
+__all__ = ["compared", "judge", "origin", "performance", "reindex"]
 
 HEADER = ("benchmark", "measured", "ratio", "90 % interval", "at most", "verdict", "what that says")
 
@@ -111,6 +122,66 @@ def _drift(found: Drift) -> list[Block]:
         ),
         table("Metrics beside the origin's", columns, found.metrics),
     ]
+
+
+def reindex(record: Record) -> Section | None:
+    """Whether old and new vectors may stand in one index, and why."""
+    blocks = [
+        block for model in record.models if model.reindex for block in _reindex(model.name, model.reindex)
+    ]
+    return Section("Old and new vectors", blocks) if blocks else None
+
+
+def _reindex(name: str, found: Reindex) -> list[Block]:
+    columns: Columns[Mixed] = {
+        "metric": lambda one: one.metric,
+        "mixed": lambda one: one.way,
+        "old alone": lambda one: number(one.before, 4),
+        "old and new": lambda one: number(one.after, 4),
+        "interval of the change": _interval,
+        "surely worse by": lambda one: number(one.surely_worse, 4),
+    }
+    told = [
+        f"{found.texts:,} texts were compared. The largest difference of a component is "
+        f"{number(found.largest)}; arithmetic may make {number(found.limit)}.",
+        *([f"The models differ in {', '.join(found.identity)}."] if found.identity else []),
+        *([f"In place of a new index it is enough {found.remedy}."] if found.remedy else []),
+    ]
+    tables = [table("Old and new vectors, mixed", columns, found.figures)] if found.figures else []
+    if found.after_mapping:
+        tables.append(table("Old vectors, mapped", columns, found.after_mapping))
+    return [Text(f"{name} beside {found.beside}: {found.line}."), Items(told), *tables]
+
+
+def compared(record: Record) -> Section | None:
+    """Models side by side."""
+    if not record.compared:
+        return None
+    columns: Columns[Side] = {
+        "model": lambda one: one.name,
+        "bits of a weight": lambda one: number(one.bits),
+        "MB": lambda one: number(one.megabytes),
+        "tokens/s": lambda one: _figure(one.speed),
+        "cosine": lambda one: _figure(one.cosine),
+        "nDCG@10": lambda one: number(one.ndcg, 4),
+        "change of nDCG@10": lambda one: _figure(one.ndcg_change),
+        "Spearman": lambda one: number(one.spearman, 4),
+        "change of Spearman": lambda one: _figure(one.spearman_change),
+        "neighbours kept": lambda one: _figure(one.kept),
+        "Pareto front": lambda one: "yes" if one.front else "no",
+    }
+    lead = (
+        f"Each model beside {record.compared[0].name}. Intervals are the middle 95 % of the paired bootstrap "
+        "over texts; that of tokens/s is the least and the most of six rounds. On the Pareto front no other "
+        "model is as small, as fast and as good."
+    )
+    return Section(
+        "Side by side", [Text(lead), table("Models", columns, record.compared), Picture("side by side")]
+    )
+
+
+def _figure(one: Figure | None) -> str:
+    return "-" if one is None else f"{number(one.value)} ({number(one.low)} to {number(one.high)})"
 
 
 def _ratio(one: Ratio) -> str:

@@ -46,7 +46,12 @@ def model(
         ),
         part=part,
     )
-    return {**found, "origin": origin.as_data() if origin else None}
+    beside = judged.reindex if judged.reindex and "verdict" in vars(judged.reindex) else None
+    return {
+        **found,
+        "origin": origin.as_data() if origin else None,
+        "reindex": beside.as_data() if beside else None,
+    }
 
 
 def threshold_lines(

@@ -5,7 +5,7 @@ import gzip
 from collections.abc import Callable, Mapping
 
 from embedding_gate.errors import InputError
-from embedding_gate.report import matrix, series, vector_map
+from embedding_gate.report import matrix, series, side_by_side, vector_map
 from embedding_gate.report.palette import Figure
 from embedding_gate.report.schema.record import Record
 
@@ -16,6 +16,7 @@ PICTURES: Mapping[str, Callable[[Record], list[Figure]]] = {
     "map": vector_map.maps,
     "categories": vector_map.categories,
     "quality and speed": series.quality_and_speed,
+    "side by side": side_by_side.picture,
     "latency": series.latency,
     "throughput": series.throughput,
     "roofline": series.rooflines,

@@ -26,6 +26,8 @@ ORDER: Sequence[Part] = (
     Part(change_sections.judge),
     Part(change_sections.performance),
     Part(change_sections.origin),
+    Part(change_sections.reindex),
+    Part(change_sections.compared),
     Part(speed_sections.summary, "speed", BENCHMARKS),
     Part(quality_sections.metrics, "quality of the vectors", GATE),
     Part(quality_sections.coherence, "coherence", GATE),

@@ -19,6 +19,7 @@ def verdict(record: Record) -> Section:
     """Pass or fail, the likely fault, what to do, why, and what was judged by what."""
     likely = [_likely(model.name, line) for model in record.models for line in model.looks_like]
     blocks: list[Block] = [
+        *(Text(f"{model.name}: {model.reindex.line}.") for model in record.models if model.reindex),
         Text(f"{record.verdict.upper()}. {_tally(record)}"),
         *map(Text, likely),
         Text(f"What to do: {_what_to_do(record)}"),

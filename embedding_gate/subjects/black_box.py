@@ -40,14 +40,14 @@ class BlackBox:
     """
 
     def __init__(self, client: Client, written: Mapping[str, str], min_dimensions: int) -> None:
-        self._client, self._written = client, written
+        self._client, self.written = client, written
         self.min_dimensions = min_dimensions
         self.dimension = int(client.encode(["a text"]).shape[1])
 
     @property
     def prompts(self) -> frozenset[str]:
         """Names of what can be set before a text."""
-        return self._client.prompts if "prompts" in self._client.offers else frozenset(self._written)
+        return self._client.prompts if "prompts" in self._client.offers else frozenset(self.written)
 
     def encode(
         self, texts: Sequence[str], *, prompt_name: str | None = None, truncate_dim: int | None = None
@@ -63,7 +63,7 @@ class BlackBox:
         if prompt_name is not None and "prompts" in self._client.offers:
             options["prompt_name"] = prompt_name
         elif prompt_name is not None:
-            texts = [self._written[prompt_name] + text for text in texts]
+            texts = [self.written[prompt_name] + text for text in texts]
         if truncate_dim is not None:
             if "truncate_dim" not in self._client.offers:
                 raise LookupError("truncate_dim is not offered, and the check does not say that it needs it")

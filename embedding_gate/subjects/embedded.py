@@ -16,7 +16,7 @@ from embedding_gate.data.labelled import Labelled, Part
 from embedding_gate.data.sets import Sets
 from embedding_gate.subjects.protocols import Encoder, Tokenized, Tokenizer
 
-__all__ = ["Baseline", "Embedded", "embed", "embed_part", "embed_sets"]
+__all__ = ["Baseline", "Embedded", "embed", "embed_part", "embed_sets", "over_folder", "prompt_of"]
 
 _CHUNK = 512  # texts in memory at a time
 _PROMPTS = {
@@ -53,7 +53,7 @@ def embed_part(
 ) -> Vectors:
     """Encode the texts of one part: (n, D)."""
     vectors = np.empty((part.count, encoder.dimension), dtype=np.float32)
-    prompt = next((name for name in _PROMPTS[part.role] if name in encoder.prompts), None)
+    prompt = prompt_of(encoder, part.role)
     counter = tokenizer or encoder
     done = cut = 0
     slow = 0.5 if sys.stderr.isatty() else 10  # seconds between lines, so that a log stays short
@@ -70,6 +70,11 @@ def embed_part(
     if note is not None and cut:
         note(f"  {part.name}: {cut:,} of {part.count:,} texts were cut at {counter.max_tokens} tokens")
     return vectors
+
+
+def prompt_of(encoder: Encoder, role: str) -> str | None:
+    """Return the name of the model's prompt for texts of a role, or None."""
+    return next((name for name in _PROMPTS[role] if name in encoder.prompts), None)
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -151,3 +156,15 @@ class Embedded(Generic[L]):
         if self.baseline is None:
             raise ValueError(self.no_baseline)
         return self.baseline.embed(self.labelled)
+
+
+def over_folder(encoder: Encoder, labelled: L, passages: Any, tokenizer: Tokenizer) -> Embedded[L]:
+    """Return a retrieval set whose passages have their vectors in a folder. Only its queries are encoded.
+
+    passages: the vectors, (P, D) in blocks (see metrics/ranking.py).
+    """
+    queries = labelled.parts[0]
+    why = "the passages' vectors come from a folder, and the baseline has none there"
+    return Embedded(
+        labelled, lambda: [embed_part(encoder, queries), passages], None, why, None, tokenizer.tokenize
+    )

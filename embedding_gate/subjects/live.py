@@ -18,7 +18,7 @@ from embedding_gate.data.sets import Sets
 from embedding_gate.errors import InputError
 from embedding_gate.roofline import ENCODERS
 from embedding_gate.subjects.effort import Effort
-from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed
+from embedding_gate.subjects.embedded import Baseline, Embedded, L, embed, over_folder
 from embedding_gate.subjects.lengths import text_of
 from embedding_gate.subjects.offers import LIBRARY
 from embedding_gate.subjects.probe import Probe
@@ -57,14 +57,13 @@ class Subject:
     open_tokenizer: opens the judge's own tokenizer of the folder, at the limit that the model is judged at.
     open_small: opens a model with the same tokenizer, recipe and architecture, and one narrow layer.
     whole: the same model with its own limit of tokens, where ``encoder`` has a lower one.
-    peak_memory: bytes of the device's memory that a call needs at its peak.
-    close: ends what the run has opened for it.
+    peak_memory, close: bytes of memory that a call needs at its peak; ends what the run has opened for it.
+    passages: the vectors of the retrieval set's passages in a folder (see data/encoded), or None.
     endpoint: the server as its contract is checked (see endpoint/), or None if it is no server.
     truncation: the warning that it gives for truncated texts; it has ``texts``, ``cut`` and ``dropped``.
-    recipe: the name of the recipe (pooling, prompts, limit) that was asked for.
-    precision: what it computes in, as "float32".
-    random: whether its weights are random numbers. Then its vectors have no meaning to judge.
-    origin: the model that it was made from (see origin.py), if one was named.
+    recipe, precision: what was asked for (pooling, prompts, limit); what it computes in, as "float32".
+    random: whether its weights are random, so that its vectors have no meaning to judge.
+    origin, reindex: the model that it was made from; the comparison with a snapshot or another model.
     claimant: what claims to be the model, as the user named it; "" if it is the model itself.
     notes: more lines for the reader of the table.
     effort: how much the checks do.
@@ -93,11 +92,13 @@ class Subject:
     peak_memory: Callable[[Callable[[], object]], int] = field(repr=False, default=_none)
     truncation: type[Any] = Warning
     close: Callable[[], object] = field(repr=False, default=lambda: None)
+    passages: Any = None
     endpoint: Any = None
     recipe: str = "declared"
     precision: str = "float32"
     random: bool = False
     origin: Any = None
+    reindex: Any = None
     claimant: str = ""
     notes: list[str] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)
@@ -187,17 +188,16 @@ class Subject:
 
     @cached_property
     def retrieval(self) -> Embedded[Retrieval]:
-        """The retrieval set, encoded."""
-        return self._embedded(self.sets.retrieval)
+        """The retrieval set, encoded. Where a folder has the vectors of its passages, they stay there."""
+        if self.passages is None:
+            return self._embedded(self.sets.retrieval)
+        return over_folder(self.encoder, self.sets.retrieval, self.passages, self.tokenizer)
 
     def _embedded(self, labelled: L) -> Embedded[L]:
         def encode() -> list[NDArray[np.float32]]:
             if self.random:
-                raise InputError(
-                    self.name,
-                    "has random weights, so its vectors have no meaning to judge",
-                    hint="name a trained model",
-                )
+                what = "has random weights, so its vectors have no meaning to judge"
+                raise InputError(self.name, what, hint="name a trained model")
             return embed(self.encoder, labelled, self.notes.append, self.tokenizer)
 
         baseline, why = self.baseline, "--baseline none"

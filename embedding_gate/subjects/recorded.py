@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,17 @@ __all__ = ["Recorded", "read_recorded", "recorded_names"]
 
 @dataclass(frozen=True)
 class Recorded:
-    """Recorded vectors of a model X. There is no model to ask, only texts by topic and their vectors."""
+    """Recorded vectors of a model X. There is no model to ask, only texts by topic and their vectors.
+
+    reindex: the comparison with a snapshot (see reindex/), if one was named.
+    """
 
     name: str
     topics: Embedded[Topics]
     published: tuple[Comparison, ...] = ()
     remarks: tuple[str, ...] = ()
     offers: frozenset[str] = frozenset()
+    reindex: Any = None
 
     @property
     def notes(self) -> list[str]:

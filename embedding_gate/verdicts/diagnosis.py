@@ -192,7 +192,7 @@ def read_signatures(path: Path) -> list[Signature]:
         return [_signature(row, checks) for row in document["faults"]]
     except OSError as error:
         raise FixtureError(path, f"cannot be read ({error.strerror})", hint=hint) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint=hint) from error
 
 

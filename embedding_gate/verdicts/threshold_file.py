@@ -128,7 +128,7 @@ def _tables(path: Path) -> list[tuple[int, dict[str, Any]]]:
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
         raise FixtureError(path, what, hint="name a file that exists") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         what = f"not readable as TOML ({error})"
         raise FixtureError(path, what, hint="restore the file, or correct that line") from error
     if "bar" in content and "version" not in content:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from embeddings.backend import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
-from embeddings.folder import ModelFolder, account, typed
+from embeddings.folder import MOST_LAYERS, ModelFolder, account, typed
 from embeddings.models import config_keys
 from embeddings.models.layers import layer_norm, linear
 from embeddings.models.quantization import Packing, Quantization
@@ -95,6 +95,10 @@ class EncoderConfig:
                     f"{one.name} must be at least 1, got {getattr(self, one.name)}",
                     hint="correct the file",
                 )
+        if self.num_hidden_layers > MOST_LAYERS:
+            raise UnsupportedModel(
+                where, f"num_hidden_layers must be at most {MOST_LAYERS:,}", hint="correct the file"
+            )
         if self.hidden_size % self.num_attention_heads:
             raise UnsupportedModel(
                 where,

@@ -42,7 +42,7 @@ def test_crossover_times_the_two_ways_of_the_library(monkeypatch: pytest.MonkeyP
 def test_crossover_prints_the_entry(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(crossover, "SHAPES", {"toy": {"hidden_size": 64, "intermediate_size": 32}})
+    monkeypatch.setattr(crossover, "LAYERS", [(64, 32)])
     monkeypatch.setattr(crossover, "ROWS", (1, 2, 4, 8))
 
     def clock(rows: int, *_: Any) -> tuple[float, float]:

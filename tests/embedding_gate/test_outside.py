@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import embeddings
-from embedding_gate import adapter, outside
+from embedding_gate import adapter, clients
 from embedding_gate.data.declared import read_declared
 from embedding_gate.endpoint import is_address
 from embedding_gate.errors import (
@@ -120,7 +120,7 @@ def test_a_server_is_asked_by_the_client_of_endpoints(spec: str, monkeypatch: py
         opened.append((given, options))
         return Told("usage")
 
-    monkeypatch.setattr(outside, "open_client", open_client)
+    monkeypatch.setattr(clients, "open_client", open_client)
     subject = open_outside(MODEL, Options(subject=spec, timeout=7.0))
     assert opened == [((spec, MODEL), {"timeout": 7.0})]
     assert subject.offers == {"encode", "threads", "endpoint"}

@@ -231,11 +231,6 @@ REFUSED: dict[str, tuple[Change, str, str]] = {  # name -> change, file named, w
         "modules.json",
         "leads out of the folder",
     ),
-    "not a list": (
-        lambda f: tiny.write_json(f / "modules.json", {"a": 1}),
-        "modules.json",
-        "list of objects",
-    ),
 }
 
 

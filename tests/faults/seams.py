@@ -181,6 +181,7 @@ def change_trunk(patch: Patch, change: Callable[[Any], None]) -> None:
     def init(self: Any, config: Any, weights: Any, *, causal: bool = True) -> None:
         right(self, config, weights, causal=causal)
         change(self.trunk)
+        self.fused = None  # it has the layers as they were
 
     patch.setattr(decoder.Decoder, "__init__", init)
 

@@ -4,6 +4,7 @@ They need only NumPy.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import numpy as np
 
 MANY = 5  # with this number of texts or more, some of these subjects fail
 _both = threading.Barrier(2)
+_calls: list[int] = []  # of rank_one_dies: how many texts each had
 
 
 def hashed(texts: Sequence[Any]) -> Any:
@@ -187,3 +189,11 @@ def other_width(texts: list[str]) -> Any:
 
 
 no_embedder = 7
+
+
+def rank_one_dies(texts: Sequence[Any]) -> Any:
+    """Embed, but kill the process that asks if it is rank 1 of some ranks and has encoded two shards."""
+    _calls.append(len(texts))
+    if os.environ.get("MLX_RANK") == "1" and len(_calls) > 3:
+        os.kill(os.getppid(), signal.SIGKILL)
+    return hashed(texts)

@@ -8,6 +8,7 @@ anything to compare (only one category, only one grade) is left out.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,15 @@ _AT_ONCE = 1 << 18  # ranks in memory at a time
 
 def draw_weights(items: int) -> Floats:
     """Draw how often each item counts in each of DRAWS bootstrap samples: (DRAWS, N)."""
-    return np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), DRAWS).astype(np.float64)
+    return _weights(items, DRAWS)
+
+
+@lru_cache(maxsize=4)
+def _weights(items: int, draws: int) -> Floats:
+    """Draw them once for all figures of a set."""
+    found = np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), draws).astype(np.float64)
+    found.flags.writeable = False
+    return found
 
 
 def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Floats:
@@ -48,13 +57,12 @@ def draw_aucs(vectors: NDArray[np.floating], categories: Sequence[str]) -> Float
     steps = np.concatenate([block for _, block in cosine_steps(units)])
     one, other = np.triu_indices(len(rows), 1)
     values, bins = np.unique(steps[one, other], return_inverse=True)
-    same = names[one] == names[other]
+    kinds = 2 * bins + (names[one] == names[other])  # a bin of each cosine for each kind of pair
     found = []
     for weights in draw_weights(len(rows)):
-        pairs = weights[one] * weights[other]
-        alike = np.bincount(bins, pairs * same, minlength=len(values))
-        unlike = np.bincount(bins, pairs * ~same, minlength=len(values))
-        found.append(auc_of_counts(same=alike.astype(np.float64), different=unlike.astype(np.float64)))
+        counted = np.bincount(kinds, weights[one] * weights[other], minlength=2 * len(values))
+        counts = counted.astype(np.float64)
+        found.append(auc_of_counts(same=counts[1::2], different=counts[::2]))
     return np.array(found)
 
 

@@ -118,6 +118,71 @@ class Origin(Data):
     drift: Drift | None
 
 
+class Mixed(Metric):
+    """A metric of old vectors alone (before), and of old and new vectors mixed in some way (after)."""
+
+    way: str
+
+
+class Reindex(Data):
+    """What is judged, beside a snapshot or another model.
+
+    beside: what it is compared with. required: the worst answer that is no failure, or null. answer:
+    identical, same, compatible or re-index. reason, words: why. remedy: what to do in place of a new index.
+    largest: difference of a component; limit: of what arithmetic may make. identity: in what both differ.
+    figures: of mixed vectors. after_mapping: of old vectors that were mapped.
+    """
+
+    beside: str
+    required: str | None
+    answer: str
+    reason: str
+    words: str
+    remedy: str
+    texts: int
+    largest: Measurement
+    limit: Measurement
+    identity: list[str]
+    figures: list[Mixed]
+    after_mapping: list[Mixed]
+
+    @property
+    def line(self) -> str:
+        """The answer and its reason, in one line."""
+        return f"{self.answer} ({self.reason}): {self.words}"
+
+
+class Figure(Data):
+    """A figure, and the ends of its interval."""
+
+    value: Measurement
+    low: Measurement
+    high: Measurement
+
+
+class Side(Data):
+    """A model beside the first of a run.
+
+    bits: of a weight, on average. megabytes: of its weights. speed: tokens a second. random: whether its
+    vectors have no meaning. cosine: of a text's two vectors. ndcg, spearman: its own, and their changes
+    beside the first. kept: the share of a query's ten nearest passages that are the same. front: whether no
+    other model is as small, as fast and as good.
+    """
+
+    name: str
+    bits: Measurement
+    megabytes: Measurement
+    speed: Figure
+    random: bool
+    cosine: Figure | None
+    ndcg: Measurement
+    ndcg_change: Figure | None
+    spearman: Measurement
+    spearman_change: Figure | None
+    kept: Figure
+    front: bool
+
+
 class Model(Data):
     """A judged model.
 
@@ -125,7 +190,7 @@ class Model(Data):
     where some were left out. texts: category by category; cosines: of each two of them, three decimals;
     map: the first three principal components of each. looks_like: known faults that a red run looks like.
     threshold_lines: check -> file and line of its threshold. quality: null where no check asked for it.
-    origin: null where none was named.
+    origin: null where none was named. reindex: null where no snapshot and no other model was named.
     """
 
     name: str
@@ -144,6 +209,7 @@ class Model(Data):
     quality: Quality | None
     categories: list[Category]
     origin: Origin | None = None
+    reindex: Reindex | None = None
 
     @property
     def red(self) -> list[Verdict]:

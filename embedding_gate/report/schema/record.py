@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
-from embedding_gate.report.schema.models import Data, Measurement, Model, Verdict
+from embedding_gate.report.schema.models import Data, Measurement, Model, Side, Verdict
 from embedding_gate.report.schema.proof import Claim, Judge, KillMatrix, PassOrFail
 from embedding_gate.report.schema.speed import Against, Peer, Published, Speed, Step
 
@@ -83,6 +83,7 @@ class Record(Data, kw_only=True):
     kill_matrix: KillMatrix | None = None
     against: Against | None = None
     judge: Judge | None = None
+    compared: list[Side] = field(default_factory=list)
     history: list[Run] = field(default_factory=list)
 
 

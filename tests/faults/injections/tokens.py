@@ -39,10 +39,10 @@ def no_special_tokens(patch: Patch) -> None:
 )
 def other_tokenizer(patch: Patch) -> None:
     def change(copy: Path) -> None:
-        path = copy / "tokenizer.json"
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content["normalizer"]["strip_accents"] = False
-        path.write_text(json.dumps(content), encoding="utf-8")
+        for name, key in (("tokenizer.json", "normalizer"), ("tokenizer_config.json", "")):
+            content = json.loads((copy / name).read_text(encoding="utf-8"))
+            (content[key] if key else content)["strip_accents"] = False
+            (copy / name).write_text(json.dumps(content), encoding="utf-8")
 
     load_from_copy(patch, change)
 

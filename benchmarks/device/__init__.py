@@ -1,0 +1,1 @@
+"""What somebody with another device can measure for this project, in one command."""

@@ -1,0 +1,1 @@
+"""Encodes whole corpora into a folder of shards, and verifies such a folder."""

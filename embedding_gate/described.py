@@ -1,0 +1,40 @@
+"""Describes a loaded model of the library: by all that changes its vectors, and by its size."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from embeddings.backend import mx
+from embeddings.embedder import Embedder
+
+__all__ = ["bits_and_bytes", "identity_of"]
+
+
+def identity_of(encoder: Embedder, precision: str) -> dict[str, Any]:
+    """Return what is known of a model by all that changes its vectors (see reindex/identity.py)."""
+    inputs = encoder.inputs("", normalize=True, dimensions=encoder.dimension)
+    parts = "architecture pooling modules causal end_token max_tokens".split()
+    rest = [getattr(inputs, name) for name in parts]
+    return {
+        "weights": inputs.weights.hex(),
+        "tokenizer": inputs.tokenizer.hex(),
+        "encoding": hashlib.sha256(repr(rest).encode()).hexdigest(),
+        "dtype": precision,
+        "prompts": dict(encoder.recipe.prompts),
+        "versions": {"library": inputs.code.hex(), "numpy": np.__version__},
+        "device": inputs.arithmetic,
+    }
+
+
+def bits_and_bytes(encoder: Embedder) -> tuple[float, int]:
+    """Return the bits of a weight on average, with the scales of quantized ones, and the bytes of all."""
+    quantization = getattr(encoder.model.config, "quantization", None)
+    size = count = 0
+    for name, weight in encoder.model.weights.items():
+        size += weight.nbytes
+        if weight.dtype == mx.uint32 and quantization:
+            count += weight.size * 32 // quantization.bits
+        elif not name.endswith((".scales", ".biases")):
+            count += weight.size
+    return 8 * size / count, size

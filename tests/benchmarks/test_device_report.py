@@ -1,0 +1,140 @@
+"""What a device report says, and what is proposed from it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.device import __main__ as device
+from benchmarks.device import proposal, steps
+from embedding_gate.errors import InputError
+from embedding_gate.own_files import ROOT, THRESHOLDS
+from embeddings.errors import ModelNotFound
+
+
+def report(figure: float, crossover: str = '"metal": 64') -> dict[str, Any]:
+    """Return a report in which the gate measured a figure of parity, and a count."""
+    verdicts = [
+        {"check": "parity", "measured": figure},
+        {"check": "token ids", "measured": 3.0},
+        {"check": "cohesion", "measured": 0.9},
+        {"check": "norm", "measured": None},
+    ]
+    gate = {"models": [{"name": "all-MiniLM-L6-v2", "precision": "float32", "verdicts": verdicts}]}
+    given = [("gate on the gpu", "a table", gate), ("crossover", f"layer 1 2\n{crossover}\n", None)]
+    return {
+        "version": 1,
+        "machine": {"chip": "Chip X"},
+        "steps": [
+            {"name": name, "command": "c", "code": 0, "seconds": 1.0, "output": output, "record": record}
+            for name, output, record in given
+        ],
+    }
+
+
+def proposed(tmp_path: Path, capsys: pytest.CaptureFixture[str], given: dict[str, Any]) -> str:
+    file = tmp_path / "device-report.json"
+    file.write_text(json.dumps(given))
+    proposal.main([str(file)])
+    return capsys.readouterr().out
+
+
+def test_a_larger_figure_moves_its_threshold_and_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = proposed(tmp_path, capsys, report(7.2e-7))
+    changed = [line for line in shown.splitlines() if re.match(r"[+-](?![+-])", line)]
+    assert [line[:12] for line in changed if line.startswith("+")] == [
+        "+CROSSOVER: ",
+        "+at_most = 3",
+        "+measured = ",
+        '+source = "l',
+    ]
+    assert '"metal": 64}' in shown
+    assert "+at_most = 3.0e-06\n+measured = 7.20e-07\n" in shown
+    assert "; 7.2e-07 on Chip X" in shown
+
+
+def test_the_diff_applies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = proposed(tmp_path, capsys, report(7.2e-7))
+    check = ["git", "apply", "--check"]
+    subprocess.run(check, input=shown, text=True, cwd=ROOT, check=True)
+
+
+def test_a_smaller_figure_and_no_table_move_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert proposed(tmp_path, capsys, report(1e-8, "stopped")) == ""
+
+
+def test_a_figure_below_the_threshold_moves_the_measurement_alone() -> None:
+    text = THRESHOLDS.read_text(encoding="utf-8")
+    moved = proposal.with_thresholds(
+        text,
+        {
+            **report(0),
+            "steps": [
+                {
+                    "record": {
+                        "models": [
+                            {
+                                "name": "none",
+                                "precision": "float32",
+                                "verdicts": [{"check": "norm", "measured": 5.7e-7}],
+                            }
+                        ]
+                    }
+                }
+            ],
+        },
+    )
+    assert "at_most = 3.0e-06\nmeasured = 5.70e-07" in moved
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"version": 2}', '{"version": 1, "machine": {"chip": ""}}']
+)
+def test_what_is_no_report_is_refused(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "device-report.json"
+    file.write_text(content)
+    with pytest.raises(InputError, match=r"device-report\.json: is "):
+        proposal.read(file)
+
+
+def test_a_step_that_takes_too_long_is_stopped_and_said(tmp_path: Path) -> None:
+    wait = steps.Step(
+        "waits", ["timeit", "-n1", "-r1", "import time; print(1, flush=True); time.sleep(60)"], "", 0.02
+    )
+    gone = steps.Step("fails", ["no_such_module"], "", 1)
+    ran = [device.run(step, tmp_path) for step in (wait, gone)]
+    assert [one["code"] for one in ran] == [None, 1]
+    shown = device.markdown({"machine": {"chip": "Chip X"}, "steps": ran})
+    assert "waits: stopped at its limit" in shown
+    assert "No module named no_such_module" in shown
+
+
+def test_the_steps_take_a_quarter_of_an_hour_at_most(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for backend in ("cpu", "metal"):
+        monkeypatch.setattr(steps, "backend", lambda name=backend: name)
+        monkeypatch.setattr(steps, "there", lambda name: name)
+        found = steps.steps(tmp_path, small=False)
+        assert sum(step.minutes for step in found) <= 15
+        assert len(found) == (4 if backend == "cpu" else 5)
+    assert steps.command(found[0])[:2] == [sys.executable, "-m"]
+
+
+def test_the_trained_model_is_measured_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "synthetic:qwen3-embedding-0.6b-4bit"
+    monkeypatch.setattr(steps, "find_folder", lambda _: None)
+    assert steps.there(name) == "Qwen3-Embedding-0.6B-4bit-DWQ"
+
+    def missing(_: str) -> None:
+        raise ModelNotFound(name, "is not here", hint="fetch it")
+
+    monkeypatch.setattr(steps, "find_folder", missing)
+    assert steps.there(name) == name
+    assert steps.there("all-MiniLM-L6-v2") == "all-MiniLM-L6-v2"

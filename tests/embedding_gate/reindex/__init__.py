@@ -1,0 +1,1 @@
+"""Tests of snapshots, of the verdict on old and new vectors, and of its reason."""

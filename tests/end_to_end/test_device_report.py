@@ -1,0 +1,27 @@
+"""The report of a device, in little, as somebody with that device makes it. Benchmarks have other tests."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from embedding_gate.own_files import ROOT
+
+
+def test_all_steps_in_little(tmp_path: Path) -> None:
+    """Whether a busy machine gives a ratio or a rate is not asked: each step ran, and left what it left."""
+    made = [sys.executable, "-m", "benchmarks.device", "--small", "--skip=benchmarks", "--folder"]
+    subprocess.run([*made, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    report = json.loads((tmp_path / "device-report.json").read_text())
+    gate, crossover, decoders = report["steps"][-3:]
+    assert [check["check"] for check in gate["record"]["models"][0]["verdicts"]] == ["norm"]
+    assert '\n"cpu": ' in crossover["output"] or report["machine"]["backend"] != "cpu"
+    assert "interleaved rounds" in decoders["output"]
+    shown = (tmp_path / "device-report.md").read_text()
+    assert len(shown) < 65_536
+    assert all(f"<summary>{step['name']}: " in shown for step in report["steps"])
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.device.proposal", str(tmp_path / "device-report.json")],
+        cwd=ROOT,
+        check=True,
+    )
