@@ -47,12 +47,16 @@ class Items:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells beneath a header. Columns whose cells are all numbers or "-" are set to the right."""
+    """Rows of cells beneath a header. Columns whose cells are all numbers or "-" are set to the right.
+
+    folded: the page shows the caption alone, until a reader asks for the rows.
+    """
 
     kind: ClassVar = "table"
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,10 @@ class Document:
     missing: str = ""
 
 
-def table(caption: str, columns: Columns[T], found: Iterable[T]) -> Table:
+def table(caption: str, columns: Columns[T], found: Iterable[T], *, folded: bool = False) -> Table:
     """Make a table that has a row for each thing found."""
-    return Table(caption, tuple(columns), [[cell(one) for cell in columns.values()] for one in found])
+    rows = [[cell(one) for cell in columns.values()] for one in found]
+    return Table(caption, tuple(columns), rows, folded)
 
 
 def grouped(found: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:

@@ -9,10 +9,11 @@
   const PRINTED = 660; // pixels across a printed page
 
   const template = ({ ink, faint, paper }) => {
-    const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true };
+    const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true, ticklabelstandoff: 4 };
     // A printed page shows a 3-D map as the screen last did, in either scheme: so in colours for both.
     const side = { color: "#808080", gridcolor: "#808080", gridwidth: 0.5, showbackground: false };
     return {
+      data: { heatmap: [{ textfont: { color: ink } }] },
       layout: {
         font: { color: ink, family: "system-ui, sans-serif", size: 13 },
         paper_bgcolor: "rgba(0,0,0,0)",
@@ -22,7 +23,7 @@
         scene: { xaxis: side, yaxis: side, zaxis: side },
         hoverlabel: { align: "left", bgcolor: paper, bordercolor: ink, font: { color: ink } },
         modebar: { bgcolor: "rgba(0,0,0,0)", color: ink },
-        margin: { t: 30, r: 20, b: 60, l: 70 },
+        margin: { t: 30, r: 20, b: 60, l: 0 }, // automargin makes the left one as wide as its words
       },
     };
   };
@@ -30,8 +31,20 @@
   // No button leads to a host, no formula fetches its renderer, no map its outlines.
   const config = { displaylogo: false, responsive: true, typesetMath: false, plotlyServerURL: "", topojsonURL: "" };
 
+  const webgl = document.createElement("canvas").getContext("webgl") !== null;
+
+  // Without WebGL a map has two dimensions: the components that tell the most apart.
+  const flatten = (figure, caption) => {
+    const { scene, ...layout } = figure.layout;
+    figure.data = figure.data.map(({ z, ...trace }) => ({ ...trace, type: "scatter" }));
+    figure.layout = { ...layout, xaxis: scene.xaxis, yaxis: { ...scene.yaxis, scaleanchor: "x" } };
+    delete figure.layout.margin; // of a picture without axes
+    caption.append(". This browser has no WebGL, so the map shows the first two and does not turn");
+  };
+
   const read = (picture) => {
     const figure = JSON.parse(picture.querySelector("script").textContent);
+    if (figure.layout.scene && !webgl) flatten(figure, picture.querySelector("figcaption"));
     if (figure.texts.length) {
       // The label of each cell: both its texts. Written out, they would be most of the page.
       figure.data[0].text = figure.texts.map((row) => figure.texts.map((column) => `${row}<br>${column}`));
@@ -51,6 +64,8 @@
     const all = (printed) => figures.forEach((figure) => draw(figure, printed));
     for (const { plot } of figures) plot.textContent = "";
     all(false);
+    // The caption names a picture, and the tables say what it shows: its letters one by one say nothing.
+    for (const drawing of document.querySelectorAll(".main-svg")) drawing.ariaHidden = "true";
     night.addEventListener("change", () => all(false));
     addEventListener("beforeprint", () => all(true));
     addEventListener("afterprint", () => all(false));

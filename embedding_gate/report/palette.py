@@ -43,7 +43,8 @@ class Figure(NamedTuple):
     """One figure.
 
     caption: what it shows, in plain text. data, layout: of plotly.js. height: pixels. texts: a line for each
-    row of a square heat map, from which the page makes the label of each cell.
+    row of a square heat map, from which the page makes the label of each cell. least, most: pixels across;
+    0: as few, or as many, as the page has.
     """
 
     caption: str
@@ -51,6 +52,8 @@ class Figure(NamedTuple):
     layout: dict[str, Any]
     height: int = 420
     texts: Sequence[str] = ()
+    least: int = 0
+    most: int = 0
 
 
 def label(text: str) -> str:

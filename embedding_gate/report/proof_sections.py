@@ -1,11 +1,17 @@
 """The sections on what the gate is worth, and on what changed over time."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from embedding_gate.report.blocks import Columns, Picture, Section, Text, grouped, number, table
-from embedding_gate.report.schema.proof import Claim, Fault, FaultGate
+from embedding_gate.report.matrix import by_cause, red_checks
+from embedding_gate.report.schema.proof import Claim, Fault, FaultGate, KillMatrix
 from embedding_gate.report.schema.record import Record, Run
 from embedding_gate.report.series import summarised
 
 __all__ = ["claims", "history", "kill_matrix"]
+
+MOST = 4  # checks named beside a cause
 
 
 def kill_matrix(record: Record) -> Section | None:
@@ -17,29 +23,61 @@ def kill_matrix(record: Record) -> Section | None:
         "only this gate kills. Spreads: how far the surest check is from what right implementations measure, "
         "in spreads of these; - where they all measure the same."
     )
-    gates: Columns[FaultGate] = {
-        "gate": lambda one: one.name,
-        "kills": lambda one: f"{one.kills} of {one.faults}",
-        "false alarms": lambda one: f"{one.alarms} of {one.variants}",
-        "alone": lambda one: str(len(one.alone)),
-    }
-    faults: Columns[Fault] = {
-        "fault": lambda one: one.name,
-        "cause": lambda one: one.cause,
-        "verdict": lambda one: one.outcome,
-        "surest check": lambda one: one.strongest.check or "-",
-        "spreads": lambda one: number(one.strongest.benign_spreads) if one.strongest.check else "-",
-    }
-    ordered = sorted(matrix.faults, key=lambda one: (one.benign, one.cause, one.name))
+    groups, faults = by_cause(matrix.faults), _faults(matrix)
+    whole, lone = (
+        [one for one in matrix.gates if (one.name in matrix.checks) is single] for single in (False, True)
+    )
     return Section(
         "Kill matrix",
         [
             Text(say),
+            table("By cause", _causes(matrix), groups.items()),
             Picture("kill matrix"),
-            table("Gates", gates, matrix.gates),
-            table("Faults and benign variants", faults, ordered),
+            table("Gates", GATES, whole),
+            table("Each check alone", GATES, lone, folded=True),
+            *(
+                table(f"{cause}: {_tally(found)}", faults, found, folded=True)
+                for cause, found in groups.items()
+            ),
         ],
     )
+
+
+GATES: Columns[FaultGate] = {
+    "gate": lambda one: one.name,
+    "kills": lambda one: f"{one.kills} of {one.faults}",
+    "false alarms": lambda one: f"{one.alarms} of {one.variants}",
+    "alone": lambda one: str(len(one.alone)),
+}
+
+
+def _faults(matrix: KillMatrix) -> Columns[Fault]:
+    return {
+        "fault": lambda one: one.name,
+        "verdict": lambda one: one.outcome,
+        "surest check": lambda one: one.strongest.check or "-",
+        "spreads": lambda one: number(one.strongest.benign_spreads) if one.strongest.check else "-",
+        "red checks": lambda one: ", ".join(red_checks(matrix.checks, one)) or "-",
+    }
+
+
+def _causes(matrix: KillMatrix) -> Columns[tuple[str, list[Fault]]]:
+    def most(found: list[Fault]) -> str:
+        red = Counter(check for one in found for check in red_checks(matrix.checks, one))
+        return ", ".join(f"{check} {count}" for check, count in red.most_common(MOST)) or "-"
+
+    return {
+        "cause": lambda one: one[0],
+        "verdicts": lambda one: _tally(one[1]),
+        "checks that are red most often": lambda one: most(one[1]),
+    }
+
+
+def _tally(found: Sequence[Fault]) -> str:
+    """Count outcomes: "11 of 12 killed, 1 survived"."""
+    counts = Counter(one.outcome for one in found).most_common()
+    (most, count), *rest = counts
+    return ", ".join([f"{count} of {len(found)} {most}", *(f"{count} {other}" for other, count in rest)])
 
 
 def claims(record: Record) -> Section | None:

@@ -129,7 +129,8 @@ def _step(step: Step) -> str:
 
 def practice(record: Record) -> Section | None:
     """A model for each use, with the rule that chose it."""
-    if not record.models:
+    advice = recommend(record)
+    if not any(one.model for one in advice):
         return None
     columns: Columns[Advice] = {
         "use": lambda one: one.use,
@@ -142,7 +143,7 @@ def practice(record: Record) -> Section | None:
         "measured in the runs of this page and passed their audits. Two commands measure quality and "
         f"speed; `{MERGED}` puts their reports onto one page."
     )
-    return Section("What it means in practice", [Text(say), table("By use", columns, recommend(record))])
+    return Section("What it means in practice", [Text(say), table("By use", columns, advice)])
 
 
 PEERS: Columns[Peer] = {

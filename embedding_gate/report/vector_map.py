@@ -21,6 +21,7 @@ from embedding_gate.report.schema.record import Record
 
 __all__ = ["categories", "heat_maps", "maps"]
 
+SQUARE = 720  # pixels across: as wide as high, with what stands at its side
 CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
 
 
@@ -74,13 +75,14 @@ def _heat_map(model: Model) -> Figure:
             }
         ],
         {
-            "xaxis": {**ticks, "tickangle": -45, "constraintoward": "right"},  # beside the colours
-            "yaxis": {**ticks, "autorange": "reversed", "scaleanchor": "x"},
+            "xaxis": {**ticks, "tickangle": -45, "constraintoward": "left"},
+            "yaxis": {**ticks, "autorange": "reversed", "scaleanchor": "x", "constraintoward": "top"},
             "shapes": [{"type": "line", "line": {"color": "#FFFFFF", "width": 1.5}, **one} for one in shapes],
-            "margin": {"t": 10, "b": 90, "l": 100},
+            "margin": {"t": 10, "b": 90},
         },
         620,
         [f"<b>{label(one.category)}</b> {hover(one.text)}" for one in model.texts],
+        most=SQUARE,
     )
 
 
@@ -109,9 +111,11 @@ def _map(model: Model) -> Figure:
         data,
         {
             "scene": {**axes, "aspectmode": "data", "camera": CAMERA},
+            "legend": LEGEND,
             "margin": {"t": 0, "b": 0, "l": 0, "r": 0},
         },
         560,
+        most=SQUARE,
     )
 
 

@@ -17,19 +17,21 @@ def test_no_two_categories_of_the_gate_have_one_colour() -> None:
 
 
 def test_the_kill_matrix_is_drawn_mark_by_mark() -> None:
-    """Red, red in some runs, green, not judged; harmless variants last, whatever their names."""
+    """Red, red in some runs, green, not judged; summed by cause. The check that kills most stands first."""
     record = a_full_record()
     matrix = record.kill_matrix
     assert matrix
     fault = matrix.faults[0]
-    matrix.checks = ["parity", "pairs", "norm", "topics"]
+    matrix.checks = ["norm", "parity", "pairs", "topics"]
     matrix.faults = [
         replace(fault, name="a", benign=True, marks="...."),
-        replace(fault, name="b", marks="xo. "),
+        replace(fault, name="b", marks=".xo "),
+        replace(fault, name="c", marks=".x  "),
     ]
     [picture] = kill_matrix(record)
     [cells] = picture.data
-    assert cells["y"] == ["b (pooling)", "a (pooling)"]
-    assert cells["z"] == [[1.0, 0.5, 0.0, None], [0.0] * 4]
-    assert cells["text"][0] == ["red", "red in some runs", "green", "does not judge this model"]
+    assert (cells["x"], cells["y"]) == (["pooling", "harmless"], ["parity", "pairs", "norm", "topics"])
+    assert cells["z"] == [[1.0, 0.0], [0.5, 0.0], [0.0, 0.0], [None, 0.0]]
+    assert [row[0] for row in cells["text"]] == ["2", "1", "", ""]
+    assert cells["customdata"][1] == ["1 of 2 (1 in some runs only, 1 not judged)", "0 of 1"]
     assert kill_matrix(a_record()) == []

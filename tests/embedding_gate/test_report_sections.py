@@ -1,6 +1,7 @@
 """The sections of a report: which there are, and what they say."""
 
 import pytest
+from msgspec.structs import replace
 
 from embedding_gate.report.blocks import Table, number
 from embedding_gate.report.markdown import markdown
@@ -16,7 +17,6 @@ TITLES = [
     "Intra-category similarities",
     "Speed analysis",
     "Cross-model validation",
-    "What it means in practice",
     "Comparison with other systems",
     "Conclusion",
     "Every check",
@@ -27,6 +27,7 @@ TITLES = [
 
 
 def test_every_section_is_there_in_order() -> None:
+    """All but a recommendation: the model is red."""
     compared = [section.title for section in sections(with_history(a_full_record()))]
     assert compared == [TITLES[0], "The judge", "Against another revision", *TITLES[1:]]
 
@@ -89,3 +90,35 @@ def test_a_part_of_the_gate_is_called_one() -> None:
 )
 def test_numbers_are_written_to_be_read(value: float | None, shown: str) -> None:
     assert number(value) == shown
+
+
+def test_the_kill_matrix_is_summed_by_cause_and_tells_each_fault_on_demand() -> None:
+    """Each fault stands in one folded table, with all checks that are red under it."""
+    record = a_full_record()
+    matrix = record.kill_matrix
+    assert matrix
+    fault = matrix.faults[0]
+    matrix.checks = ["parity", "pairs"]
+    matrix.faults = [
+        replace(fault, name="a", marks="xo", outcome="killed"),
+        replace(fault, name="b", marks="x.", outcome="killed"),
+        replace(fault, name="c", marks="..", outcome="survived"),
+        replace(fault, name="d", marks="..", outcome="passed", benign=True),
+    ]
+    (section,) = [one for one in sections(record) if one.title == "Kill matrix"]
+    tables = {one.caption: one for one in section.blocks if isinstance(one, Table)}
+    assert tables["By cause"].rows == [
+        ["pooling", "2 of 3 killed, 1 survived", "parity 2, pairs 1"],
+        ["harmless", "1 of 1 passed", "-"],
+    ]
+    assert not tables["By cause"].folded
+    told = tables["pooling: 2 of 3 killed, 1 survived"]
+    assert told.folded
+    assert [(row[0], row[-1]) for row in told.rows] == [("a", "parity, pairs"), ("b", "parity"), ("c", "-")]
+
+
+def test_a_run_that_recommends_nothing_has_no_heading_for_it() -> None:
+    record = a_record({"models": [a_model()]})
+    assert record.models[0].red
+    assert "What it means in practice" not in [section.title for section in sections(record)]
+    assert "a recommended model" in document(record).missing
