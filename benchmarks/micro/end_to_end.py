@@ -46,7 +46,9 @@ def draw(count: int, words: Sequence[str], random: np.random.Generator) -> list[
 def ready_rate(model: Embedder, texts: Sequence[str]) -> float:
     """Return tokens/s from token ids to vectors."""
     tokens = model.tokenize(texts)
-    finish = partial(pool, pooling=model.recipe.pooling, width=model.dimension, scaled=True)
+    finish = partial(
+        pool, pooling=model.recipe.pooling, after=model.after, width=model.dimension, scaled=True
+    )
     start = time.perf_counter()
     for _ in run_batches(model.model, tokens, finish, name=model.name):
         pass
