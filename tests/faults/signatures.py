@@ -145,6 +145,13 @@ def lacking(known: Mapping[str, Signature]) -> dict[str, list[str]]:
     return found
 
 
+def lacking_killers(known: Mapping[str, Signature]) -> dict[str, list[str]]:
+    """Return the faults that lack a verdict of a check that is named for them: fault -> these checks."""
+    judged_by = {name: one.pattern.red.keys() | one.pattern.green for name, one in known.items()}
+    lack = {fault.name: [*(set(fault.killers) - judged_by.get(fault.name, set()))] for fault in FAULTS}
+    return {name: sorted(checks) for name, checks in lack.items() if checks}
+
+
 def merged(before: Signature | None, found: Signature) -> Signature:
     """Return a signature with the verdicts of both; where both have one, the later."""
     if before is None:
@@ -154,10 +161,10 @@ def merged(before: Signature | None, found: Signature) -> Signature:
     return replace(found, pattern=Pattern(red, green))
 
 
-def record(file: Path, number: int, *, again: bool) -> None:
+def record(file: Path, number: int, *, again: bool, named_only: bool) -> None:
     """Judge the faults on a slice of the texts, and write what the checks say after every tenth of them."""
     known = recorded(file, again=again)
-    only = lacking(known)
+    only = lacking_killers(known) if named_only else lacking(known)
     runs = [(fault.name, SEEDS[file] if fault.random else 0) for fault in FAULTS if fault.name in only]
     with judged(runs, number, only=only) as futures:
         for done, future in enumerate(futures.values(), start=1):
@@ -172,9 +179,15 @@ def main() -> None:
     """Judge every fault on both slices, write the signatures and the proof, and print how many are named."""
     parser = argparse.ArgumentParser(description="record what the gate says of each fault")
     parser.add_argument("--lacking", action="store_true", help="judge what the files lack, and keep the rest")
-    again = not parser.parse_args().lacking
+    parser.add_argument(
+        "--named-only", action="store_true", help="of those, the verdicts that are named for a fault"
+    )
+    parser.add_argument("--proof", action="store_true", help="record the proof alone")
+    given = parser.parse_args()
+    again = not (given.lacking or given.named_only)
     for file, number in SLICES.items():
-        record(file, number, again=again)
+        if file == PROOF or not given.proof:
+            record(file, number, again=again, named_only=given.named_only)
     print(*shares(), sep="\n")
 
 
