@@ -30,6 +30,8 @@ ROLES: dict[str, Role] = {
     "CONTRIBUTING.md": "neither",
     "LICENSE": "neither",
     "README.md": "neither",
+    "SECURITY.md": "neither",
+    "mkdocs.yml": "neither",
     "docs/": "neither",
 }
 READ_BY_NAME = "conftest.py"  # pytest runs it in every folder

@@ -21,9 +21,10 @@ from embedding_gate.verdicts.thresholds import Verdict
 from tests.faults.catalogue import BY_NAME, FAULTS
 from tests.faults.matrix import BARE, Outcome, judged
 
-__all__ = ["PROOF", "Named", "as_outcome", "named", "out_of_date", "seen", "signature_of"]
+__all__ = ["PROOF", "Named", "as_outcome", "judged_by_all", "named", "out_of_date", "seen", "signature_of"]
 
 PROOF = Path(__file__).with_name("proof.json")
+MANY = 12  # checks; the audits that judge a fault of the measurements are 13 or more
 SLICES = {own_files.SIGNATURES: 1, PROOF: 0}  # of the texts; the proof judges slice 0
 SEEDS = {own_files.SIGNATURES: 1000, PROOF: 0}  # of faults that draw random numbers
 
@@ -61,6 +62,15 @@ def as_outcome(recorded: Signature) -> Outcome:
     red = [Verdict(check, math.nan, "", 0.0, "FAIL") for check in recorded.pattern.red]
     green = [Verdict(check, math.nan, "", math.inf, "pass") for check in recorded.pattern.green]
     return Outcome(recorded.name, 0, (*red, *green), {})
+
+
+def judged_by_all(recorded: Iterable[Signature]) -> list[Signature]:
+    """Return the records that have verdicts of many checks, not of the named ones alone (--named-only)."""
+    return [
+        one
+        for one in recorded
+        if len(one.pattern.red.keys() | one.pattern.green) > max(MANY, len(BY_NAME[one.name].killers))
+    ]
 
 
 def seen(recorded: Iterable[Signature], offers: Collection[str]) -> list[Signature]:
@@ -116,7 +126,7 @@ def out_of_date(signatures: Iterable[Signature]) -> list[str]:
 
 def shares() -> list[str]:
     """Say how many faults of the recorded proof the signatures name, also where vectors alone are seen."""
-    proof, signatures = read_signatures(PROOF), read_signatures(own_files.SIGNATURES)
+    proof, signatures = judged_by_all(read_signatures(PROOF)), read_signatures(own_files.SIGNATURES)
     found = [named(proof, signatures, left_out=left_out).lines[0] for left_out in (False, True)]
     function = named(seen(proof, BARE), signatures, left_out=False).lines[0]
     return [*found, f"{function}, through a function"]
