@@ -40,10 +40,35 @@ def made_up() -> Record:
     }
     models = [_model(name, seed) for seed, name in enumerate(MODELS)]
     speed = [one for number, name in enumerate(MODELS) for one in _speeds(name, 1 + 3 * number)]
-    parts = [{"models": models, "speed": speed, "kill_matrix": _kill_matrix()}]
+    parts = [{"models": models, "speed": speed, "kill_matrix": _kill_matrix(), "compared": _compared()}]
     record = make_record(made, parts, passed=True)
     record.history = [line_of(record), line_of(record)]
     return record
+
+
+def _compared() -> list[dict[str, Any]]:
+    """Return both models side by side."""
+
+    def figure(value: float) -> dict[str, float]:
+        return {"value": value, "low": value - 0.01, "high": value + 0.01}
+
+    return [
+        {
+            "name": name,
+            "bits": 32 / number,
+            "megabytes": 90 / number,
+            "speed": figure(1000 * number),
+            "random": False,
+            "cosine": figure(0.99),
+            "ndcg": 0.76 / number,
+            "ndcg_change": figure(-0.01),
+            "spearman": 0.8,
+            "spearman_change": figure(0),
+            "kept": figure(0.9),
+            "front": number == 1,
+        }
+        for number, name in enumerate(MODELS, start=1)
+    ]
 
 
 def _kill_matrix() -> dict[str, Any]:
