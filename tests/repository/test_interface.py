@@ -25,7 +25,9 @@ def test_a_broken_model_is_red(model: Path) -> None:
     assert done.returncode == 1
     assert re.search(r"my-model \(.*\): \d+ of \d+ checks red", done.stdout)
     assert re.search(r"norm +nan +<= \S+ +0x +FAIL\n +NaN in \d+ of \d+ vectors .*worst: \S+", done.stdout)
-    assert re.search(r"^  looks like: .*(fp16 overflow|GELU of large numbers is NaN) \(layers\)", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^  looks like: .*(fp16 overflow|GELU of large numbers is NaN) \(layers\)", done.stdout, re.MULTILINE
+    )
     assert "Traceback" not in done.stdout
 
 
