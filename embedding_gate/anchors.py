@@ -19,8 +19,8 @@ def anchors_table(models: Sequence[Anchors]) -> list[str]:
     }
     lines = [(one.model, *_counts([one]), ", ".join(repositories[one.model])) for one in models]
     files = len({(source.repository, source.path) for one in models for source in one.source})
-    whence = f"{files} files of {len(set(chain(*repositories.values())))} repositories"
-    lines.append((f"all {len(models)}", *_counts(models), whence))
+    sources = f"{files} files of {len(set(chain(*repositories.values())))} repositories"
+    lines.append((f"all {len(models)}", *_counts(models), sources))
     return [" | ".join(("", *map(str, line), "")).strip() for line in (HEADER, ["---"] * len(HEADER), *lines)]
 
 

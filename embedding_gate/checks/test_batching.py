@@ -51,11 +51,11 @@ def as_alone(
     """Require that each call gives each text the vector that is known of it. None: that it has alone."""
     known = known or subject.alone
 
-    def stray(call: Call) -> float:
+    def difference(call: Call) -> float:
         found = subject.encode(list(call.texts), **call.options)
         return float(differences(list(found), known(call.texts)).max())
 
-    judge_calls(gate, calls, stray, shrink=subject.effort.shrink, refusal=subject.refusal)
+    judge_calls(gate, calls, difference, shrink=subject.effort.shrink, refusal=subject.refusal)
 
 
 def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:

@@ -84,9 +84,11 @@ def test_cached(subject: Subject, gate: Gate) -> None:
                 for state in states:
                     for name, call in calls.items():
                         rows = _rows(state, len(texts[name]))
-                        stray = _stray(call, [texts[name][row] for row in rows], cache, expected[name][rows])
-                        if not stray <= worst:
-                            worst, where = stray, f"{state}, {name}"
+                        difference = _difference(
+                            call, [texts[name][row] for row in rows], cache, expected[name][rows]
+                        )
+                        if not difference <= worst:
+                            worst, where = difference, f"{state}, {name}"
     return gate.require(worst, evidence=where)
 
 
@@ -105,14 +107,14 @@ def test_cache_in_any_order(subject: Subject, gate: Gate) -> None:
                     call = calls[name]
                     for row in set(rows.tolist()) - {row for known, row in expected if known == name}:
                         expected[name, row] = call[0].encode([texts[row]], **call[1])[0]
-                    stray = _stray(
+                    difference = _difference(
                         call,
                         [texts[row] for row in rows],
                         cache,
                         np.stack([expected[name, row] for row in rows.tolist()]),
                     )
-                    if not stray <= worst:
-                        worst, where = stray, f"{name}, {len(rows)} texts"
+                    if not difference <= worst:
+                        worst, where = difference, f"{name}, {len(rows)} texts"
     return gate.require(worst, evidence=where)
 
 
@@ -122,7 +124,7 @@ def _rows(state: str, count: int) -> NDArray[np.int64]:
     return {"half": repeated[:count:2], "warm": repeated[::-1]}.get(state, repeated)
 
 
-def _stray(call: Call, texts: Sequence[str], cache: Any, expected: NDArray[np.float32]) -> float:
+def _difference(call: Call, texts: Sequence[str], cache: Any, expected: NDArray[np.float32]) -> float:
     encoder, options = call
     found = encoder.encode(texts, **options, batch_tokens=1, cache=cache)
     if len(found) != len(expected):

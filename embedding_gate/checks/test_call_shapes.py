@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedding_gate.metrics.differences import differences
+from embedding_gate.checks.test_batching import as_alone
 from embedding_gate.subjects.calls import Call, at_once, judge_calls
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.plan import covering, mixed, numbers_of_texts
@@ -38,20 +38,15 @@ def test_call_sizes(subject: Subject, gate: Gate) -> None:
     probe, effort = subject.probe, subject.effort
     most = (effort.sizes, effort.largest) if probe.is_small else SOME_SIZES
     calls = (Call(mixed(probe.texts, size), IN_ONE_BATCH) for size in numbers_of_texts(*most))
-    judge_calls(gate, calls, probe.stray, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(gate, calls, probe.difference, shrink=effort.shrink, refusal=subject.refusal)
 
 
 @pytest.mark.needs("batch")
 def test_batch_rows(subject: Subject, gate: Gate) -> None:
     """In batches of 2^k - 1, 2^k and 2^k + 1 rows of the judged model itself, each text has its vector."""
     words = sorted(subject.texts.of_kind("word"), key=len)[:12]
-
-    def stray(call: Call) -> float:
-        found = subject.encode(list(call.texts), **call.options)
-        return float(differences(list(found), subject.vectors_of(call.texts)).max())
-
     calls = (Call(mixed(words, rows), IN_ONE_BATCH) for rows in numbers_of_texts(0, ROWS))
-    judge_calls(gate, calls, stray, shrink=subject.effort.shrink, refusal=subject.refusal)
+    as_alone(subject, gate, calls, subject.vectors_of)
 
 
 def test_padded_lengths(subject: Subject, gate: Gate) -> None:
@@ -63,7 +58,7 @@ def test_padded_lengths(subject: Subject, gate: Gate) -> None:
     whole = subject.tokenizer.tokenize(texts).dropped == 0
     few = [text for text, is_whole in zip(texts, whole, strict=True) if is_whole]
     calls = (Call((text, "a"), IN_ONE_BATCH) for text in few)
-    judge_calls(gate, calls, probe.stray, shrink=subject.effort.shrink, refusal=subject.refusal)
+    judge_calls(gate, calls, probe.difference, shrink=subject.effort.shrink, refusal=subject.refusal)
 
 
 def factors_of(subject: Subject, cache: Any) -> list[list[dict[str, Any]]]:
@@ -107,7 +102,9 @@ def planned(subject: Subject, sizes: Sequence[int]) -> Iterator[list[Call]]:
 def test_options_together(subject: Subject, gate: Gate) -> None:
     """With each few options together, in calls of few and of many texts, each text has its vector."""
     with planned(subject, SIZES) as calls:
-        judge_calls(gate, calls, subject.probe.stray, shrink=subject.effort.shrink, refusal=subject.refusal)
+        judge_calls(
+            gate, calls, subject.probe.difference, shrink=subject.effort.shrink, refusal=subject.refusal
+        )
 
 
 def test_many_calls(subject: Subject, gate: Gate) -> None:
@@ -115,7 +112,7 @@ def test_many_calls(subject: Subject, gate: Gate) -> None:
     effort, probe = subject.effort, subject.probe
     pairs = pairwise(islice(cycle(probe.texts), 1 + (effort.calls if probe.is_small else SOME_CALLS)))
     calls = (Call(pair, IN_ONE_BATCH) for pair in pairs)
-    judge_calls(gate, calls, probe.stray, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(gate, calls, probe.difference, shrink=effort.shrink, refusal=subject.refusal)
 
 
 @pytest.mark.needs("threads")
@@ -125,13 +122,13 @@ def test_many_threads(subject: Subject, gate: Gate) -> None:
     texts = tuple(probe.texts[: effort.thread_crowd if probe.is_small else SOME_CROWD])
     probe.known(texts)  # before the threads begin
 
-    def stray(call: Call) -> float:
+    def difference(call: Call) -> float:
         refused: list[Exception] = []
 
         def stray_of(thread: int) -> float:
             mine = replace(call, texts=tuple(np.roll(call.texts, thread).tolist()))
             try:
-                return probe.stray(mine)
+                return probe.difference(mine)
             except subject.refusal as error:  # a server may be too busy for some
                 refused.append(error)
                 return 0.0
@@ -142,4 +139,4 @@ def test_many_threads(subject: Subject, gate: Gate) -> None:
         return worst
 
     calls = (Call(texts, options, threads) for threads, options in THREADS.items())
-    judge_calls(gate, calls, stray, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(gate, calls, difference, shrink=effort.shrink, refusal=subject.refusal)

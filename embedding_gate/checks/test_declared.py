@@ -63,12 +63,12 @@ def test_declared_prompts(subject: Subject, gate: Gate) -> None:
         return gate.not_applicable("a prompt is set before every text, so none can be written out instead")
     worst = dict.fromkeys(prompts, np.inf)
     for name in prompts.keys() & set(subject.encoder.prompts):
-        worst[name] = _stray(subject, name, prompts[name])
+        worst[name] = _difference(subject, name, prompts[name])
     name = max(worst, key=lambda name: (np.isnan(worst[name]), worst[name]))
     return gate.require(worst[name], evidence=f"prompt {name!r}; infinite where it is not known")
 
 
-def _stray(subject: Subject, name: str, prompt: str) -> float:
+def _difference(subject: Subject, name: str, prompt: str) -> float:
     texts = subject.texts.of_kind("word")[:5]
     found = subject.encoder.encode(texts, prompt_name=name)
     written_out = subject.encoder.encode([prompt + text for text in texts])
@@ -90,13 +90,13 @@ def test_pooled_states(subject: Subject, gate: Gate) -> None:
     texts = [text for text in sample(subject) if not subject.refuses(text)]
     raw = subject.encoder.encode(texts, normalize_embeddings=False).astype(np.float64)
     states = [one.astype(np.float64) for one in subject.encoder.hidden_states(texts)]
-    stray = {
+    apart = {
         name: _relative(raw, np.stack([pool(one) for one in states]))
         for name, pool in POOLINGS.items()
         if name == (declared or name)
     }
-    nearest = min(stray, key=lambda name: (np.isnan(stray[name]), stray[name]))
-    return gate.require(stray[nearest], evidence=f"held against the {nearest}")
+    nearest = min(apart, key=lambda name: (np.isnan(apart[name]), apart[name]))
+    return gate.require(apart[nearest], evidence=f"held against the {nearest}")
 
 
 def _relative(raw: NDArray[np.float64], expected: NDArray[np.float64]) -> float:

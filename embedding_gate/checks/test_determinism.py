@@ -30,12 +30,12 @@ def sample(subject: Subject) -> list[str]:
 def test_repeated(subject: Subject, gate: Gate) -> None:
     """A second call gives the same vectors."""
 
-    def stray(call: Call) -> float:
+    def difference(call: Call) -> float:
         first, second = (subject.encoder.encode(list(call.texts)) for _ in range(2))
         return float(differences(list(first), list(second)).max())
 
     calls = [Call(tuple(sample(subject)))]
-    judge_calls(gate, calls, stray, shrink=subject.effort.shrink, refusal=subject.refusal)
+    judge_calls(gate, calls, difference, shrink=subject.effort.shrink, refusal=subject.refusal)
 
 
 @pytest.mark.needs("threads")
@@ -43,7 +43,7 @@ def test_threads(subject: Subject, gate: Gate) -> None:
     """Eight threads that share the model get the same vectors as one thread alone."""
     effort = subject.effort
 
-    def stray(call: Call) -> float:
+    def difference(call: Call) -> float:
         def worst_of(thread: int) -> float:
             random, worst = np.random.default_rng(thread), 0.0
             for _ in range(effort.thread_calls):
@@ -56,14 +56,14 @@ def test_threads(subject: Subject, gate: Gate) -> None:
 
     some = subject.texts.of_kind("word", "sentence", "script", "format")
     calls = [Call(tuple(some), {"batch_tokens": 64}, threads=8)]
-    judge_calls(gate, calls, stray, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(gate, calls, difference, shrink=effort.shrink, refusal=subject.refusal)
 
 
 @pytest.mark.needs("same process")
 def test_no_side_effects(subject: Subject, gate: Gate) -> None:
     """A call changes neither its input nor earlier results, and a progress bar changes no vector.
 
-    Nor does a later call see what the caller does to the vectors of an earlier one.
+    A later call does not see what the caller does to the vectors of an earlier one.
     """
     texts = sample(subject)
     given, first = list(texts), subject.encoder.encode(texts)

@@ -42,11 +42,11 @@ def test_shorter_dimensions(subject: Subject, gate: Gate) -> None:
         return gate.require(np.inf, evidence=f"not from {least} to {width} alone")
     for dimensions in asked:
         got = subject.encoder.encode(texts, truncate_dim=dimensions)
-        worst = np.maximum(worst, _stray(got, whole[:, :dimensions]))
+        worst = np.maximum(worst, _difference(got, whole[:, :dimensions]))
     return gate.require(float(worst))
 
 
-def _stray(got: NDArray[np.float32], kept: NDArray[np.float64]) -> float:
+def _difference(got: NDArray[np.float32], kept: NDArray[np.float64]) -> float:
     """Return how far truncated vectors (N, d) are from the components (N, d) that they keep.
 
     They are compared on the scale of the whole vector. Otherwise the rounding of a component would be divided

@@ -14,7 +14,12 @@ from embedding_gate.signals import Stopped, stoppable
 
 __all__ = ["FAILED", "add_subject", "asked", "natural", "positive", "run", "say"]
 
-MISTAKES = (InputError, FixtureError, embeddings.InputError, embeddings.ModelError)  # the user can mend these
+MISTAKES = (
+    InputError,
+    FixtureError,
+    embeddings.InputError,
+    embeddings.ModelError,
+)  # the user can correct these
 FAILED, INTERRUPTED, MISTAKE = 1, 2, 4
 OPTIONS = ("recipe", "precision", "device", "subject", "python", "served_as")
 

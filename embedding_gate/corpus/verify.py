@@ -1,4 +1,4 @@
-"""Verifies a folder of encoded texts: each file by its hash, and some texts by encoding them anew."""
+"""Verifies a folder of encoded texts: each file by its hash, and some texts by encoding them again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ HALF = 2.0**-11  # the most that rounding to float16 changes a component of a ve
 
 @dataclass(frozen=True)
 class Sample:
-    """Vectors of a folder beside those of the same texts encoded anew. worst: the largest difference."""
+    """Vectors of a folder beside those of the same texts encoded again. worst: the largest difference."""
 
     texts: int
     worst: float
@@ -53,7 +53,7 @@ def check_shards(folder: Path, manifest: Manifest) -> None:
 
 
 def compare_sample(corpus: Path, folder: Path, manifest: Manifest, model: Model, size: int) -> Sample:
-    """Encode a sample of the texts anew, and compare. All texts are read, and held against the manifest.
+    """Encode a sample of the texts again, and compare. All texts are read, and held against the manifest.
 
     Raises:
         FixtureError: the texts or the model are not those of the manifest, or ids differ.

@@ -17,7 +17,7 @@ Encode = Callable[[Sequence[str], Role], NDArray[np.floating]]
 
 @dataclass(frozen=True)
 class Rounding:
-    """How far a right model may stray in one precision: a cosine; and a vector of length 1, as a distance."""
+    """How far off a right model may be in one precision: a cosine, and a vector of length 1 (a distance)."""
 
     cosine: float
     direction: float

@@ -1,4 +1,4 @@
-"""Must one index anew? The verdict on two snapshots: identical, same, compatible, or re-index."""
+"""Must one index again? The verdict on two snapshots: identical, same, compatible, or re-index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ class Verdict:
 
     @property
     def after(self) -> Sequence[Mixed]:
-        """Figures of old vectors mapped onto new ones, if one must index anew."""
+        """Figures of old vectors mapped onto new ones, if one must index again."""
         return self.evidence.mapped if self.evidence and self.answer == "re-index" else []
 
     def within(self, required: Answer) -> bool:

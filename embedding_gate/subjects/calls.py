@@ -36,14 +36,14 @@ class Call:
 def judge_calls(
     gate: Gate,
     calls: Iterable[Call],
-    stray: Callable[[Call], float],
+    difference: Callable[[Call], float],
     *,
     shrink: bool,
     refusal: type[Exception] = LookupError,
 ) -> None:
     """Require of the running claim that each call gives each text its vector.
 
-    stray: makes a call, and returns how far the worst vector is from what it must be.
+    difference: makes a call, and returns how far the worst vector is from what it must be.
     shrink: whether to look for the smallest call that fails.
     refusal: what the subject raises for a call that it does not take. A smaller call may be one.
 
@@ -55,12 +55,12 @@ def judge_calls(
 
     def fails(call: Call) -> bool:
         try:
-            return not stray(call) <= bound  # also true for NaN
+            return not difference(call) <= bound  # also true for NaN
         except refusal:
             return False
 
     for call in calls:
-        made, found = made + 1, stray(call)
+        made, found = made + 1, difference(call)
         worst = np.maximum(worst, found)  # NaN stays
         if not found <= bound:
             failed.append(call)

@@ -41,7 +41,7 @@ class Probe:
         }
         return self.encoder.encode(list(call.texts), **given)
 
-    def stray(self, call: Call) -> float:
+    def difference(self, call: Call) -> float:
         """Make a call, and return the largest difference of a component from what it must be.
 
         It is relative to the length of the whole vector: what cutting keeps of a vector is scaled up, and so
@@ -59,8 +59,8 @@ class Probe:
         if found.shape != expected.shape:
             return np.inf
         lengths = np.linalg.norm(whole, axis=1, keepdims=True)
-        strays = np.abs(found - expected) * (unit if scaled else 1) / lengths
-        return float(strays.max())
+        errors = np.abs(found - expected) * (unit if scaled else 1) / lengths
+        return float(errors.max())
 
     def known(
         self, texts: Sequence[str], options: Mapping[str, Any] = MappingProxyType({})

@@ -49,6 +49,11 @@ class Pattern:
     red: Mapping[str, Red]
     green: frozenset[str]
 
+    @property
+    def judged(self) -> frozenset[str]:
+        """The checks that gave a verdict."""
+        return self.green | self.red.keys()
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -128,10 +133,9 @@ def likely(run: Pattern, signatures: Iterable[Signature]) -> list[Likely]:
     None where nothing is red, and none that has nothing in common with the run. Of equals, those come first
     that were recorded with more of the run's checks.
     """
-    judged = run.red.keys() | run.green
 
     def rank(signature: Signature) -> tuple[float, int, str]:
-        common = judged & (signature.pattern.red.keys() | signature.pattern.green)
+        common = run.judged & signature.pattern.judged
         return (-round(alike(run, signature.pattern), 9), -len(common), signature.name)
 
     ranked = sorted((rank(one), one) for one in signatures)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from embeddings.backend import mx
-from embeddings.models.encoder import POOLER, Encoder, EncoderConfig
+from embeddings.models.encoder import POOLER, Encoder, EncoderConfig, affine_shapes, norm_shapes
 from embeddings.models.layers import attention, gelu
 
 __all__ = ["Bert", "BertConfig"]
@@ -55,20 +55,18 @@ class Bert(Encoder):
         norms = ["embeddings.LayerNorm"]
         for index in range(config.num_hidden_layers):
             layer = f"encoder.layer.{index}"
-            for name, out, into in (
-                ("attention.self.query", width, width),
-                ("attention.self.key", width, width),
-                ("attention.self.value", width, width),
-                ("attention.output.dense", width, width),
-                ("intermediate.dense", inner, width),
-                ("output.dense", width, inner),
-            ):
-                shapes[f"{layer}.{name}.weight"] = (out, into)
-                shapes[f"{layer}.{name}.bias"] = (out,)
+            shapes |= affine_shapes(
+                {
+                    f"{layer}.attention.self.query": (width, width),
+                    f"{layer}.attention.self.key": (width, width),
+                    f"{layer}.attention.self.value": (width, width),
+                    f"{layer}.attention.output.dense": (width, width),
+                    f"{layer}.intermediate.dense": (inner, width),
+                    f"{layer}.output.dense": (width, inner),
+                }
+            )
             norms += [f"{layer}.attention.output.LayerNorm", f"{layer}.output.LayerNorm"]
-        for norm in norms:
-            shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (width,)
-        return shapes
+        return shapes | norm_shapes(norms, width)
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
         """Compute hidden states (B, T, D) from token ids (B, T), padded on the right, and lengths (B,)."""

@@ -16,7 +16,7 @@ from embeddings.models.layers import layer_norm, linear
 from embeddings.models.quantization import Packing, Quantization
 from embeddings.models.quantized import packed_linear, packed_rows, packed_shapes
 
-__all__ = ["POOLER", "Encoder", "EncoderConfig"]
+__all__ = ["POOLER", "Encoder", "EncoderConfig", "affine_shapes", "norm_shapes"]
 
 # A layer for classification, which is not used. Conversions by mlx-embeddings pack its matrix too.
 POOLER = frozenset(f"pooler.dense.{part}" for part in ("weight", "bias", "scales", "biases"))
@@ -219,6 +219,20 @@ class Encoder:
         return layer_norm(
             x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"), self.config.eps
         )
+
+
+def affine_shapes(matrices: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of the weights of layers that have a matrix (O, I) and a bias (O,)."""
+    return {
+        f"{name}.{part}": shape
+        for name, (out, into) in matrices.items()
+        for part, shape in (("weight", (out, into)), ("bias", (out,)))
+    }
+
+
+def norm_shapes(names: Collection[str], width: int) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of the weights of norms that have a scale and a bias."""
+    return {f"{name}.{part}": (width,) for name in names for part in ("weight", "bias")}
 
 
 def _value(where: object, declared: Mapping[str, Any], name: str, kind: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.backend import mx
-from embeddings.models.encoder import POOLER, Encoder, EncoderConfig
+from embeddings.models.encoder import POOLER, Encoder, EncoderConfig, affine_shapes, norm_shapes
 from embeddings.models.layers import attention, fairseq_positions, gelu
 
 __all__ = ["MPNet", "MPNetConfig"]
@@ -60,17 +60,15 @@ class MPNet(Encoder):
         norms = ["embeddings.LayerNorm"]
         for index in range(config.num_hidden_layers):
             layer = f"encoder.layer.{index}"
-            for name, out, into in (
-                *((f"attention.attn.{part}", width, width) for part in "qkvo"),
-                ("intermediate.dense", inner, width),
-                ("output.dense", width, inner),
-            ):
-                shapes[f"{layer}.{name}.weight"] = (out, into)
-                shapes[f"{layer}.{name}.bias"] = (out,)
+            shapes |= affine_shapes(
+                {
+                    **{f"{layer}.attention.attn.{part}": (width, width) for part in "qkvo"},
+                    f"{layer}.intermediate.dense": (inner, width),
+                    f"{layer}.output.dense": (width, inner),
+                }
+            )
             norms += [f"{layer}.attention.LayerNorm", f"{layer}.output.LayerNorm"]
-        for norm in norms:
-            shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (width,)
-        return shapes
+        return shapes | norm_shapes(norms, width)
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
         """Compute hidden states (B, T, D) from token ids (B, T), padded on the right, and lengths (B,)."""

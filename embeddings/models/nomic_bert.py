@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from embeddings.backend import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
-from embeddings.models.encoder import Encoder, EncoderConfig
+from embeddings.models.encoder import Encoder, EncoderConfig, norm_shapes
 from embeddings.models.layers import attention, rope, silu
 
 __all__ = ["NomicBert", "NomicBertConfig"]
@@ -118,9 +118,7 @@ class NomicBert(Encoder):
                 f"{layer}.mlp.fc2.weight": (width, inner),
             }
             norms += [f"{layer}.norm1", f"{layer}.norm2"]
-        for norm in norms:
-            shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (width,)
-        return shapes
+        return shapes | norm_shapes(norms, width)
 
     def __call__(self, ids: mx.array, lengths: mx.array) -> mx.array:
         """Compute hidden states (B, T, D) from token ids (B, T), padded on the right, and lengths (B,)."""

@@ -134,7 +134,7 @@ def test_harm_is_found(harm: Callable[[Path], str], folder: Path, capsys: pytest
 def test_vectors_of_another_computation(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Hashes are right, and so is the model by its files: only encoding anew shows it."""
+    """Hashes are right, and so is the model by its files: only encoding again shows it."""
     real = Model.encode
     monkeypatch.setattr(Model, "encode", lambda self, texts: np.roll(real(self, texts), 1, axis=0))
     capsys.readouterr()

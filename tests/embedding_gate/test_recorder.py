@@ -147,13 +147,13 @@ def test_calls_that_fail_are_named(gate: Gate) -> None:
     """NaN fails, too; a smaller call that the subject refuses does not."""
     calls = [Call(("a",) * size) for size in range(1, 9)]
 
-    def stray(call: Call) -> float:
+    def difference(call: Call) -> float:
         if len(call.texts) == 2:
             raise LookupError
         return np.nan if len(call.texts) > 3 else 0.0
 
     with pytest.raises(CheckFailed) as caught, gate.claim("test_one"):
-        judge_calls(gate, [call for call in calls if len(call.texts) != 2], stray, shrink=True)
+        judge_calls(gate, [call for call in calls if len(call.texts) != 2], difference, shrink=True)
     assert gate.verdicts[-1].evidence == (
         "wrong in 5 of 7 calls: 4 texts; 5 texts; 6 texts; and 2 more; smallest: 4 texts"
     )

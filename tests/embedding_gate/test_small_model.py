@@ -36,4 +36,4 @@ def test_a_small_model_of_each_architecture(original: Embedder) -> None:
     vectors = probe.known(probe.texts)
     apart = np.linalg.norm(vectors[:, None] - vectors, axis=-1) / np.linalg.norm(vectors, axis=-1)
     assert apart[~np.eye(len(vectors), dtype=bool)].min() > 1e-3  # any two texts; rounding is 4e-7
-    assert probe.stray(Call(mixed(probe.mixed, 40), {"batch_tokens": WIDE})) <= 2e-6
+    assert probe.difference(Call(mixed(probe.mixed, 40), {"batch_tokens": WIDE})) <= 2e-6

@@ -37,7 +37,7 @@ def test_parity(tmp_path: Path, name: str) -> None:
 def test_a_text_may_hold_the_padding_token(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not counted. If it were, the states would stray, because the goldens have such a token."""
+    """It is not counted. If it were, the states would differ, because the goldens have such a token."""
     model = load(tmp_path, name).model
     for module in (mpnet, xlm_roberta):
         monkeypatch.setattr(module, "fairseq_positions", lambda ids, _: mx.arange(2, 2 + ids.shape[1])[None])

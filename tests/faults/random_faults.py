@@ -143,10 +143,10 @@ def uptime_fault(patch: Patch, seed: int) -> int:
     return begun
 
 
-def until_the_first(gate: Gate, calls: Any, stray: Callable[[Call], float], **_: Any) -> None:
+def until_the_first(gate: Gate, calls: Any, difference: Callable[[Call], float], **_: Any) -> None:
     """Judge calls as ``judge_calls`` does, but end at the first that fails."""
     for call in calls:
-        if not (found := stray(call)) <= gate.bound():
+        if not (found := difference(call)) <= gate.bound():
             gate.require(found)
     gate.require(0.0)
 

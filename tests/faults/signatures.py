@@ -24,7 +24,6 @@ from tests.faults.matrix import BARE, Outcome, judged
 __all__ = ["PROOF", "Named", "as_outcome", "judged_by_all", "named", "out_of_date", "seen", "signature_of"]
 
 PROOF = Path(__file__).with_name("proof.json")
-MANY = 12  # checks; the audits that judge a fault of the measurements are 13 or more
 SLICES = {own_files.SIGNATURES: 1, PROOF: 0}  # of the texts; the proof judges slice 0
 SEEDS = {own_files.SIGNATURES: 1000, PROOF: 0}  # of faults that draw random numbers
 
@@ -65,12 +64,8 @@ def as_outcome(recorded: Signature) -> Outcome:
 
 
 def judged_by_all(recorded: Iterable[Signature]) -> list[Signature]:
-    """Return the records that have verdicts of many checks, not of the named ones alone (--named-only)."""
-    return [
-        one
-        for one in recorded
-        if len(one.pattern.red.keys() | one.pattern.green) > max(MANY, len(BY_NAME[one.name].killers))
-    ]
+    """Return the records that have more than the verdicts of the named checks (--named-only)."""
+    return [one for one in recorded if one.pattern.judged - set(BY_NAME[one.name].killers)]
 
 
 def seen(recorded: Iterable[Signature], offers: Collection[str]) -> list[Signature]:
@@ -150,16 +145,21 @@ def lacking(known: Mapping[str, Signature]) -> dict[str, list[str]]:
         if (one := known.get(fault.name)) is None:
             found[fault.name] = []  # judged by all
         elif fault.where != "time":
-            judged_by = one.pattern.red.keys() | one.pattern.green
-            found[fault.name] = [check for check in checks if check not in judged_by]
+            found[fault.name] = [check for check in checks if check not in one.pattern.judged]
     return found
 
 
 def lacking_killers(known: Mapping[str, Signature]) -> dict[str, list[str]]:
     """Return the faults that lack a verdict of a check that is named for them: fault -> these checks."""
-    judged_by = {name: one.pattern.red.keys() | one.pattern.green for name, one in known.items()}
-    lack = {fault.name: [*(set(fault.killers) - judged_by.get(fault.name, set()))] for fault in FAULTS}
-    return {name: sorted(checks) for name, checks in lack.items() if checks}
+    found = {
+        fault.name: [
+            check
+            for check in fault.killers
+            if (one := known.get(fault.name)) is None or check not in one.pattern.judged
+        ]
+        for fault in FAULTS
+    }
+    return {name: checks for name, checks in found.items() if checks}
 
 
 def merged(before: Signature | None, found: Signature) -> Signature:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from embedding_gate.register import live_tests
 from embedding_gate.verdicts.diagnosis import Pattern, Red, Signature
 from embedding_gate.verdicts.gate import check_name
-from tests.faults.catalogue import FAULTS
-from tests.faults.signatures import lacking, merged
+from tests.faults.catalogue import BY_NAME, FAULTS
+from tests.faults.signatures import judged_by_all, lacking, lacking_killers, merged
 
 CHECKS = frozenset(check_name(name) for name in live_tests())
 WHOLE = {fault.name: Signature(fault.name, fault.cause, Pattern({}, CHECKS)) for fault in FAULTS}
@@ -37,3 +37,16 @@ def test_later_verdicts_are_added() -> None:
     assert found.red == {"norm": Red(2.0), "parity": Red(3.0), "finite": Red("NaN")}
     assert found.green == {"repeated"}
     assert merged(None, later) == later
+
+
+def test_named_checks_that_gave_no_verdict() -> None:
+    killers = list(BY_NAME[ONE].killers)
+    assert ONE not in lacking_killers(WHOLE)
+    assert lacking_killers({name: one for name, one in WHOLE.items() if name != ONE})[ONE] == killers
+    few = replace(WHOLE[ONE], pattern=Pattern({}, CHECKS - set(killers[:1])))
+    assert lacking_killers({**WHOLE, ONE: few})[ONE] == killers[:1]
+
+
+def test_a_record_of_named_checks_alone_is_told_apart() -> None:
+    few = replace(WHOLE[ONE], pattern=Pattern(dict.fromkeys(BY_NAME[ONE].killers, Red(1.0)), frozenset()))
+    assert judged_by_all([WHOLE[ONE], few]) == [WHOLE[ONE]]

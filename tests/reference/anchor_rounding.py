@@ -1,4 +1,4 @@
-"""Measures how far each precision strays from float64, which the tolerances of the anchors come from.
+"""Measures how far each precision is from float64, which the tolerances of the anchors come from.
 
 .venv-reference/bin/python -m tests.reference.anchor_rounding FOLDER...: folders of models. The texts are
 those of the embedded model's anchors.
