@@ -26,6 +26,7 @@ def picture(record: Record) -> list[Figure]:
             "error_y": _error(sides, meaning=meaning),
             "text": [label(one.name) for one in sides],
             "textposition": "top center",
+            "cliponaxis": False,  # a long name is not cut at the edge
             "hovertemplate": "%{text}: %{y:.4~g} at %{x:.4~g} MB<extra></extra>",
             "marker": {**marker_of(number), "size": 11},
         }
