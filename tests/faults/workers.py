@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -25,10 +27,14 @@ def begun(
     """Start to work on all calls. The end of the block kills the processes, even if they still work.
 
     The processes start with SIGINT blocked, so Ctrl-C does not reach them. This process kills them instead.
+    Each computes on one core of its own where the system allows that.
     """
     others = multiprocessing.active_children()
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_prepare)
+    cores = spawn.SimpleQueue()
+    for number in range(processes):
+        cores.put(number)
+    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_prepare, initargs=(cores,))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _CTRL_C)
     try:
         futures = [pool.submit(work, *call) for call in calls]
@@ -70,10 +76,18 @@ def _kill(processes: Iterable[BaseProcess]) -> None:
         process.kill()
 
 
-def _prepare() -> None:
+def _prepare(cores: "SimpleQueue[int]") -> None:
     """Prepare this process to be killed: it must leave nothing that others have to clean up."""
     _end_with_parent()
+    _keep_to(cores.get())
     tqdm.set_lock(threading.RLock())  # tqdm's own lock is a semaphore of the system, which would be left
+
+
+def _keep_to(number: int) -> None:
+    """Compute on one core. With all 32 cores in each, 32 processes wanted a thousand threads: too many."""
+    if sys.platform == "linux":
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {allowed[number % len(allowed)]})
 
 
 def _end_with_parent() -> None:
