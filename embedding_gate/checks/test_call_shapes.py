@@ -36,8 +36,8 @@ TASK = "Find what is sold here"
 def test_call_sizes(subject: Subject, gate: Gate) -> None:
     """In a call of each number of texts, which are one batch, each text has its vector."""
     probe, effort = subject.probe, subject.effort
-    most = (effort.sizes, effort.largest) if probe.is_small else SOME_SIZES
-    calls = (Call(mixed(probe.texts, size), IN_ONE_BATCH) for size in numbers_of_texts(*most))
+    sizes = numbers_of_texts(*map(probe.most, (effort.sizes, effort.largest), SOME_SIZES))
+    calls = (Call(mixed(probe.texts, size), IN_ONE_BATCH) for size in sizes)
     judge_calls(gate, calls, probe.difference, shrink=effort.shrink, refusal=subject.refusal)
 
 
@@ -52,7 +52,7 @@ def test_batch_rows(subject: Subject, gate: Gate) -> None:
 def test_padded_lengths(subject: Subject, gate: Gate) -> None:
     """In a batch that is padded to each length, a short text and the long one have their vectors."""
     probe, limit = subject.probe, subject.max_tokens
-    step = -(-limit // (subject.effort.lengths if probe.is_small else SOME_LENGTHS))
+    step = -(-limit // probe.most(subject.effort.lengths, SOME_LENGTHS))
     words = list(islice(cycle(probe.texts), limit))
     texts = [" ".join(words[:number]) for number in range(1, limit, step)]
     whole = subject.tokenizer.tokenize(texts).dropped == 0
@@ -110,7 +110,7 @@ def test_options_together(subject: Subject, gate: Gate) -> None:
 def test_many_calls(subject: Subject, gate: Gate) -> None:
     """In hundreds of calls after each other, each of other texts, each text has its vector."""
     effort, probe = subject.effort, subject.probe
-    pairs = pairwise(islice(cycle(probe.texts), 1 + (effort.calls if probe.is_small else SOME_CALLS)))
+    pairs = pairwise(islice(cycle(probe.texts), 1 + probe.most(effort.calls, SOME_CALLS)))
     calls = (Call(pair, IN_ONE_BATCH) for pair in pairs)
     judge_calls(gate, calls, probe.difference, shrink=effort.shrink, refusal=subject.refusal)
 
@@ -119,7 +119,7 @@ def test_many_calls(subject: Subject, gate: Gate) -> None:
 def test_many_threads(subject: Subject, gate: Gate) -> None:
     """32 threads at the same moment get the same vectors as one thread alone, and so do 64."""
     effort, probe = subject.effort, subject.probe
-    texts = tuple(probe.texts[: effort.thread_crowd if probe.is_small else SOME_CROWD])
+    texts = tuple(probe.texts[: probe.most(effort.thread_crowd, SOME_CROWD)])
     probe.known(texts)  # before the threads begin
 
     def difference(call: Call) -> float:

@@ -32,6 +32,10 @@ class Probe:
         self.mixed = [*LETTERS[:6], "g h", "i j k", "l m n o p", "q r s t u v w x"]
         self._alone: dict[tuple[str, ...], NDArray[np.float64]] = {}
 
+    def most(self, wanted: int, of_the_judged: int) -> int:
+        """Return how many to ask for: those wanted, or fewer where there is no small model to ask."""
+        return wanted if self.is_small else min(wanted, of_the_judged)
+
     def ask(self, call: Call) -> NDArray[np.float32]:
         """Make a call: (N, D). Options that change no vector are left out where they are not offered."""
         given = {

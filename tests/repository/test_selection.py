@@ -50,10 +50,11 @@ def matching(expression: str) -> tuple[str, ...]:
 def test_continuous_integration_runs_each_folder_once() -> None:
     """One command behind the targets that it makes selects a folder's tests, whatever their marker."""
     run = (own_files.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    jobs = (own_files.ROOT / ".github" / "workflows" / "hard.yml").read_text(encoding="utf-8")
     makefile = (own_files.ROOT / "Makefile").read_text(encoding="utf-8")
     expressions = [
         quoted or word
-        for target in re.findall(r"^make ([a-z-]+)$", run, re.MULTILINE)
+        for target in re.findall(r"^(?:make| +-) ([a-z-]+)$", run + jobs, re.MULTILINE)
         for recipe in re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
         for quoted, word in re.findall(r'-m pytest -m (?:"(.+?)"|(\w+))', recipe)
     ]

@@ -14,7 +14,7 @@ from embeddings.cache.sqlite_store import SQLiteStore
 from tests.embeddings.cache.files import ENDLESS, writer
 from tests.support.cache_writer import ROWS, batch, entry_of
 
-PROCESSES, KILLS = 8, 50
+PROCESSES, KILLS = 8, 16  # `make soak` kills 200 times
 
 
 def test_what_a_killed_process_left_is_no_part_of_a_new_file(path: Path) -> None:
@@ -46,8 +46,8 @@ def test_eight_processes(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == ["cache"]
 
 
-def test_fifty_kills(tmp_path: Path) -> None:
-    """A writer is killed fifty times: what it said was committed is there, and nothing there is wrong."""
+def test_many_kills(tmp_path: Path) -> None:
+    """A writer is killed again and again: what it said was committed is there, and nothing there is wrong."""
     path, choose, committed = tmp_path / "cache", random.Random(0), set[int]()  # noqa: S311
     for kill in range(KILLS):
         with writer(path, ENDLESS * kill, ENDLESS) as process:
