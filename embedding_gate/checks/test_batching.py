@@ -55,7 +55,7 @@ def as_alone(
         found = subject.encode(list(call.texts), **call.options)
         return float(differences(list(found), known(call.texts)).max())
 
-    judge_calls(gate, calls, difference, shrink=subject.effort.shrink, refusal=subject.refusal)
+    judge_calls(subject, gate, calls, difference)
 
 
 def test_alone_or_mixed(subject: Subject, gate: Gate) -> None:

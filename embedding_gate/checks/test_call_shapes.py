@@ -38,7 +38,7 @@ def test_call_sizes(subject: Subject, gate: Gate) -> None:
     probe, effort = subject.probe, subject.effort
     sizes = numbers_of_texts(*map(probe.most, (effort.sizes, effort.largest), SOME_SIZES))
     calls = (Call(mixed(probe.texts, size), IN_ONE_BATCH) for size in sizes)
-    judge_calls(gate, calls, probe.difference, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(subject, gate, calls, probe.difference)
 
 
 @pytest.mark.needs("batch")
@@ -58,7 +58,7 @@ def test_padded_lengths(subject: Subject, gate: Gate) -> None:
     whole = subject.tokenizer.tokenize(texts).dropped == 0
     few = [text for text, is_whole in zip(texts, whole, strict=True) if is_whole]
     calls = (Call((text, "a"), IN_ONE_BATCH) for text in few)
-    judge_calls(gate, calls, probe.difference, shrink=subject.effort.shrink, refusal=subject.refusal)
+    judge_calls(subject, gate, calls, probe.difference)
 
 
 def factors_of(subject: Subject, cache: Any) -> list[list[dict[str, Any]]]:
@@ -102,9 +102,7 @@ def planned(subject: Subject, sizes: Sequence[int]) -> Iterator[list[Call]]:
 def test_options_together(subject: Subject, gate: Gate) -> None:
     """With each few options together, in calls of few and of many texts, each text has its vector."""
     with planned(subject, SIZES) as calls:
-        judge_calls(
-            gate, calls, subject.probe.difference, shrink=subject.effort.shrink, refusal=subject.refusal
-        )
+        judge_calls(subject, gate, calls, subject.probe.difference)
 
 
 def test_many_calls(subject: Subject, gate: Gate) -> None:
@@ -112,7 +110,7 @@ def test_many_calls(subject: Subject, gate: Gate) -> None:
     effort, probe = subject.effort, subject.probe
     pairs = pairwise(islice(cycle(probe.texts), 1 + probe.most(effort.calls, SOME_CALLS)))
     calls = (Call(pair, IN_ONE_BATCH) for pair in pairs)
-    judge_calls(gate, calls, probe.difference, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(subject, gate, calls, probe.difference)
 
 
 @pytest.mark.needs("threads")
@@ -139,4 +137,4 @@ def test_many_threads(subject: Subject, gate: Gate) -> None:
         return worst
 
     calls = (Call(texts, options, threads) for threads, options in THREADS.items())
-    judge_calls(gate, calls, difference, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(subject, gate, calls, difference)

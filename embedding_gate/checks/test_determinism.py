@@ -35,7 +35,7 @@ def test_repeated(subject: Subject, gate: Gate) -> None:
         return float(differences(list(first), list(second)).max())
 
     calls = [Call(tuple(sample(subject)))]
-    judge_calls(gate, calls, difference, shrink=subject.effort.shrink, refusal=subject.refusal)
+    judge_calls(subject, gate, calls, difference)
 
 
 @pytest.mark.needs("threads")
@@ -56,7 +56,7 @@ def test_threads(subject: Subject, gate: Gate) -> None:
 
     some = subject.texts.of_kind("word", "sentence", "script", "format")
     calls = [Call(tuple(some), {"batch_tokens": 64}, threads=8)]
-    judge_calls(gate, calls, difference, shrink=effort.shrink, refusal=subject.refusal)
+    judge_calls(subject, gate, calls, difference)
 
 
 @pytest.mark.needs("same process")

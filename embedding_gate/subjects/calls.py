@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Barrier
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.recorder import count, options_in_words
 from embedding_gate.verdicts.gate import Gate
 
@@ -33,19 +34,23 @@ class Call:
         return ", ".join([count(len(self.texts), "text"), *options_in_words(self.options), *threads])
 
 
+class Judged(Protocol):
+    """As much of a subject as decides how its calls are judged.
+
+    effort: says whether to look for the smallest call that fails.
+    refusal: what the subject raises for a call that it does not take. A smaller call may be one.
+    """
+
+    effort: Effort
+    refusal: type[Exception]
+
+
 def judge_calls(
-    gate: Gate,
-    calls: Iterable[Call],
-    difference: Callable[[Call], float],
-    *,
-    shrink: bool,
-    refusal: type[Exception] = LookupError,
+    subject: Judged, gate: Gate, calls: Iterable[Call], difference: Callable[[Call], float]
 ) -> None:
     """Require of the running claim that each call gives each text its vector.
 
     difference: makes a call, and returns how far the worst vector is from what it must be.
-    shrink: whether to look for the smallest call that fails.
-    refusal: what the subject raises for a call that it does not take. A smaller call may be one.
 
     Raises:
         CheckFailed: a call does not, or there is no threshold.
@@ -56,7 +61,7 @@ def judge_calls(
     def fails(call: Call) -> bool:
         try:
             return not difference(call) <= bound  # also true for NaN
-        except refusal:
+        except subject.refusal:
             return False
 
     for call in calls:
@@ -65,7 +70,7 @@ def judge_calls(
         if not found <= bound:
             failed.append(call)
     evidence = _told(failed, made) if failed else f"{count(made, 'call')}"
-    if failed and shrink:
+    if failed and subject.effort.shrink:
         least = smallest(min(failed, key=lambda call: len(call.texts)), fails)
         evidence += f"; smallest: {least}"
         evidence += f", {list(least.texts)!r}" if len(least.texts) <= 3 else ""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from embedding_gate.metrics.differences import name_non_finite
 from embedding_gate.subjects.calls import Call, judge_calls, smallest
 from embedding_gate.subjects.coverage import coverage_table, ranges
+from embedding_gate.subjects.effort import Effort
 from embedding_gate.subjects.plan import covering, mixed, numbers_of_texts
 from embedding_gate.subjects.protocols import Encoder
 from embedding_gate.subjects.recorder import Recorder, note_batch, watched
@@ -143,6 +144,13 @@ def test_the_smallest_call_that_fails() -> None:
     assert smallest(call, lambda _: False) == call
 
 
+class Refusing:
+    """As much of a subject as decides how its calls are judged."""
+
+    effort = Effort()
+    refusal: type[Exception] = LookupError
+
+
 def test_calls_that_fail_are_named(gate: Gate) -> None:
     """NaN fails, too; a smaller call that the subject refuses does not."""
     calls = [Call(("a",) * size) for size in range(1, 9)]
@@ -153,7 +161,7 @@ def test_calls_that_fail_are_named(gate: Gate) -> None:
         return np.nan if len(call.texts) > 3 else 0.0
 
     with pytest.raises(CheckFailed) as caught, gate.claim("test_one"):
-        judge_calls(gate, [call for call in calls if len(call.texts) != 2], difference, shrink=True)
+        judge_calls(Refusing(), gate, [call for call in calls if len(call.texts) != 2], difference)
     assert gate.verdicts[-1].evidence == (
         "wrong in 5 of 7 calls: 4 texts; 5 texts; 6 texts; and 2 more; smallest: 4 texts"
     )

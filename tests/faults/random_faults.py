@@ -143,7 +143,7 @@ def uptime_fault(patch: Patch, seed: int) -> int:
     return begun
 
 
-def until_the_first(gate: Gate, calls: Any, difference: Callable[[Call], float], **_: Any) -> None:
+def until_the_first(_: Subject, gate: Gate, calls: Any, difference: Callable[[Call], float]) -> None:
     """Judge calls as ``judge_calls`` does, but end at the first that fails."""
     for call in calls:
         if not (found := difference(call)) <= gate.bound():
