@@ -7,17 +7,16 @@ that answers "load", "first" and "encode".
 
 import argparse
 import json
-import resource
 import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import embeddings
+from benchmarks.harness.peak import peak_bytes
 from embedding_gate.serving import serve
 from embeddings.backend import mx
 from embeddings.recipe import DECLARED
@@ -79,14 +78,6 @@ def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
         "peak_bytes": peak_bytes(),
         "device_peak_bytes": mx.get_peak_memory(),
     }
-
-
-def peak_bytes() -> int:
-    """Return the most bytes that this process had. Linux's ru_maxrss would count its parent's too."""
-    if sys.platform == "linux":
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import embeddings
 from benchmarks.harness.fresh import FreshTexts, Seen
-from benchmarks.harness.memory import peak_bytes
+from benchmarks.harness.peak import peak_bytes
 from embedding_gate.errors import GateError
 from embedding_gate.serving import serve
 from embedding_gate.workers import Worker

@@ -74,7 +74,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     repository, path, commit: where. commit is "" if the copy that was read names none; note then says which.
     licence: of the repository. precision: what the source computed in. bar: for "unstated", the largest
     difference of a component that the source itself allows; 0 if it says none.
-    strays: how far off the source's own implementation is known to be, as a direction; note says why.
+    difference: how far off the source's own implementation is known to be, as a direction; note says why.
     """
 
     repository: str
@@ -83,7 +83,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     licence: str
     precision: Literal["float32", "float16", "bfloat16", "unstated"]
     bar: float = 0.0
-    strays: float = 0.0
+    difference: float = 0.0
     note: str = ""
     cosines: tuple[Cosines, ...] = ()
     vectors: tuple[Vectors, ...] = ()

@@ -75,10 +75,10 @@ def agreements(anchors: Anchors, encode: Encode, *precisions: str) -> Iterator[A
     for source in anchors.source:
         rounding = [ROUNDING[source.precision], *own]
         for cosines in source.cosines:
-            allowed = sum(one.cosine for one in rounding) + source.strays + _half(cosines.digits)
+            allowed = sum(one.cosine for one in rounding) + source.difference + _half(cosines.digits)
             yield from _cosines(source, cosines, known, allowed)
         for vectors in source.vectors:
-            allowed = sum(one.direction for one in rounding) + source.strays
+            allowed = sum(one.direction for one in rounding) + source.difference
             yield from _vectors(source, vectors, known, 0.0 if source.bar else allowed)
 
 

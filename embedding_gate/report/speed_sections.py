@@ -151,7 +151,7 @@ PEERS: Columns[Peer] = {
     "tokens/s": lambda one: number(one.rate, 4),
     "this library is": lambda one: f"{one.ratio:.2f}x",
     "interval": lambda one: f"{one.least:.2f} to {one.most:.2f}",
-    "largest difference": lambda one: "-" if one.strays is None else f"{one.strays:.1e}",
+    "largest difference": lambda one: "-" if one.difference is None else f"{one.difference:.1e}",
 }
 ELSEWHERE: Columns[Published] = {
     "section": lambda one: one.section,

@@ -70,7 +70,7 @@ class Peer(Data):
     """Another implementation, measured on the same machine.
 
     rate: median, tokens/s. ratio: this library's tokens/s over the engine's, the median of the rounds, from
-    least to most. strays: the largest difference of a component.
+    least to most. difference: the largest of a component.
     """
 
     engine: str
@@ -80,7 +80,7 @@ class Peer(Data):
     ratio: float
     least: float
     most: float
-    strays: Measurement
+    difference: Measurement
     command: str
 
 
