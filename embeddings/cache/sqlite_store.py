@@ -1,42 +1,30 @@
-"""The file of a cache: vectors by key in SQLite, shared by threads and processes.
+"""The vectors of a cache by key, in a SQLite file that threads and processes share.
 
 The file is in WAL mode. Readers and one writer can work at the same time. A process that is killed loses at
 most the batch that it had not committed. Each row has a checksum, so a row that the disk damaged is refused
-and not returned. The first bytes of a file tell whether it is a cache. They are read before SQLite opens it.
+and not returned. https://www.sqlite.org/wal.html describes the guarantees.
 
 If the file would grow beyond its limit, the oldest rows are deleted. SQLite's -wal and -shm files (16 MiB at
-most) are not part of the limit. https://www.sqlite.org/fileformat.html describes the bytes,
-https://www.sqlite.org/wal.html the guarantees.
+most) are not part of the limit.
 """
 
-import os
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from embeddings.errors import CacheError, CacheNotWritable
+from embeddings.cache.sqlite_file import DELETE, PAGE, explained, open_file
+from embeddings.errors import CacheError
 
 __all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "Entry", "SQLiteStore"]
 
 DEFAULT_BYTES = 4 << 30
 LEAST_BYTES = 1 << 20  # a smaller file would hold less than about one batch
-_APPLICATION = int.from_bytes(b"EmbC", "big")
-_VERSION = 1
-_SCHEMA = (
-    "CREATE TABLE vectors (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, dropped INTEGER NOT NULL, "
-    "vector BLOB NOT NULL, checksum INTEGER NOT NULL)"
-)
-_PAGE = 8192  # bytes; a page holds five vectors of 384 dimensions
 _ROW = 160  # bytes of a row and its index entry, without the vector
 _CHUNK = 1000  # keys in one SELECT; SQLite allows at most 32,766
-_WAL_BYTES = 16 << 20
-_PATIENCE = 30.0  # seconds that a writer waits for another
-_DELETE = "delete the file, with its -wal and -shm: what it held is computed anew"
 
 
 class Entry(NamedTuple):
@@ -61,18 +49,11 @@ class SQLiteStore:
     def __init__(self, path: Path, *, max_bytes: int = DEFAULT_BYTES, create: bool = True) -> None:
         self.path, self._max_bytes = path, max_bytes
         self._lock = threading.Lock()
-        try:
-            if create and not path.exists():
-                _create(path)
-            _check(path)
-        except (OSError, ValueError) as error:  # ValueError comes from a NUL in the name
-            raise CacheError(path, f"cannot be opened ({error})", hint="name a file that can be") from error
-        with _explained(path):
-            self._connection = _connect(path, max_bytes)
+        self._connection = open_file(path, max_bytes, creating=create)
 
     def close(self) -> None:
         """Close the file. No other method may be called afterwards."""
-        with self._lock, _explained(self.path):
+        with self._lock, explained(self.path):
             self._connection.close()
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
@@ -83,7 +64,7 @@ class SQLiteStore:
 
         """
         found = {}
-        with self._lock, _explained(self.path):
+        with self._lock, explained(self.path):
             for start in range(0, len(keys), _CHUNK):
                 some = keys[start : start + _CHUNK]
                 marks = ",".join("?" * len(some))
@@ -93,7 +74,7 @@ class SQLiteStore:
                 ):
                     sound = (type(dropped), type(vector)) == (int, bytes)
                     if not (sound and _checksum(key, dropped, vector) == checksum):
-                        raise CacheError(self.path, "a row is damaged", hint=_DELETE)
+                        raise CacheError(self.path, "a row is damaged", hint=DELETE)
                     found[key] = Entry(vector, dropped)
         return found
 
@@ -131,21 +112,21 @@ class SQLiteStore:
         """
         with self._transaction() as connection:
             connection.execute("DELETE FROM vectors")
-        with self._lock, _explained(self.path, writing=True):
+        with self._lock, explained(self.path, writing=True):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def size(self) -> tuple[int, int]:
         """Return the number of entries and the size of the file in bytes."""
-        with self._lock, _explained(self.path):
+        with self._lock, explained(self.path):
             (entries,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
-            return entries, self._pages("page_count") * _PAGE
+            return entries, self._pages("page_count") * PAGE
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with (
             self._lock,
-            _explained(self.path, writing=True),
+            explained(self.path, writing=True),
             self._connection,
         ):  # commits at the end, or rolls back after an error
             self._connection.execute("BEGIN IMMEDIATE")
@@ -157,7 +138,7 @@ class SQLiteStore:
         The factor 2 is there because pages may be half empty.
         """
         deleted = 0
-        while (self._pages("page_count") - self._pages("freelist_count")) * _PAGE > (
+        while (self._pages("page_count") - self._pages("freelist_count")) * PAGE > (
             self._max_bytes - 2 * incoming
         ):
             first, last = self._connection.execute("SELECT min(id), max(id) FROM vectors").fetchone()
@@ -174,83 +155,3 @@ class SQLiteStore:
 
 def _checksum(key: bytes, dropped: int, vector: bytes) -> int:
     return crc32(vector, crc32(b"%b%d" % (key, dropped)))
-
-
-def _create(path: Path) -> None:
-    """Create an empty cache. The file is complete before it gets its name, so processes may race."""
-    wal = path.with_name(f"{path.name}-wal")
-    if wal.exists() and not path.exists():  # SQLite would apply it to the new file
-        raise CacheError(wal, "is left of a file that is gone", hint="delete it")
-    with closing(sqlite3.connect(":memory:")) as blank:
-        for statement in (
-            f"PRAGMA page_size = {_PAGE}",
-            f"PRAGMA application_id = {_APPLICATION}",
-            f"PRAGMA user_version = {_VERSION}",
-            _SCHEMA,
-        ):
-            blank.execute(statement)
-        image = bytearray(blank.serialize())
-    image[18:20] = b"\x02\x02"  # the write and read versions of a file in WAL mode
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}-") as file:
-        file.write(image)
-        file.flush()
-        os.fsync(file.fileno())
-        try:
-            os.link(file.name, path)
-        except FileExistsError:
-            return  # another process created it first
-
-
-def _check(path: Path) -> None:
-    """Check the first bytes of a file. SQLite keeps them in the file itself, whatever its WAL contains."""
-    with path.open("rb") as file:
-        header = file.read(100)
-    application, version = (int.from_bytes(header[start : start + 4], "big") for start in (68, 60))
-    if header[:16] != b"SQLite format 3\0" or application != _APPLICATION:
-        raise CacheError(path, "is not a cache of this library", hint="name another file")
-    if version != _VERSION:
-        raise CacheError(
-            path,
-            f"is a cache of version {version}, and this library has {_VERSION}",
-            hint="name another file",
-        )
-
-
-def _connect(path: Path, max_bytes: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",  # never create the file if it was deleted meanwhile
-        uri=True,
-        timeout=_PATIENCE,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        connection.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # no fsync after each batch: a power cut may lose the last batches
-        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-        connection.execute(f"PRAGMA max_page_count = {max_bytes // _PAGE}")
-        schema = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-        if schema != [(_SCHEMA,)]:
-            raise CacheError(path, "its tables are not those of a cache", hint=_DELETE)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-@contextmanager
-def _explained(path: Path, *, writing: bool = False) -> Iterator[None]:
-    """Turn an error of SQLite into a CacheError with a message of one line."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:  # disk full, file read-only or locked
-        if writing:
-            raise CacheNotWritable(
-                path, f"cannot be written ({error})", hint="make room, or name another file"
-            ) from error
-        raise CacheError(path, f"cannot be read ({error})", hint="name a file that can be") from error
-    except sqlite3.ProgrammingError as error:
-        raise CacheError(path, "was closed", hint="open it again") from error
-    except sqlite3.DatabaseError as error:
-        raise CacheError(path, f"is damaged ({error})", hint=_DELETE) from error

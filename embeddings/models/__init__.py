@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from embeddings.models.bert import Bert, BertConfig
-from embeddings.models.decoder import Decoder, DecoderConfig
+from embeddings.models.decoder import Decoder
+from embeddings.models.decoder_config import DecoderConfig
 from embeddings.models.encoder import Encoder, EncoderConfig
 from embeddings.models.families import FAMILIES, REFUSED
 from embeddings.models.gemma3 import Gemma3

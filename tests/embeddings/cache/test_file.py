@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedding_gate import own_files
-from embeddings.cache import sqlite_store
+from embeddings.cache import sqlite_file
 from embeddings.cache.sqlite_store import LEAST_BYTES, SQLiteStore
 from embeddings.errors import CacheNotWritable
 from tests.embeddings.cache.files import KEYS
@@ -17,7 +17,7 @@ from tests.support.cache_writer import ROWS, batch, entry_of
 
 def test_who_comes_second_to_make_the_file_leaves_it(path: Path) -> None:
     before = path.read_bytes()
-    sqlite_store._create(path)
+    sqlite_file.create(path)
     assert path.read_bytes() == before
     assert [found.name for found in path.parent.iterdir()] == ["cache"]
 
