@@ -12,6 +12,7 @@ from benchmarks.harness.bench import Bench, Measure
 from benchmarks.harness.fresh import Seen
 from benchmarks.harness.opening import open_library_bench, open_outside_bench
 from benchmarks.harness.options import refuse_files, refuse_options, stored_runs
+from benchmarks.harness.outcome import audits_as_data, changes, failures
 from benchmarks.harness.outside import OutsideEngine, open_outside_engine
 from benchmarks.harness.plan import Plan, default_models, outside_plan, plan_of
 from benchmarks.harness.serialize import measurements
@@ -165,49 +166,8 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    output_json["audits"] = {
-        model: [
-            {"audit": one.check, "measured": one.measured, "required": one.required, "outcome": one.outcome}
-            for one in gate.verdicts
-        ]
-        for model, gate in config.stash.get(AUDITED, {}).items()
-    }
-
-
-def failures(config: pytest.Config) -> list[str]:
-    """Return the reasons for a red run in addition to the verdicts of the audits."""
-    audited = config.stash[AUDITED]
-    found = [f"{model}: no audit ran" for model in config.stash[BENCHES] if model not in audited]
-    found += [
-        f"{model}: audit did not run: {name}" for model, gate in audited.items() for name in gate.unread
-    ]
-    ours = sum(len(bench.findings.records) for bench in config.stash[BENCHES].values())
-    if (theirs := len(_session(config).benchmarks)) != ours:
-        found.append(f"{theirs} benchmarks were timed, {ours} of them by the rules")
-    return found
-
-
-def compared(config: pytest.Config) -> tuple[list[str], list[str]]:
-    """Return the changes since the requested baselines, and the reasons for a failure."""
-    if not (stored := config.stash[BASELINES]):
-        return [], []
-    session = _session(config)
-    run = {
-        "machine_info": session.get_machine_info(),
-        "benchmarks": [
-            one.as_dict(include_data=False) for one in session.benchmarks if one and not one.has_error
-        ],
-    }
-    lines, found = [], []
-    for path, document in stored:
-        more, reasons = baseline.compare(document, run, str(path))
-        lines += more
-        found += reasons
-    return lines, found
-
-
-def _session(config: pytest.Config) -> Any:
-    return config.pluginmanager.getplugin("pytest-benchmark")
+    audited = config.stash.get(AUDITED, {})
+    output_json["audits"] = audits_as_data(audited)
 
 
 @pytest.hookimpl(trylast=True)
@@ -215,9 +175,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if not measures(config) or not config.stash[BENCHES]:
         return
-    changes, reasons = compared(config)
-    config.stash[CHANGES], config.stash[FAILURES] = changes, failures(config) + reasons
-    red = any(gate.red for gate in config.stash[AUDITED].values()) or config.stash[FAILURES]
+    timed = config.pluginmanager.getplugin("pytest-benchmark")
+    stored, benches, audited = config.stash[BASELINES], config.stash[BENCHES], config.stash[AUDITED]
+    config.stash[CHANGES], reasons = changes(stored, timed)
+    config.stash[FAILURES] = failures(benches, audited, len(timed.benchmarks)) + reasons
+    red = any(gate.red for gate in audited.values()) or config.stash[FAILURES]
     if red and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

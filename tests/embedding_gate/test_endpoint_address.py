@@ -1,4 +1,4 @@
-"""A server is asked where its name led first, and an answer has an end."""
+"""Which addresses are taken. A server is asked where its name led first, and an answer has an end."""
 
 import socket
 from collections.abc import Iterator
@@ -9,12 +9,47 @@ from starlette.responses import Response
 
 from embedding_gate.endpoint import client as clients
 from embedding_gate.endpoint import open_client
+from embedding_gate.endpoint.address import is_address
 from embedding_gate.errors import EndpointError
 from tests.support.fake_embedder import FakeEmbedder
 from tests.support.server import Service, serve
 
 FAKE = FakeEmbedder()
 NAME = "judged.example"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "127.0.0.1:80/v1/embeddings",
+        "ollama:",
+        "ftp://127.0.0.1/embeddings",
+        "http://127.0.0.1:99999/v1/embeddings",
+        "http://[::/v1/embeddings",
+    ],
+)
+def test_wrong_address(spec: str) -> None:
+    with pytest.raises(EndpointError, match=r"write http://HOST:PORT/v1/embeddings"):
+        open_client(spec, "model")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/embedding", "/v1/chat/completions"])
+def test_a_path_that_takes_no_texts(path: str) -> None:
+    """Such as the base address, which other programs are given."""
+    with pytest.raises(EndpointError, match=r"did you mean http://127.0.0.1:8000/v1/embeddings, ollama:"):
+        open_client(f"http://127.0.0.1:8000{path}", "model")
+
+
+@pytest.mark.parametrize("spec", ["http://me:s3cret@h/v1/embeddings", "http://h/v1/embeddings?key=s3cret"])
+def test_no_key_in_the_address(spec: str) -> None:
+    with pytest.raises(EndpointError, match="environment") as caught:
+        open_client(spec, "model")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_what_is_an_address() -> None:
+    assert all(map(is_address, ("http://h/v1/embeddings", "https://h", "ollama:h:1", "tei:h:1")))
+    assert not any(map(is_address, ("python:a:b", "folder", "all-MiniLM-L6-v2")))
 
 
 @pytest.fixture

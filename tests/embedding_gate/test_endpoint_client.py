@@ -12,7 +12,6 @@ import pytest
 from starlette.responses import RedirectResponse, Response
 
 from embedding_gate.endpoint import Client, distinct_texts, open_client
-from embedding_gate.endpoint.address import is_address
 from embedding_gate.errors import EndpointError
 from tests.support.fake_embedder import FakeEmbedder
 from tests.support.server import Running, Service, serve
@@ -73,40 +72,6 @@ def test_offers(opened: Opener, spec: str) -> None:
     offers = opened(spec).offers
     assert {"encode", "endpoint", "truncate_dim"} <= offers
     assert ("base64" in offers) == spec.startswith("http")
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        "127.0.0.1:80/v1/embeddings",
-        "ollama:",
-        "ftp://127.0.0.1/embeddings",
-        "http://127.0.0.1:99999/v1/embeddings",
-        "http://[::/v1/embeddings",
-    ],
-)
-def test_wrong_address(spec: str) -> None:
-    with pytest.raises(EndpointError, match=r"write http://HOST:PORT/v1/embeddings"):
-        open_client(spec, "model")
-
-
-@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/embedding", "/v1/chat/completions"])
-def test_a_path_that_takes_no_texts(path: str) -> None:
-    """Such as the base address, which other programs are given."""
-    with pytest.raises(EndpointError, match=r"did you mean http://127.0.0.1:8000/v1/embeddings, ollama:"):
-        open_client(f"http://127.0.0.1:8000{path}", "model")
-
-
-@pytest.mark.parametrize("spec", ["http://me:s3cret@h/v1/embeddings", "http://h/v1/embeddings?key=s3cret"])
-def test_no_key_in_the_address(spec: str) -> None:
-    with pytest.raises(EndpointError, match="environment") as caught:
-        open_client(spec, "model")
-    assert "s3cret" not in str(caught.value)
-
-
-def test_what_is_an_address() -> None:
-    assert all(map(is_address, ("http://h/v1/embeddings", "https://h", "ollama:h:1", "tei:h:1")))
-    assert not any(map(is_address, ("python:a:b", "folder", "all-MiniLM-L6-v2")))
 
 
 def test_server_not_up(opened: Opener) -> None:

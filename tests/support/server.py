@@ -28,6 +28,7 @@ __all__ = ["Refused", "Running", "Service", "serve"]
 
 Vectors = NDArray[np.float32]
 Texts = list[str] | list[list[int]]
+FORMS = {"/v1/embeddings": "openai", "/api/embed": "ollama", "/embed": "tei"}  # path -> method of Service
 
 
 class Refused(Exception):
@@ -73,22 +74,17 @@ class Service:
 
     async def found(self, request: Request, body: dict[str, Any]) -> Response:
         """Answer a request that is a JSON object."""
-        kind = request.url.path.rsplit("/", 1)[
-            -1
-        ]  # embeddings (OpenAI), embed of /api (Ollama) or of / (TEI)
-        if request.url.path == "/api/embed":
-            kind = "ollama"
-        if kind != "embed":
+        form = FORMS[request.url.path]
+        if form != "tei":
             self.check_model(body.get("model"))
-        given = body.get("inputs" if kind == "embed" else "input")
-        if kind == "ollama" and (given is None or not given):
+        given = body.get("inputs" if form == "tei" else "input")
+        if form == "ollama" and not given:
             return JSONResponse({"model": body["model"], "embeddings": []})
-        texts = self.texts(given, ids_allowed=kind != "ollama")
+        texts = self.texts(given, ids_allowed=form != "ollama")
         encoding = self.encoding(body.get("encoding_format"))
         vectors = await run_in_threadpool(self.vectors, texts)
-        vectors = self.short(texts, vectors, self.dimensions(body, vectors.shape[1], unset=kind == "ollama"))
-        make = {"embeddings": self.openai, "ollama": self.ollama, "embed": self.tei}[kind]
-        return self.whole(make(vectors, encoding, texts, body))
+        vectors = self.short(texts, vectors, self.dimensions(body, vectors.shape[1], unset=form == "ollama"))
+        return self.whole(getattr(self, form)(vectors, encoding, texts, body))
 
     def check_key(self, request: Request) -> None:
         """Refuse a request without the right key."""
@@ -239,8 +235,7 @@ def serve(service: Service, **options: Any) -> Iterator[Running]:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
         running = Running(f"127.0.0.1:{listening.getsockname()[1]}", service)
-        paths = ("/v1/embeddings", "/api/embed", "/embed")
-        app = Starlette(routes=[Route(path, running.answer, methods=["POST"]) for path in paths])
+        app = Starlette(routes=[Route(path, running.answer, methods=["POST"]) for path in FORMS])
         config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", **options)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
