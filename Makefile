@@ -173,7 +173,7 @@ growth: $(READY)  ## tokens/s and memory as texts grow in number and in length; 
 end-to-end-rate: $(READY)  ## encode of 20,000 texts beside the model's own rate; ARGS="--model=NAME --texts=2000"
 	$(BIN)/python -m benchmarks.micro.end_to_end $(ARGS)
 
-mac-report: $(READY)  ## all that is unknown of this device, for an issue: 15 minutes at most
+mac-report: $(READY_DEV)  ## all that is unknown of this device, for an issue: 15 minutes at most
 	$(BIN)/python -m benchmarks.device $(ARGS)
 
 collapse: $(READY_DEV)  ## what a harness of the usual kind rewards

@@ -9,79 +9,136 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from benchmarks.device.steps import Step, command, steps
+from embedding_gate.git import state_of
 from embedding_gate.machine import machine
+from embedding_gate.own_files import ROOT
+from embedding_gate.signals import end_group, stoppable
+from embeddings.backend import mx
 from embeddings.models.quantized import backend
 
 VERSION = 1
-LINES = 90  # of each step's output in the Markdown: an issue holds 65,536 characters
+LINES, MOST = 90, 65_000  # lines of a step's output in the Markdown; characters of all: an issue holds 65,536
+
+
+def facts() -> dict[str, Any]:
+    """Describe machine, system and revision, as far as they are known."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    found = {
+        **machine([]),
+        "backend": backend(),
+        "architecture": mx.device_info(mx.default_device()).get("architecture"),
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **state_of(ROOT, untracked=False),
+    }
+    return {name: value for name, value in found.items() if value not in ("", None)}
 
 
 def run(step: Step, folder: Path) -> dict[str, Any]:
     """Run a step. Return its command, exit code (None: stopped), seconds, output, and what it recorded."""
-    log, start = folder / "output.txt", time.perf_counter()
+    log, record, start = folder / "output.txt", folder / step.record, time.perf_counter()
+    if step.record:
+        record.unlink(missing_ok=True)  # of an earlier report in the same folder
     with log.open("w", encoding="utf-8") as file:
-        try:
-            done = subprocess.run(
-                command(step),
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                timeout=60 * step.minutes,
-                check=False,
-            )
-            code: int | None = done.returncode
-        except subprocess.TimeoutExpired:
-            code = None
-    record = folder / step.record
+        code = ended(command(step), file, 60 * step.minutes)
     return {
         "name": step.name,
-        "command": f"python -m {' '.join(step.arguments)}",
+        "command": plain(f"python -m {shlex.join(step.arguments)}"),
         "code": code,
         "seconds": round(time.perf_counter() - start, 1),
-        "output": log.read_text(encoding="utf-8", errors="replace"),
-        "record": json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None,
+        "output": plain(log.read_text(encoding="utf-8", errors="replace")),
+        "record": json.loads(plain(record.read_text(encoding="utf-8"))) if record.is_file() else None,
     }
 
 
+def ended(arguments: Sequence[str], output: TextIO, seconds: float) -> int | None:
+    """Run a process, and end it and all that it started. Return its exit code; None if it took longer."""
+    process = subprocess.Popen(
+        arguments, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        end_group(process)
+
+
+def plain(text: str) -> str:
+    """Return a text without the folders of this computer: an issue is public."""
+    return text.replace(str(ROOT), ".").replace(str(Path.home()), "~")
+
+
 def markdown(report: dict[str, Any]) -> str:
-    """Write a report as a block for an issue."""
-    facts = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
-    lines = [f"## Device report: {report['machine']['chip']}", "", facts, ""]
+    """Write a report as a block that an issue can hold: the last lines of each step, as many as fit."""
+    texts = (_markdown(report, lines) for lines in range(LINES, 0, -1))
+    return next(text for text in texts if len(text) <= MOST)
+
+
+def _markdown(report: dict[str, Any], lines: int) -> str:
+    known = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
+    written = [f"## Device report: {report['machine']['chip']}", "", known, ""]
     for step in report["steps"]:
-        ended = "stopped at its limit" if step["code"] is None else f"exit code {step['code']}"
         output = step["output"].rstrip().splitlines()
-        lines += [f"<details><summary>{step['name']}: {ended}, {step['seconds']:.0f} s</summary>", ""]
-        lines += [f"`{step['command']}`", "", "```", *output[-LINES:], "```", "", "</details>", ""]
-    return "\n".join(lines)
+        written += [f"<details><summary>{step['name']}: {outcome(step)}</summary>", ""]
+        written += [f"`{step['command']}`", "", "```", *output[-lines:], "```", "", "</details>", ""]
+    return "\n".join(written)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run all steps and write the two files. Both are written after each step."""
+def outcome(step: dict[str, Any]) -> str:
+    """Say how a step ended and how long it took."""
+    how = "stopped at its limit" if step["code"] is None else f"exit code {step['code']}"
+    return f"{how}, {step['seconds']:.0f} s"
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[Path, list[Step]]:
+    """Read the command line. Return the folder, which is there afterwards, and the steps to run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("device-report"), help="default: device-report")
     parser.add_argument("--small", action="store_true", help="in little, to try this command")
     parser.add_argument("--skip", action="append", default=[], metavar="STEP", help="leave a step out")
     options = parser.parse_args(arguments)
-    os.environ |= {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}  # a model that is not here is not fetched
     folder = options.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    facts = {**machine([]), "backend": backend(), "python": platform.python_version()}
-    report: dict[str, Any] = {"version": VERSION, "machine": facts, "steps": []}
-    for step in steps(folder, small=options.small):
-        if step.name in options.skip:
-            continue
-        print(f"{step.name}: at most {step.minutes:g} minutes", flush=True)
+    planned = steps(folder, small=options.small)
+    if unknown := set(options.skip) - {step.name for step in planned}:
+        names = ", ".join(repr(step.name) for step in planned)
+        parser.error(f"--skip: no step {min(unknown)!r} here; name one of {names}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--folder: {folder} cannot be made ({error.strerror}); name another")
+    return folder, [step for step in planned if step.name not in options.skip]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run all steps and write the two files. Both are written after each step."""
+    os.environ |= {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}  # a model that is not here is not fetched
+    folder, planned = parse(arguments)
+    report: dict[str, Any] = {"version": VERSION, "machine": facts(), "steps": []}
+    print(f"{len(planned)} steps, at most {sum(step.minutes for step in planned):g} minutes in all")
+    for step in planned:
+        print(f"{step.name}, at most {step.minutes:g} minutes: ", end="", flush=True)
         report["steps"].append(run(step, folder))
+        print(outcome(report["steps"][-1]), flush=True)
         (folder / "device-report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         (folder / "device-report.md").write_text(markdown(report), encoding="utf-8")
+    print("a red gate or benchmark (exit code 1) is part of the report")
     print(f"wrote {folder / 'device-report.json'}; paste {folder / 'device-report.md'} into an issue")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        with stoppable():
+            main()
+    except KeyboardInterrupt:
+        sys.exit("stopped; the files have the steps before")

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.plan import MATMUL
 from benchmarks.peers.decoder_engines import ENGINES, Engine, config_for, engines_for, worker
 from benchmarks.peers.decoder_table import print_size, print_targets
 from benchmarks.peers.figures import SIZES, TARGETS, FreshIds, Measured, device_class, extrapolate
@@ -140,7 +141,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.rounds or (3 if on_cpu else 7),
     )
     options.warm_ups, options.short_texts = (1, 3) if on_cpu else (2, 101)
-    options.matmul = {"matmul": 1024, "times": 2} if on_cpu else {"matmul": 8192, "times": 10}
+    size, times = MATMUL["cpu" if on_cpu else backend()]
+    options.matmul = {"matmul": size, "times": times}
     if unknown := set(options.sizes) - set(names):
         parser.error(f"--sizes: must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")
     if options.engines and ("gate" not in options.engines or set(options.engines) - set(ENGINES)):

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.device import __main__ as device
 from benchmarks.device import proposal, steps
+from benchmarks.harness import plan
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import ROOT, THRESHOLDS
 from embeddings.errors import ModelNotFound
@@ -117,14 +118,71 @@ def test_a_step_that_takes_too_long_is_stopped_and_said(tmp_path: Path) -> None:
     assert "No module named no_such_module" in shown
 
 
-def test_the_steps_take_a_quarter_of_an_hour_at_most(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for backend in ("cpu", "metal"):
-        monkeypatch.setattr(steps, "backend", lambda name=backend: name)
-        monkeypatch.setattr(steps, "there", lambda name: name)
-        found = steps.steps(tmp_path, small=False)
-        assert sum(step.minutes for step in found) <= 15
-        assert len(found) == (4 if backend == "cpu" else 5)
+def test_a_stopped_step_has_no_record_of_an_earlier_report(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text('{"earlier": 1}')
+    ran = device.run(steps.Step("waits", ["asyncio"], "record.json", 0.001), tmp_path)
+    assert (ran["code"], ran["record"]) == (None, None)
+
+
+def test_the_markdown_fits_into_an_issue() -> None:
+    output = "\n".join(f"line {number} " + "x" * 150 for number in range(500))
+    step = {"name": "one", "command": "c", "code": 0, "seconds": 1.0, "output": output}
+    shown = device.markdown({"machine": {"chip": "Chip X"}, "steps": [step] * 9})
+    assert len(shown) <= 65_536
+    assert shown.count("line 499 ") == 9
+    assert "line 499 " in device.markdown({"machine": {"chip": "Chip X"}, "steps": [step]})
+
+
+def test_no_folder_of_the_computer_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    ran = device.run(steps.Step("fails", ["json.tool", f"{tmp_path}/no such file"], "", 1), tmp_path)
+    assert ran["command"] == "python -m json.tool '~/no such file'"
+    assert "~/no such file" in ran["output"]
+    assert device.plain(f"{ROOT / 'tests'} {tmp_path / 'a'}") == "./tests ~/a"
+
+
+def test_machine_and_revision_are_said() -> None:
+    found = device.facts()
+    assert {"chip", "memory", "system", "mlx", "python"} <= found.keys()
+    assert "" not in found.values()
+    assert None not in found.values()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--skip=gate"], "no step 'gate' here"), (["--folder=/dev/null/x"], "cannot be made")],
+)
+def test_a_wrong_option_is_one_line(
+    options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        device.main(options)
+    assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+MODELS = {"cpu": ["all-MiniLM-L6-v2", "0.6b"], "metal": ["0.6b", "4b", "8b"], "cuda": ["0.6b", "4b", "8b"]}
+
+
+@pytest.mark.parametrize(("name", "count"), [("cpu", 5), ("metal", 9), ("cuda", 9)])
+def test_the_steps_take_a_quarter_of_an_hour_at_most(
+    name: str, count: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(steps, "backend", lambda: name)
+    monkeypatch.setattr(steps, "default_models", lambda: MODELS[name])
+    found = steps.steps(tmp_path, small=False)
+    assert sum(step.minutes for step in found) <= 15
+    assert len({step.name for step in found}) == len(found) == count
+    assert sum("claims" in " ".join(step.arguments) for step in found) == 1
     assert steps.command(found[0])[:2] == [sys.executable, "-m"]
+
+
+@pytest.mark.parametrize(("name", "tokens"), [("cuda", 128 * 512), ("metal", 8 * 128)])
+def test_a_mac_gets_smaller_batches(name: str, tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "on_cpu", lambda: False)
+    monkeypatch.setattr(plan, "backend", lambda: name)
+    found = plan.plan_of("synthetic:qwen3-embedding-8b-4bit")
+    assert max(batch * length for batch, length in found.grid) == tokens
+    assert {found.headline, (1, plan.SHORT)} <= set(found.grid)
 
 
 def test_the_trained_model_is_measured_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
