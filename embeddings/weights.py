@@ -107,11 +107,11 @@ def read_weights(
             kinds[plain] = kind
         loaded |= {name.removeprefix(optional_prefix): weight for name, weight in _load(path).items()}
     _account(where, kinds, shapes, unused, packed)
-    weights = {
-        name: loaded[name] if name in packed or precision is None else loaded[name].astype(precision)
-        for name in shapes
-    }
-    mx.eval(weights)
+    weights = {}
+    for name in shapes:
+        weight = loaded.pop(name)
+        weights[name] = weight if name in packed or precision is None else weight.astype(precision)
+        mx.eval(weights[name])  # one at a time: of what the file holds, only one is in memory twice
     return weights
 
 

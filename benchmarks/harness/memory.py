@@ -1,8 +1,8 @@
 """Time and memory of loading and of one text: ``python -m benchmarks.harness.memory MODEL TOKENS``.
 
-It runs in a process of its own. It prints the seconds to load, the seconds of one text of TOKENS tokens, and
-the most memory that the process had. With --json it prints the same as JSON. With --serve it is a worker
-that answers "load", "first" and "encode".
+It runs in a process of its own. It prints the seconds to load, and the most memory of the process and of
+MLX's arrays after that, beside the size of the weights. Then it prints the same of one text of TOKENS tokens.
+With --json it prints the same as JSON. With --serve it is a worker that answers "load", "first" and "encode".
 """
 
 import argparse
@@ -38,8 +38,8 @@ def parse() -> argparse.Namespace:
 def start(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
     """Return the function that answers the requests "load", "first" and "encode".
 
-    "load" answers with seconds, and "encode" with seconds, tokens and bytes. "first" encodes a word, so that
-    what loading has put off is done.
+    "load" answers with seconds and bytes, and "encode" with seconds, tokens and bytes. "first" encodes a
+    word, so that what loading has put off is done.
     """
     embeddings.use_device(options.device)
     loaded: list[embeddings.Embedder] = []
@@ -55,12 +55,22 @@ def start(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
                     precision=options.precision,
                 )
             )
-            return {"seconds": time.perf_counter() - start}
+            seconds = time.perf_counter() - start
+            return {"seconds": seconds, **peaks(), **sizes(loaded[0])}
         if request == "first":
             loaded[0].encode(["word"])
         return encode(loaded[0], options.tokens) if request == "encode" else {}
 
     return answer
+
+
+def sizes(model: embeddings.Embedder) -> dict[str, int]:
+    """Return the bytes of the weights in memory, and of their files: 0 for a synthetic model."""
+    files = sum(file.stat().st_size for file in model.path.glob("*.safetensors"))
+    return {
+        "weight_bytes": sum(weight.nbytes for weight in model.model.weights.values()),
+        "file_bytes": files,
+    }
 
 
 def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
@@ -75,9 +85,13 @@ def encode(model: embeddings.Embedder, tokens: int) -> dict[str, Any]:
         "seconds": seconds,
         "tokens": int(model.count_tokens([text])[0]),
         "norm": float(np.linalg.norm(vector)),
-        "peak_bytes": peak_bytes(),
-        "device_peak_bytes": mx.get_peak_memory(),
+        **peaks(),
     }
+
+
+def peaks() -> dict[str, int]:
+    """Return the most bytes so far: of this process, and of MLX's arrays, which may be in a GPU's memory."""
+    return {"peak_bytes": peak_bytes(), "device_peak_bytes": mx.get_peak_memory()}
 
 
 def main() -> None:
@@ -92,13 +106,23 @@ def main() -> None:
     except embeddings.EmbeddingsError as error:
         sys.exit(str(error))
     if options.json:
-        print(json.dumps({"model": options.model, "load_seconds": load["seconds"], **done}))
+        loaded = {f"load_{name}": value for name, value in load.items()}
+        print(json.dumps({"model": options.model, **loaded, **done}))
         return
     print(
-        f"{options.model}: loaded in {load['seconds']:.1f} s; {done['tokens']} tokens encoded in "
-        f"{done['seconds']:.1f} s, length {done['norm']:.6f}; peak {done['peak_bytes'] / 2**30:.2f} GiB, "
-        f"of MLX's arrays {done['device_peak_bytes'] / 2**30:.2f} GiB"
+        f"{options.model}: {_gib(load['weight_bytes'])} of weights, {_gib(load['file_bytes'])} in files\n"
+        f"loaded in {load['seconds']:.1f} s; {_peaks_in_words(load)}\n"
+        f"{done['tokens']} tokens encoded in {done['seconds']:.1f} s, length {done['norm']:.6f}; "
+        f"{_peaks_in_words(done)}"
     )
+
+
+def _peaks_in_words(answer: dict[str, Any]) -> str:
+    return f"peak {_gib(answer['peak_bytes'])}, of MLX's arrays {_gib(answer['device_peak_bytes'])}"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB"
 
 
 if __name__ == "__main__":

@@ -153,6 +153,16 @@ def test_memory_of_no_model_is_one_error() -> None:
     assert re.fullmatch("no-such-model: neither a known model nor a folder;[^\n]*\n", done.stderr)
 
 
+def test_memory_of_loading_and_of_a_text() -> None:
+    command = [sys.executable, "-m", "benchmarks.harness.memory", "fixtures/tiny-qwen3", "16"]
+    done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=True)
+    weights, loaded, encoded = done.stdout.splitlines()
+    assert re.fullmatch(r"fixtures/tiny-qwen3: 0\.\d\d GiB of weights, 0\.\d\d GiB in files", weights)
+    peak = r"peak \d\.\d\d GiB, of MLX's arrays \d\.\d\d GiB"
+    assert re.fullmatch(rf"loaded in \d+\.\d s; {peak}", loaded)
+    assert re.fullmatch(rf"16 tokens encoded in \d+\.\d s, length 1\.00000\d; {peak}", encoded)
+
+
 BARE = """
 import benchmarks.test_speed as module
 def test_bare(benchmark):
