@@ -10,10 +10,13 @@ import json
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +29,7 @@ from embeddings.backend import mx
 from embeddings.models.quantized import backend
 
 VERSION = 1
+PATIENCE = 15  # seconds of a step's time that it has to end by itself
 LINES, MOST = 90, 65_000  # lines of a step's output in the Markdown; characters of all: an issue holds 65,536
 
 
@@ -62,13 +66,24 @@ def run(step: Step, folder: Path) -> dict[str, Any]:
 
 
 def ended(arguments: Sequence[str], output: TextIO, seconds: float) -> int | None:
-    """Run a process, and end it and all that it started. Return its exit code; None if it took longer."""
+    """Run a process, and end it and all that it started. Return its exit code; None if it was stopped.
+
+    It is interrupted before its time is over: then pytest still prints what it has measured.
+    """
     process = subprocess.Popen(
-        arguments, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        arguments,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(seconds - PATIENCE)
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
         return None
     finally:
         end_group(process)
@@ -106,10 +121,13 @@ def parse(arguments: Sequence[str] | None) -> tuple[Path, list[Step]]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("device-report"), help="default: device-report")
     parser.add_argument("--small", action="store_true", help="in little, to try this command")
+    parser.add_argument("--longer", type=float, default=1, metavar="TIMES", help="multiply each step's limit")
     parser.add_argument("--skip", action="append", default=[], metavar="STEP", help="leave a step out")
     options = parser.parse_args(arguments)
     folder = options.folder.resolve()
     planned = steps(folder, small=options.small)
+    if not options.longer > 0:
+        parser.error(f"--longer: must be above 0, got {options.longer:g}; name how many times longer")
     if unknown := set(options.skip) - {step.name for step in planned}:
         names = ", ".join(repr(step.name) for step in planned)
         parser.error(f"--skip: no step {min(unknown)!r} here; name one of {names}")
@@ -117,7 +135,8 @@ def parse(arguments: Sequence[str] | None) -> tuple[Path, list[Step]]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--folder: {folder} cannot be made ({error.strerror}); name another")
-    return folder, [step for step in planned if step.name not in options.skip]
+    kept = [step for step in planned if step.name not in options.skip]
+    return folder, [replace(step, minutes=step.minutes * options.longer) for step in kept]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

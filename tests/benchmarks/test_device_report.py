@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +107,41 @@ def test_what_is_no_report_is_refused(content: str, tmp_path: Path) -> None:
         proposal.read(file)
 
 
-def test_a_step_that_takes_too_long_is_stopped_and_said(tmp_path: Path) -> None:
-    wait = steps.Step(
-        "waits", ["timeit", "-n1", "-r1", "import time; print(1, flush=True); time.sleep(60)"], "", 0.02
-    )
-    gone = steps.Step("fails", ["no_such_module"], "", 1)
-    ran = [device.run(step, tmp_path) for step in (wait, gone)]
-    assert [one["code"] for one in ran] == [None, 1]
-    shown = device.markdown({"machine": {"chip": "Chip X"}, "steps": ran})
+WAITING = """
+import time
+try:
+    print("begun", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("measured so far")
+"""
+
+
+def test_a_step_that_takes_too_long_is_stopped_and_says_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is over here as soon as it has begun."""
+    wait = subprocess.Popen.wait
+
+    def over(process: Any, timeout: float | None = None) -> int:
+        if timeout == 60 - device.PATIENCE:
+            while "begun" not in (tmp_path / "output.txt").read_text():
+                time.sleep(0.01)
+            raise subprocess.TimeoutExpired(process.args, timeout)
+        return wait(process, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", over)
+    ran = device.run(steps.Step("waits", ["timeit", "-n1", "-r1", WAITING], "", 1), tmp_path)
+    assert ran["code"] is None
+    shown = device.markdown({"machine": {"chip": "Chip X"}, "steps": [ran]})
     assert "waits: stopped at its limit" in shown
-    assert "No module named no_such_module" in shown
+    assert "measured so far" in shown
+
+
+def test_what_fails_is_said(tmp_path: Path) -> None:
+    ran = device.run(steps.Step("fails", ["no_such_module"], "", 1), tmp_path)
+    assert ran["code"] == 1
+    assert "No module named no_such_module" in ran["output"]
 
 
 def test_a_stopped_step_has_no_record_of_an_earlier_report(tmp_path: Path) -> None:
@@ -141,6 +167,14 @@ def test_no_folder_of_the_computer_is_shown(tmp_path: Path, monkeypatch: pytest.
     assert device.plain(f"{ROOT / 'tests'} {tmp_path / 'a'}") == "./tests ~/a"
 
 
+def test_the_limits_can_be_longer_for_a_slow_machine(tmp_path: Path) -> None:
+    _, usual = device.parse([f"--folder={tmp_path}"])
+    _, longer = device.parse([f"--folder={tmp_path}", "--longer=4", "--skip=crossover"])
+    assert {step.name: 4 * step.minutes for step in usual if step.name != "crossover"} == {
+        step.name: step.minutes for step in longer
+    }
+
+
 def test_machine_and_revision_are_said() -> None:
     found = device.facts()
     assert {"chip", "memory", "system", "mlx", "python"} <= found.keys()
@@ -150,7 +184,11 @@ def test_machine_and_revision_are_said() -> None:
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [(["--skip=gate"], "no step 'gate' here"), (["--folder=/dev/null/x"], "cannot be made")],
+    [
+        (["--skip=gate"], "no step 'gate' here"),
+        (["--longer=0"], "must be above 0"),
+        (["--folder=/dev/null/x"], "cannot be made"),
+    ],
 )
 def test_a_wrong_option_is_one_line(
     options: list[str], told: str, capsys: pytest.CaptureFixture[str]
