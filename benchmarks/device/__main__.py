@@ -116,34 +116,36 @@ def outcome(step: dict[str, Any]) -> str:
     return f"{how}, {step['seconds']:.0f} s"
 
 
-def parse(arguments: Sequence[str] | None) -> tuple[Path, list[Step]]:
-    """Read the command line. Return the folder, which is there afterwards, and the steps to run."""
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line. Add the steps to run, and make the folder."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("device-report"), help="default: device-report")
     parser.add_argument("--small", action="store_true", help="in little, to try this command")
     parser.add_argument("--longer", type=float, default=1, metavar="TIMES", help="multiply each step's limit")
     parser.add_argument("--skip", action="append", default=[], metavar="STEP", help="leave a step out")
     options = parser.parse_args(arguments)
-    folder = options.folder.resolve()
-    planned = steps(folder, small=options.small)
+    options.folder = options.folder.resolve()
+    planned = steps(options.folder, small=options.small)
     if not options.longer > 0:
         parser.error(f"--longer: must be above 0, got {options.longer:g}; name how many times longer")
     if unknown := set(options.skip) - {step.name for step in planned}:
         names = ", ".join(repr(step.name) for step in planned)
         parser.error(f"--skip: no step {min(unknown)!r} here; name one of {names}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        options.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        parser.error(f"--folder: {folder} cannot be made ({error.strerror}); name another")
+        parser.error(f"--folder: {options.folder} cannot be made ({error.strerror}); name another")
     kept = [step for step in planned if step.name not in options.skip]
-    return folder, [replace(step, minutes=step.minutes * options.longer) for step in kept]
+    options.steps = [replace(step, minutes=step.minutes * options.longer) for step in kept]
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run all steps and write the two files. Both are written after each step."""
     os.environ |= {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}  # a model that is not here is not fetched
-    folder, planned = parse(arguments)
-    report: dict[str, Any] = {"version": VERSION, "machine": facts(), "steps": []}
+    options = parse(arguments)
+    folder, planned = options.folder, options.steps
+    report: dict[str, Any] = {"version": VERSION, "small": options.small, "machine": facts(), "steps": []}
     print(f"{len(planned)} steps, at most {sum(step.minutes for step in planned):g} minutes in all")
     for step in planned:
         print(f"{step.name}, at most {step.minutes:g} minutes: ", end="", flush=True)

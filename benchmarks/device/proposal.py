@@ -28,18 +28,20 @@ def read(path: Path) -> dict[str, Any]:
     """Read a report.
 
     Raises:
-        InputError: the file is not one.
+        InputError: the file is not one, or was made with --small.
 
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        if report["version"] == 1 and report["machine"]["chip"]:
+        if report["version"] == 1 and report["machine"]["chip"] and not report["small"]:
             return dict(report)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             str(path), f"is no device report ({error})", hint="name device-report.json"
         ) from error
-    raise InputError(str(path), "is a report of another version", hint="make it again with this revision")
+    raise InputError(
+        str(path), "is a report of another version or made with --small", hint="make a whole one"
+    )
 
 
 def with_crossover(code: str, report: Mapping[str, Any]) -> str:

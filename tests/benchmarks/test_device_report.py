@@ -30,6 +30,7 @@ def report(figure: float, crossover: str = '"metal": 64') -> dict[str, Any]:
     given = [("gate on the gpu", "a table", gate), ("crossover", f"layer 1 2\n{crossover}\n", None)]
     return {
         "version": 1,
+        "small": False,
         "machine": {"chip": "Chip X"},
         "steps": [
             {"name": name, "command": "c", "code": 0, "seconds": 1.0, "output": output, "record": record}
@@ -98,7 +99,15 @@ def test_a_figure_below_the_threshold_moves_the_measurement_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"version": 2}', '{"version": 1, "machine": {"chip": ""}}']
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"version": 2}',
+        json.dumps({**report(0), "machine": {"chip": ""}}),
+        json.dumps({**report(0), "small": True}),
+    ],
 )
 def test_what_is_no_report_is_refused(content: str, tmp_path: Path) -> None:
     file = tmp_path / "device-report.json"
@@ -168,8 +177,8 @@ def test_no_folder_of_the_computer_is_shown(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_limits_can_be_longer_for_a_slow_machine(tmp_path: Path) -> None:
-    _, usual = device.parse([f"--folder={tmp_path}"])
-    _, longer = device.parse([f"--folder={tmp_path}", "--longer=4", "--skip=crossover"])
+    usual = device.parse([f"--folder={tmp_path}"]).steps
+    longer = device.parse([f"--folder={tmp_path}", "--longer=4", "--skip=crossover"]).steps
     assert {step.name: 4 * step.minutes for step in usual if step.name != "crossover"} == {
         step.name: step.minutes for step in longer
     }
