@@ -1,4 +1,4 @@
-"""Takes a picture of a part of a report's page: python -m tests.browser.picture REPORT.HTML SELECTOR FILE.png."""
+"""Takes a picture of a part of a report: python -m tests.browser.picture REPORT.HTML SELECTOR FILE.png."""
 
 import argparse
 from pathlib import Path

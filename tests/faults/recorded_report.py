@@ -12,7 +12,7 @@ from tests.faults.signatures import PROOF, as_outcome
 
 
 def main(folder: Path) -> None:
-    """Write the page of the recorded proof. The harmless variants are not in it: the record has faults alone."""
+    """Write the page of the recorded proof, which has the faults alone and no harmless variant."""
     rows = rows_of(map(as_outcome, read_signatures(PROOF)))
     matrix = as_data(rows)
     for fault in matrix["faults"]:
