@@ -64,6 +64,11 @@ def test_flops_of_encoders(kind: str, matrices: int) -> None:
     assert flops_per_token(config, 10) - linear_flops_per_token(config) == 3 * 10 * (2 * 28 + 2 * 28)
 
 
+def test_the_judge_knows_each_encoder_of_the_library() -> None:
+    """It lists them itself, because it imports nothing of the library. One that it lacks is taken for a decoder."""
+    assert frozenset(models.ENCODERS) == ENCODERS
+
+
 def test_a_window_is_counted_for_all_layers() -> None:
     config = {**TOY, "model_type": "modernbert", "local_attention": 4}
     assert flops_per_token(config, 10) - linear_flops_per_token(config) == 3 * 4 * (2 * 28 + 2 * 28)
