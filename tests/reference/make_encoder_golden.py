@@ -1,8 +1,8 @@
 """Make a tiny checkpoint of each family of encoders, with golden hidden states: part of ``make golden``.
 
-``python -m tests.reference.make_encoder_golden NAME ...`` makes those alone. The files are like those of make_family_golden.py. The longest sequence has 512 tokens, and local windows are
-far shorter. The sequences hold the padding token, as a text may. This file imports nothing from
-``embeddings``.
+``python -m tests.reference.make_encoder_golden NAME ...`` makes those alone. The files are like those of
+make_family_golden.py. The longest sequence has 512 tokens, and local windows are far shorter. The sequences
+hold the padding token, as a text may. This file imports nothing from ``embeddings``.
 """
 
 import json
