@@ -198,7 +198,8 @@ class Client:
         except httpx2.ConnectError as error:
             raise self._error(f"nothing ({error})", "start the server, or correct host and port") from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._error(f"no whole answer ({error})", "see the server's log") from error
+            hint = "see the server's log; if many ask at once, let it queue more connections"
+            raise self._error(f"no whole answer ({error})", hint) from error
 
     def _read(self, response: httpx2.Response) -> Reply:
         end, parts, size = time.monotonic() + self._timeout, [], 0
