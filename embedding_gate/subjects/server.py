@@ -27,7 +27,7 @@ class Server:
 
         Raises:
             SubjectRefused: the server answered with a status 4xx.
-            SubjectMalformed: it answered with something else that is not one vector for each text, or it broke
+            SubjectMalformed: it answered something that is not one vector for each text, or it broke
                 off this one request and answers the next.
             SubjectLost: it did not answer, and does not answer one text after that.
 
