@@ -1,10 +1,12 @@
 """The gate's options, as pytest takes them and as ``embedding-gate`` does."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
+from embedding_gate.clients import PYTHON
+from embedding_gate.endpoint import is_address
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import Options
 from embedding_gate.reindex.reindex import REQUIRED
@@ -200,7 +202,15 @@ def check_together(config: pytest.Config) -> None:
             )
     elif config.getoption("python"):
         raise pytest.UsageError("--python: is for --subject=python:MODULE:NAME; name one, or leave it out")
-    if len(set(names := config.getoption("model"))) < len(names):
+    _check_names(config.getoption("model"))
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if is_address(name) or name.startswith(PYTHON):
+            hint = f"say which model it claims to be: --model=NAME --subject={name}"
+            raise pytest.UsageError(f"--model={name}: is a subject and no model; {hint}")
+    if len(set(names)) < len(names):
         raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
 
 

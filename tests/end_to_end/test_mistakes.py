@@ -13,6 +13,11 @@ MISTAKES = [
     ("--model=owner/name", "owner/name: no such folder here; and of the hub only a pinned commit"),
     ("--model=synthetic:qwen3-embedding-7b", "no such synthetic model; take one of synthetic:qwen3"),
     ("--model=a --model=a", "--model: the same model twice: a, a; name each once"),
+    (
+        "--model=http://h/v1/embeddings",
+        "is a subject and no model; say which model it claims to be: --model=NAME",
+    ),
+    ("--model=python:a:b", "--model=NAME --subject=python:a:b"),
     ("--recipe=reference-2025", "recipe reference-2025 is for decoders; leave it out"),
     ("--baseline=", "--baseline: must be a name, a folder, or none"),
     ("--baseline=nobody", "nobody: neither a known model nor a folder"),
