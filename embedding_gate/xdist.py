@@ -141,5 +141,5 @@ class First:
             elif found:
                 self.run.lost.append(f"the checks of {name} ran in {len(found)} processes: leave out -n")
             elif name in self.asked and len(parts) < len(self.nodes):
-                self.run.lost.append(f"{name} was not judged: the process for it ended before; see above")
+                self.run.lost.append(f"{name} was not judged: a process of -n died; run it again, or without -n")
         self.run.partial |= any(part.partial for part in parts)

@@ -72,7 +72,7 @@ def can_match(config: pytest.Config, path: Path) -> bool:
 
 
 def refuse_parallel(config: pytest.Config) -> None:
-    """Refuse -n with what needs one process: measurements, the proof, and in a report the published claims.
+    """Refuse -n with what needs one process: the proof, and in a report the published claims.
 
     Raises:
         UsageError: they may be selected.
@@ -80,8 +80,6 @@ def refuse_parallel(config: pytest.Config) -> None:
     """
     if not config.getoption("numprocesses", default=None):
         return
-    if config.getoption("benchmark_only", default=False):
-        raise pytest.UsageError("-n: measurements run in one process, or they slow each other: leave out -n")
     for name in ("faults", "claims") if config.getoption("report") else ("faults",):
         folder = HERE / name
         asked = [Path(arg.partition("::")[0]).resolve() for arg in config.args] if named(config) else [HERE]

@@ -79,7 +79,8 @@ class _Failures:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         verdict = any(name.startswith("measured") for name, _ in report.user_properties)
         if report.failed and not verdict:
-            self.lines.append(f"{report.nodeid}: failed in {report.when}")
+            died = report.when not in ("setup", "call", "teardown")  # xdist makes a report then
+            self.lines.append(f"{report.nodeid}: {'its process died' if died else f'failed in {report.when}'}")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # after all have said how the run ended, before it is shown
