@@ -39,7 +39,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if config.getoption("calibrate"):
             run.written += calibrated(run)
     if first := first_of(config):
-        first.gather()
+        first.gather(session)
     else:
         run.found = {name: found_of(session, name) for name in run.gates}
     if is_other(config):

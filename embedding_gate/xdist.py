@@ -18,6 +18,7 @@ KEY = "embedding_gate"  # of what xdist carries to another process, and of what 
 EXIT = "embedding_gate_exit"
 NAME = "embedding_gate.first"
 IN_ONE_PROCESS = ("compare", "calibrate", "projector")
+DIED = "a process of -n died; run it again, or without -n"
 SPLIT = "-n: the checks of a model need one process: leave out -n, or select the gate by -m quality"
 
 
@@ -130,16 +131,17 @@ class First:
             self.session.shouldfail = why
             raise self.session.Failed(why)
 
-    def gather(self) -> None:
+    def gather(self, session: pytest.Session) -> None:
         """Put what the others found into the run, as if it had found it itself."""
         outputs = [getattr(node, "workeroutput", {}) for node in self.nodes]
         parts = [unpacked(output[KEY]) for output in outputs if KEY in output]
+        died = len(parts) < len(self.nodes) and not session.shouldfail  # -x stops the others
         for name in self.run.names:
             found = [part.found[name] for part in parts if name in part.found]
             if len(found) == 1:
                 self.run.found[name] = found[0]
             elif found:
                 self.run.lost.append(f"the checks of {name} ran in {len(found)} processes: leave out -n")
-            elif name in self.asked and len(parts) < len(self.nodes):
-                self.run.lost.append(f"{name} was not judged: a process of -n died; run it again, or without -n")
+            elif name in self.asked and died:
+                self.run.lost.append(f"{name} was not judged: {DIED}")
         self.run.partial |= any(part.partial for part in parts)

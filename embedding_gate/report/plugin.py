@@ -80,7 +80,8 @@ class _Failures:
         verdict = any(name.startswith("measured") for name, _ in report.user_properties)
         if report.failed and not verdict:
             died = report.when not in ("setup", "call", "teardown")  # xdist makes a report then
-            self.lines.append(f"{report.nodeid}: {'its process died' if died else f'failed in {report.when}'}")
+            why = "its process died" if died else f"failed in {report.when}"
+            self.lines.append(f"{report.nodeid}: {why}")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # after all have said how the run ended, before it is shown

@@ -52,7 +52,7 @@ MISTAKES = [
     ("--kill-matrix=tests", "--kill-matrix=tests: cannot be written; name a file"),
     ("--without=nothing", "--without: no check 'nothing'; there are "),
     ("--named-only --without=norm", "--named-only prints no matrix: leave out --kill-matrix and --without"),
-    ("-n 2 -m faults", "-n: the tests in tests/faults run in one process; add -m 'not faults', or -m quality"),
+    ("-n 2 -m faults", "-n: the tests in tests/faults run in one process; add -m 'not faults'"),
     ("-n 2 -m claims --report=a", "-n: the tests in tests/claims run in one process; add -m 'not claims'"),
     ("-n 2 --model=a --model=b --compare", "-n: --compare needs all models in one process: leave out -n"),
     ("-n 2 --calibrate", "-n: --calibrate needs all models in one process: leave out -n"),
