@@ -128,7 +128,9 @@ def test_in_another_repository(
     marker: str, code: int, words: str, elsewhere: Path, models: list[str]
 ) -> None:
     """Where -m does not name the gate, xdist shares its checks out one by one, and they refuse that."""
-    command = [sys.executable, "-m", "pytest", "-m", marker, "-k", "test_norm", "-n1", models[1]]
+    options = f"-m {marker} -k test_norm -n1 --call-shapes".split()
+    command = [sys.executable, "-m", "pytest", *options, models[1]]
     done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout
     assert words in done.stdout
+    assert ("asked of the judged model: " in done.stdout) == (code == pytest.ExitCode.OK)
