@@ -19,6 +19,7 @@ __all__ = [
     "add_options",
     "check_embedder",
     "check_together",
+    "judges",
     "names_of",
     "read_options",
     "refuse_beside",
@@ -240,6 +241,13 @@ def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why
     clash = [name for name in others if config.getoption(name)] if config.getoption(option) else []
     if clash:
         raise pytest.UsageError(f"--{option} {why}: leave out --{clash[0]}")
+
+
+def judges(config: pytest.Config) -> bool:
+    """Tell whether checks of the gate are likely to be selected: -m is not read as pytest reads it."""
+    asked = config.getoption("markexpr")
+    named = not asked or ("quality" in asked and "not quality" not in asked)
+    return named and not config.getoption("benchmark_only", default=False)
 
 
 def names_of(config: pytest.Config) -> list[str]:

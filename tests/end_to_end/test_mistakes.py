@@ -57,8 +57,11 @@ MISTAKES = [
     ("--kill-matrix=tests", "--kill-matrix=tests: cannot be written; name a file"),
     ("--without=nothing", "--without: no check 'nothing'; there are "),
     ("--named-only --without=norm", "--named-only prints no matrix: leave out --kill-matrix and --without"),
-    ("-n 2", "-n: the gate and its proof run in one process; add -m 'not quality and not faults'"),
-    ("-n 2 tests/quality", "-n: the gate and its proof run in one process"),
+    ("-n 2 -m faults", "-n: the tests in tests/faults run in one process; add -m 'not faults'"),
+    ("-n 2 -m claims --report=a", "-n: the tests in tests/claims run in one process; add -m 'not claims'"),
+    ("-n 2 --model=a --model=b --compare", "-n: --compare needs all models in one process: leave out -n"),
+    ("-n 2 --calibrate", "-n: --calibrate needs all models in one process: leave out -n"),
+    ("-n 2 --projector=build", "-n: --projector needs all models in one process: leave out -n"),
     ("-m quallity", "-m: no marker 'quallity'; the project's own are quality, faults, claims, end_to_end"),
     ("-m quality-not", "-m 'quality-not': no expression of markers; combine them with and, or, not"),
 ]
