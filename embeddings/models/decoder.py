@@ -11,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from embeddings.backend import mx, nn
+from embeddings.backend import mx
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import MOST_LAYERS, ModelFolder, account, typed
 from embeddings.models import config_keys, cuda_kernels
@@ -217,7 +217,7 @@ class Decoder:
         return self.trunk.norm(hidden)
 
 
-def _compute_derived(trunk: nn.Module) -> None:
+def _compute_derived(trunk: Any) -> None:
     """Compute what layers derive from the configuration, as frequencies: other threads cannot (MLX 0.32)."""
     derived = [value for layer in trunk.modules() for key, value in layer.items() if key.startswith("_")]
     mx.eval([value for value in derived if isinstance(value, mx.array)])

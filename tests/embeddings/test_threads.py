@@ -9,8 +9,9 @@ import pytest
 
 import embeddings
 from embeddings.batch_runner import SIDE_BY_SIDE
-from tests.embeddings.test_families import LLAMA_3, build
+from tests.embeddings.test_families import LLAMA_3
 from tests.support import tiny
+from tests.support.families import build
 
 
 def threads_of_the_system() -> int:
