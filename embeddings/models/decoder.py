@@ -11,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from embeddings.backend import mx
+from embeddings.backend import mx, nn
 from embeddings.errors import DamagedModel, UnsupportedModel
 from embeddings.folder import MOST_LAYERS, ModelFolder, account, typed
 from embeddings.models import config_keys, cuda_kernels
