@@ -3,8 +3,8 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from embeddings.errors import InputError, MemoryWarning, OutOfMemory, warn
 from embeddings.models import Decoder, Encoder
 from embeddings.tokens import TokenizedTexts
 
-__all__ = ["BATCH_TOKENS", "STREAMS", "Finish", "arithmetic", "forward", "run_batches"]
+__all__ = ["BATCH_TOKENS", "SIDE_BY_SIDE", "Finish", "arithmetic", "forward", "run_batches"]
 
 # Hidden states (B, T, D) and lengths (B,) -> the part of them that is kept.
 Finish = Callable[[mx.array, mx.array], mx.array]
@@ -35,11 +35,14 @@ BATCH_TOKENS = {
     (mx.DeviceType.gpu, False): 16_384,
 }
 
-# MLX's CPU backend computes elementwise functions on one core only. So each core gets its own batch.
-STREAMS: dict[mx.DeviceType, list[Any]] = {
-    mx.DeviceType.cpu: [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())],
-    mx.DeviceType.gpu: [mx.gpu],
-}
+# How many batches are computed side by side. MLX's CPU backend computes elementwise functions on one core
+# only. So each core gets its own batch.
+SIDE_BY_SIDE = {mx.DeviceType.cpu: usable_cores(), mx.DeviceType.gpu: 1}
+
+# The threads that compute on a CPU, whatever thread calls. MLX gives each thread a stream, which is a thread
+# of the system, and never takes it back: a server with a thread for each request had one more after each.
+_STREAM = mx.new_thread_local_stream(mx.cpu)
+_THREADS = ThreadPoolExecutor(usable_cores(), thread_name_prefix="embeddings")
 
 
 def run_batches(
@@ -63,7 +66,7 @@ def run_batches(
 
     """
     refuse_after_fork()
-    lengths, side_by_side = tokens.lengths, len(STREAMS[mx.default_device().type])
+    lengths, side_by_side = tokens.lengths, SIDE_BY_SIDE[mx.default_device().type]
     budget, halved = _budget(model, lengths, batch_tokens, side_by_side), False
     pending = deque(token_batches(lengths, budget))
     with tqdm(
@@ -93,14 +96,19 @@ def forward(
     model: Encoder | Decoder, tokens: TokenizedTexts, group: Sequence[Rows], finish: Finish
 ) -> list[NDArray[np.float32]]:
     """Compute some batches in parallel. Each batch is given by the indices (B,) of its texts."""
-    lengths, outputs = tokens.lengths, []
-    for rows, stream in zip(group, STREAMS[mx.default_device().type], strict=False):
-        with mx.stream(stream):
-            ids = mx.array(pad([tokens.ids[row] for row in rows]))
-            real = mx.array(lengths[rows].astype(np.int32))
-            outputs.append(finish(model(ids, real).astype(mx.float32), real))
-    mx.eval(outputs)  # all in one call, so that MLX interleaves the operations of the streams
-    return [np.array(output) for output in outputs]
+
+    def compute(rows: Rows) -> NDArray[np.float32]:
+        ids = mx.array(pad([tokens.ids[row] for row in rows]))
+        real = mx.array(tokens.lengths[rows].astype(np.int32))
+        return np.array(finish(model(ids, real).astype(mx.float32), real))
+
+    def compute_on_a_core(rows: Rows) -> NDArray[np.float32]:
+        with mx.stream(_STREAM):
+            return compute(rows)
+
+    if mx.default_device().type == mx.DeviceType.cpu:
+        return list(_THREADS.map(compute_on_a_core, group))
+    return list(map(compute, group))
 
 
 def arithmetic() -> str:

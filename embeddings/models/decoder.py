@@ -66,6 +66,7 @@ class Decoder:
         self.trunk.load_weights(list(weights.items()), strict=True)
         weights.clear()
         for_many_rows(self.trunk)
+        _compute_derived(self.trunk)
         fits = causal and backend() == "cuda" and FusedQwen3.fits(self.trunk)
         self.fused = FusedQwen3(self.trunk, cuda_kernels) if fits else None
 
@@ -124,6 +125,12 @@ class Decoder:
             if ahead and number % ahead == 0:
                 mx.async_eval(hidden)
         return self.trunk.norm(hidden)
+
+
+def _compute_derived(trunk: Any) -> None:
+    """Compute what layers derive from the configuration, as frequencies: other threads cannot (MLX 0.32)."""
+    derived = [value for layer in trunk.modules() for key, value in layer.items() if key.startswith("_")]
+    mx.eval([value for value in derived if isinstance(value, mx.array)])
 
 
 def _flat(tree: Any, name: str = "") -> dict[str, mx.array]:

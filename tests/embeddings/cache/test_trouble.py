@@ -52,7 +52,7 @@ def test_an_interrupt_keeps_what_was_computed(
     A step is one batch here, not one for each core: many cores would be done before the third.
     """
     device = mx.default_device().type
-    monkeypatch.setitem(batch_runner.STREAMS, device, batch_runner.STREAMS[device][:1])
+    monkeypatch.setitem(batch_runner.SIDE_BY_SIDE, device, 1)
     right, steps = batch_runner.forward, iter(range(100))
 
     def interrupted(*arguments: Any) -> object:

@@ -1,0 +1,44 @@
+"""What threads leave behind, and what a thread may be the first to do."""
+
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import embeddings
+from embeddings.batch_runner import SIDE_BY_SIDE
+from tests.embeddings.test_families import LLAMA_3
+from tests.support import tiny
+from tests.support.families import build
+
+
+def threads_of_the_system() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def in_a_thread(work: object) -> None:
+    thread = threading.Thread(target=work)  # type: ignore[arg-type]
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_a_thread_for_each_call_leaves_none_behind(tmp_path: Path) -> None:
+    """MLX keeps a thread of the system for each thread that computed, and servers begin one for each call."""
+    model = embeddings.load(tiny.build(tmp_path))
+    texts = ["a", "a text of a few words"] * 4
+    model.encode(texts)
+    before = threads_of_the_system()
+    for _ in range(30):
+        in_a_thread(lambda: model.encode(texts))
+    assert threads_of_the_system() <= before + 2 * max(SIDE_BY_SIDE.values())
+
+
+def test_another_thread_may_encode_first(tmp_path: Path) -> None:
+    """Frequencies that a layer derives when it is made are computed before a thread needs them."""
+    folder = build(tmp_path / "model", "llama-3", rope_scaling=LLAMA_3)
+    model, found = embeddings.load(folder), []
+    in_a_thread(lambda: found.append(model.encode(["a text"])))
+    np.testing.assert_array_equal(found[0], embeddings.load(folder).encode(["a text"]))
