@@ -3,7 +3,6 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 
 import numpy as np
@@ -14,6 +13,7 @@ from embeddings.backend import mx, refuse_after_fork, usable_cores
 from embeddings.batching import pad, shared_budget, token_batches
 from embeddings.errors import InputError, MemoryWarning, OutOfMemory, warn
 from embeddings.models import Decoder, Encoder
+from embeddings.threads import Threads
 from embeddings.tokens import TokenizedTexts
 
 __all__ = ["BATCH_TOKENS", "SIDE_BY_SIDE", "Finish", "arithmetic", "forward", "run_batches"]
@@ -39,10 +39,8 @@ BATCH_TOKENS = {
 # only. So each core gets its own batch.
 SIDE_BY_SIDE = {mx.DeviceType.cpu: usable_cores(), mx.DeviceType.gpu: 1}
 
-# The threads that compute on a CPU, whatever thread calls. MLX gives each thread a stream, which is a thread
-# of the system, and never takes it back: a server with a thread for each request had one more after each.
-_STREAM = mx.new_thread_local_stream(mx.cpu)
-_THREADS = ThreadPoolExecutor(usable_cores(), thread_name_prefix="embeddings")
+_STREAM = mx.new_thread_local_stream(mx.cpu)  # each of the threads has its own
+_THREADS = Threads(usable_cores())
 
 
 def run_batches(
@@ -107,7 +105,7 @@ def forward(
             return compute(rows)
 
     if mx.default_device().type == mx.DeviceType.cpu:
-        return list(_THREADS.map(compute_on_a_core, group))
+        return _THREADS.map(compute_on_a_core, group)
     return list(map(compute, group))
 
 

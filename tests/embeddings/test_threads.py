@@ -1,5 +1,6 @@
 """What threads leave behind, and what a thread may be the first to do."""
 
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 import embeddings
+from embedding_gate.own_files import ROOT
 from embeddings.batch_runner import SIDE_BY_SIDE
+from embeddings.threads import Threads
 from tests.embeddings.test_families import LLAMA_3
 from tests.support import tiny
 from tests.support.families import build
@@ -34,6 +37,37 @@ def test_a_thread_for_each_call_leaves_none_behind(tmp_path: Path) -> None:
     for _ in range(30):
         in_a_thread(lambda: model.encode(texts))
     assert threads_of_the_system() <= before + 2 * max(SIDE_BY_SIDE.values())
+
+
+def test_a_process_whose_threads_computed_exits(tmp_path: Path) -> None:
+    """With threads that end, seven of ten such processes were aborted at their exit (MLX 0.32)."""
+    lines = [
+        "import sys, threading, embeddings",
+        "model = embeddings.load(sys.argv[1])",
+        "threads = [threading.Thread(target=model.encode, args=(['a', 'b c d e'] * 20,)) for _ in range(3)]",
+        "[thread.start() for thread in threads]",
+        "[thread.join() for thread in threads]",
+    ]
+    command = [sys.executable, "-W", "ignore", "-c", "\n".join(lines), str(tiny.build(tmp_path))]
+    for _ in range(2):
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_first_error_is_raised_after_all_work() -> None:
+    done = []
+
+    def work(number: int) -> int:
+        if number in (1, 2):
+            raise ValueError(number)
+        done.append(number)
+        return number
+
+    threads = Threads(2)
+    with pytest.raises(ValueError, match="1"):
+        threads.map(work, range(5))
+    assert sorted(done) == [0, 3, 4]
+    assert threads.map(work, (7, 0, 5)) == [7, 0, 5]
 
 
 def test_another_thread_may_encode_first(tmp_path: Path) -> None:
