@@ -79,7 +79,7 @@ class Client:
 
     def _connections(self, **more: Any) -> httpx2.Client:
         transport = httpx2.HTTPTransport(
-            verify=_certificates(),
+            verify=_certificates(self._place.url.scheme),
             trust_env=False,
             limits=_LIMITS,
             **more,
@@ -229,8 +229,10 @@ class Client:
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
-    """Read the certificates that servers are known by: once, because it takes a tenth of a second."""
+def _certificates(scheme: str) -> ssl.SSLContext:
+    """Read the certificates that servers are known by: once, and only for https. It takes a tenth of a second."""
+    if scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
     return httpx2.create_ssl_context(trust_env=False)
 
 
