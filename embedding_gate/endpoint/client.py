@@ -230,7 +230,7 @@ class Client:
 
 @cache
 def _certificates(scheme: str) -> ssl.SSLContext:
-    """Read the certificates that servers are known by: once, for https alone. It takes a tenth of a second."""
+    """Read the certificates that servers are known by: once, and for https alone. It takes 0.1 s."""
     if scheme == "http":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
     return httpx2.create_ssl_context(trust_env=False)
