@@ -28,13 +28,15 @@ def identity_of(encoder: Embedder, precision: str) -> dict[str, Any]:
 
 
 def bits_and_bytes(encoder: Embedder) -> tuple[float, int]:
-    """Return the bits of a weight on average, with the scales of quantized ones, and the bytes of all."""
-    quantization = getattr(encoder.model.config, "quantization", None)
+    """Return bits of a weight, on average with the scales of packed ones, and bytes of all, as loaded."""
+    quantization = encoder.model.config.quantization
     size = count = 0
-    for name, weight in encoder.model.weights.items():
+    for name, weight in {**encoder.model.weights, **encoder.after.weights}.items():
         size += weight.nbytes
-        if weight.dtype == mx.uint32 and quantization:
-            count += weight.size * 32 // quantization.bits
+        packed = quantization is not None and weight.dtype == mx.uint32
+        packing = quantization.of(name.removesuffix(".weight"), packed=True) if packed else None
+        if packing:
+            count += weight.size * 32 // packing.bits
         elif not name.endswith((".scales", ".biases")):
             count += weight.size
     return 8 * size / count, size

@@ -101,14 +101,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
             gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin, *reindex]
         ):
             terminalreporter.line(line)
-    if run.compared:
-        terminalreporter.section("side by side")
-        for line in table_of(run.compared):
-            terminalreporter.line(line)
         if terminalreporter.config.getoption("call_shapes") and isinstance(judged, Subject):
             terminalreporter.section("calls of this run")
             for line in coverage_table(judged.recorder.calls):
                 terminalreporter.line(line)
+    if run.compared:
+        terminalreporter.section("side by side")
+        for line in table_of(run.compared):
+            terminalreporter.line(line)
     missing = [] if broken_off else run.missing()
     for line in (*run.written, *(f"FAIL: {one}" for one in missing)):
         terminalreporter.line(line)
