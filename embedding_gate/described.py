@@ -33,9 +33,8 @@ def bits_and_bytes(encoder: Embedder) -> tuple[float, int]:
     size = count = 0
     for name, weight in {**encoder.model.weights, **encoder.after.weights}.items():
         size += weight.nbytes
-        packed = quantization is not None and weight.dtype == mx.uint32
-        packing = quantization.of(name.removesuffix(".weight"), packed=True) if packed else None
-        if packing:
+        layer, packed = name.removesuffix(".weight"), weight.dtype == mx.uint32
+        if packing := quantization.of(layer, packed=True) if quantization and packed else None:
             count += weight.size * 32 // packing.bits
         elif not name.endswith((".scales", ".biases")):
             count += weight.size

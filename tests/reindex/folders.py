@@ -6,6 +6,7 @@ The folders are those that mlx-lm would write, in groups of 32 weights; 16 bits 
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from embedding_gate.adapter import find
 from embeddings.backend import mx
@@ -20,7 +21,7 @@ def write(folder: Path, out: Path, bits: int) -> Path:
     """Write the model of a folder in some bits. Return the new folder, ``out`` with the bits behind it."""
     made = out.with_name(f"{out.name}-{bits}bit")
     shutil.copytree(folder, made)
-    weights = dict(mx.load(str(folder / "model.safetensors")).items())
+    weights: Any = mx.load(str(folder / "model.safetensors"))
     if bits == 16:
         weights = {name: array.astype(mx.float16) for name, array in weights.items()}
     else:
