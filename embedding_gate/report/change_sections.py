@@ -145,7 +145,7 @@ def _reindex(name: str, found: Reindex) -> list[Block]:
         f"{found.texts:,} texts were compared. The largest difference of a component is "
         f"{number(found.largest)}; arithmetic may make {number(found.limit)}.",
         *([f"The models differ in {', '.join(found.identity)}."] if found.identity else []),
-        *([f"In place of a new index it is enough {found.remedy}."] if found.remedy else []),
+        *([f"Instead of a new index: {found.remedy}."] if found.remedy else []),
     ]
     tables = [table("Old and new vectors, mixed", columns, found.figures)] if found.figures else []
     if found.after_mapping:
