@@ -99,6 +99,12 @@ def test_the_table_the_section_and_the_picture(sides: list[Side]) -> None:
     (figure,) = picture(record)
     assert figure.caption.startswith("nDCG@10 against size")
     assert sorted(name for trace in figure.data for name in trace["text"]) == ["first", "half", "noisy"]
+    beside = {
+        name: side
+        for trace in figure.data
+        for name, side in zip(trace["text"], trace["textposition"], strict=True)
+    }
+    assert (beside["first"], beside["half"]) == ("top left", "top right")  # beside the bar, inwards
     assert picture(a_record({})) == []
     assert compared(a_record({})) is None
     without = a_record({"compared": [replace(side, ndcg=None).as_data() for side in sides[:2]]})
