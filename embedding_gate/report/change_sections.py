@@ -173,8 +173,8 @@ def compared(record: Record) -> Section | None:
     lead = (
         f"Each model beside {record.compared[0].name}. Intervals are the middle 95 % of the paired bootstrap "
         "over texts; that of tokens/s is the least and the most of six rounds. On the Pareto front no other "
-        "model is as small, as fast and as good. Bits of a weight count the scales of packed weights; bits and "
-        "MB are those of the weights as loaded."
+        "model is as small, as fast and as good. Bits and MB are those of the weights as loaded; the scales "
+        "of packed weights count too."
     )
     return Section(
         "Side by side", [Text(lead), table("Models", columns, record.compared), Picture("side by side")]
