@@ -1,3 +1,3 @@
 """The gate: a pytest harness that judges text-embedding models."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import embeddings
 from embedding_gate.data.checkpoint import float_type
 from embedding_gate.data.declared import read_declared, similarity_note
-from embedding_gate.data.goldens import identify
+from embedding_gate.data.model_files import goldens_that_hold, identify, notes_on_goldens
 from embedding_gate.data.rows import dialect_notes
 from embedding_gate.errors import FixtureError, GateError
 from embedding_gate.metrics.differences import differences
@@ -91,8 +91,8 @@ def open_baseline(model: str | None, *, option: str = "--baseline") -> Baseline 
         return None
     name, source = name_of(model), source_of(model)
     known = golden(name)
-    if known is None:
-        find_folder(model)  # a missing model must be reported now, not when it is needed
+    if known is None or model not in CATALOG:
+        known = goldens_that_hold(known, find(model))  # a missing model is reported now
 
     def open_encoder() -> Encoder:
         encoder = embeddings.load(model)
@@ -135,7 +135,6 @@ def open_subject(
         "device": options.device,
         "precision": options.precision,
     }
-
     baseline = open_baseline(options.baseline)
     return Subject(
         name=name,
@@ -160,7 +159,7 @@ def open_subject(
         recipe=options.recipe,
         precision=precision_of(model, options),
         random=random,
-        notes=[*notes, *notes_of(baseline, options)],
+        notes=[*notes, *notes_on_goldens(known, encoder.path), *notes_of(baseline, options)],
     )
 
 

@@ -1,10 +1,12 @@
 """The gate's options, as pytest takes them and as ``embedding-gate`` does."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
+from embedding_gate.clients import PYTHON
+from embedding_gate.endpoint import is_address
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import Options
 from embedding_gate.reindex.reindex import REQUIRED
@@ -17,6 +19,7 @@ __all__ = [
     "add_options",
     "check_embedder",
     "check_together",
+    "judges",
     "names_of",
     "read_options",
     "refuse_beside",
@@ -200,7 +203,15 @@ def check_together(config: pytest.Config) -> None:
             )
     elif config.getoption("python"):
         raise pytest.UsageError("--python: is for --subject=python:MODULE:NAME; name one, or leave it out")
-    if len(set(names := config.getoption("model"))) < len(names):
+    _check_names(config.getoption("model"))
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if is_address(name) or name.startswith(PYTHON):
+            hint = f"say which model it claims to be: --model=NAME --subject={name}"
+            raise pytest.UsageError(f"--model={name}: is a subject and no model; {hint}")
+    if len(set(names)) < len(names):
         raise pytest.UsageError(f"--model: the same model twice: {', '.join(names)}; name each once")
 
 
@@ -230,6 +241,13 @@ def refuse_beside(config: pytest.Config, option: str, others: Iterable[str], why
     clash = [name for name in others if config.getoption(name)] if config.getoption(option) else []
     if clash:
         raise pytest.UsageError(f"--{option} {why}: leave out --{clash[0]}")
+
+
+def judges(config: pytest.Config) -> bool:
+    """Tell whether checks of the gate are likely to be selected: -m is not read as pytest reads it."""
+    asked = config.getoption("markexpr")
+    named = not asked or ("quality" in asked and "not quality" not in asked)
+    return named and not config.getoption("benchmark_only", default=False)
 
 
 def names_of(config: pytest.Config) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from embedding_gate.adapter import ERRORS
 from embedding_gate.calibrate import calibrate
 from embedding_gate.compare import compare
+from embedding_gate.found import Found
 from embedding_gate.reindex.side_by_side import table_of
 from embedding_gate.report import collect
 from embedding_gate.report.record import red_reasons
@@ -17,6 +18,7 @@ from embedding_gate.subjects.coverage import coverage_table
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.last_line import last_line
 from embedding_gate.verdicts.table import gate_table
+from embedding_gate.xdist import first_of, give, is_other
 
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
@@ -36,6 +38,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             run.compared = compare(subjects, run.options)
         if config.getoption("calibrate"):
             run.written += calibrated(run)
+    if first := first_of(config):
+        first.gather(session)
+    else:
+        run.found = {name: found_of(session, name) for name in run.gates}
+    if is_other(config):
+        give(config, run.found, partial=run.partial)
     red = run.red or run.failed_to_write or run.missing()
     if session.exitstatus == pytest.ExitCode.OK and red:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -47,12 +55,14 @@ def pytest_verdict(session: pytest.Session) -> Generator[None]:
     run.partial |= bool(session.shouldfail or session.shouldstop)  # -x, --maxfail: other checks were not made
     yield
     none_selected = run.partial and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-    if reporter and (run.gates or none_selected):
+    if reporter and (run.found or run.lost or none_selected):
         failures = [*run.failed_to_write, *run.missing()]
         if session.exitstatus == pytest.ExitCode.TESTS_FAILED and not (run.red or failures):
             failures = ["other tests than the gate's failed; see above"]
         finished = session.exitstatus in (*FINISHED, pytest.ExitCode.NO_TESTS_COLLECTED)
-        line = last_line([*run.gates.values()], failures, finished=finished, partial=run.partial)
+        line = last_line(
+            [one.gate for one in run.found.values()], failures, finished=finished, partial=run.partial
+        )
         reporter.line(f"embedding gate: {line}", bold=True)
 
 
@@ -72,38 +82,50 @@ def calibrated(run: Run) -> list[str]:
     return lines
 
 
+def found_of(session: pytest.Session, name: str) -> Found:
+    """Return what the end of the run needs of a model."""
+    config, run = session.config, run_of(session.config)
+    gate, judged, asked_for = run.gates[name], run.judged[name], run.asked_for(name)
+    origin = judged.origin if isinstance(judged, Subject) else None
+    beside = [*(origin.lines() if origin else []), *(judged.reindex.lines() if judged.reindex else [])]
+    found = Found(gate, asked_for, judged.offers, [*judged.notes, *beside])
+    if config.getoption("call_shapes") and isinstance(judged, Subject):
+        found.calls = coverage_table(judged.recorder.calls)
+    if session.exitstatus in FINISHED and (config.getoption("report") or config.getoption("history")):
+        part = run.checks_made(gate) if run.partial else None
+        found.record = collect.model(gate, judged, asked_for, run.options, part=part)
+        found.published = collect.published(judged)
+    return found
+
+
 def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
     """Give the report what was judged."""
-    found: dict[str, list[Any]] = {"models": [], "published": [], "reasons": []}
     run = run_of(config)
-    found["compared"] = [side.as_data() for side in run.compared]
-    for name, gate in run.gates.items():
-        judged, part = run.judged[name], run.checks_made(gate) if run.partial else None
-        asked_for = run.asked_for(name)
-        found["models"].append(collect.model(gate, judged, asked_for, run.options, part=part))
-        found["reasons"] += red_reasons(gate, asked_for)
-        found["published"] += collect.published(judged)
-    found["reasons"] += [*run.failed_to_write, *run.missing()]
-    return found
+    found = run.found.values()
+    return {
+        "models": [one.record for one in found],
+        "published": [figure for one in found for figure in one.published],
+        "reasons": [
+            *(line for one in found for line in red_reasons(one.gate, one.asked_for)),
+            *run.failed_to_write,
+            *run.missing(),
+        ],
+        "compared": [side.as_data() for side in run.compared],
+    }
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
     run = run_of(terminalreporter.config)
     broken_off = exitstatus == pytest.ExitCode.INTERRUPTED
-    for name, gate in run.gates.items():
-        made = run.checks_made(gate)
+    for one in run.found.values():
+        made = run.checks_made(one.gate)
         part = f", BROKEN OFF after {made}" if broken_off else f", A PART: {made}" if run.partial else ""
         terminalreporter.section(f"embedding gate{part}")
-        judged = run.judged[name]
-        origin = judged.origin.lines() if isinstance(judged, Subject) and judged.origin else []
-        reindex = judged.reindex.lines() if judged.reindex else []
-        for line in gate_table(
-            gate, run.asked_for(name), [*diagnosis(gate), *judged.notes, *origin, *reindex]
-        ):
+        for line in gate_table(one.gate, one.asked_for, [*diagnosis(one.gate), *one.notes]):
             terminalreporter.line(line)
-        if terminalreporter.config.getoption("call_shapes") and isinstance(judged, Subject):
+        if one.calls:
             terminalreporter.section("calls of this run")
-            for line in coverage_table(judged.recorder.calls):
+            for line in one.calls:
                 terminalreporter.line(line)
     if run.compared:
         terminalreporter.section("side by side")

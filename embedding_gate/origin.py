@@ -9,7 +9,7 @@ import numpy as np
 from embedding_gate.adapter import at_hand, catalogued, find, open_baseline
 from embedding_gate.data.declared import read_declared, read_json
 from embedding_gate.data.declared_changes import architecture, declared_changes
-from embedding_gate.data.goldens import files_of_goldens, sha256_of
+from embedding_gate.data.model_files import DECLARING, files_of_goldens, sha256_of
 from embedding_gate.errors import InputError
 from embedding_gate.own_files import DECLARED, FIXTURES, Options, texts
 from embedding_gate.subjects.live import LONGEST, Subject
@@ -19,16 +19,7 @@ from embedding_gate.tokenizer import OwnTokenizer
 
 __all__ = ["guess", "open_origin", "same_files"]
 
-FILES = (  # those that say how texts become vectors
-    "model*.safetensors",
-    "*/config.json",
-    *(
-        f"{name}.json"
-        for name in (
-            "config tokenizer tokenizer_config modules sentence_bert_config config_sentence_transformers"
-        ).split()
-    ),
-)
+FILES = ("model*.safetensors", "config.json", "tokenizer.json", *DECLARING)  # texts become vectors by them
 
 
 def open_origin(subject: Subject, options: Options) -> Origin | None:

@@ -8,6 +8,7 @@ import numpy as np
 from embedding_gate.adapter import find, name_of, notes_of, open_baseline, source_of
 from embedding_gate.clients import connect
 from embedding_gate.data.declared import read_declared
+from embedding_gate.data.model_files import notes_on_goldens
 from embedding_gate.endpoint import Endpoint, distinct_texts
 from embedding_gate.errors import SubjectRefused
 from embedding_gate.own_files import Options, golden, sets, texts
@@ -62,7 +63,11 @@ def open_outside(model: str, options: Options, embedder: object = None) -> Subje
         precision=options.precision or "float32",
         random=known is not None and known.random,
         claimant=asked.name,
-        notes=[f"  subject: {asked.name}, which claims to be {source}", *notes_of(baseline, options)],
+        notes=[
+            f"  subject: {asked.name}, which claims to be {source}",
+            *notes_on_goldens(known, folder),
+            *notes_of(baseline, options),
+        ],
     )
     _leave_out(subject)
     return subject

@@ -21,6 +21,7 @@ from embedding_gate.command_line import (
     add_options,
     check_embedder,
     check_together,
+    judges,
     names_of,
     read_options,
 )
@@ -39,6 +40,7 @@ from embedding_gate.subjects.offers import unoffered
 from embedding_gate.subjects.origin import Origin
 from embedding_gate.subjects.recorded import recorded_names
 from embedding_gate.verdicts.gate import CheckFailed, Gate
+from embedding_gate.xdist import check_whole, is_first, is_other, take_part
 
 pytest_plugins = ["embedding_gate.report.plugin", "embedding_gate.ending"]
 pytest_addoption = add_options
@@ -48,7 +50,6 @@ MARKERS = (
     "semantic: a claim about what vectors say of texts, which random weights cannot keep",
     "needs(offer, ...): what the subject must offer for the check to be made",
 )
-IN_ONE_PROCESS = "-n: the gate runs in one process; leave it out, or add -m 'not quality'"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         run.name([*run.judged] if folder else names_of(config), recorded=bool(folder))
         if folder := config.getoption("projector"):
             check_writable(folder)
+    take_part(config)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest prints anything
@@ -76,16 +78,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Open what the user named before tests are collected: a mistake shows at once, in one line."""
     config, run = session.config, run_of(session.config)
     usual = run.options == own_files.OWN and not config.getoption("model")
-    asked = config.getoption("markexpr")
-    judges = (not asked or "quality" in asked) and not config.getoption("benchmark_only", default=False)
     fixture = any(hasattr(plugin, "embedder") for plugin in config.pluginmanager.get_plugins() - {THIS})
-    if usual or fixture or not judges or config.option.collectonly:
+    if usual or fixture or not judges(config) or config.option.collectonly or is_other(config):
         return
     with refusals():
         try:
             for name in run.names:
                 with waiting(f"opening {run.options.subject or name}"):
                     run.new_gate(name)
+                if is_first(config):  # another process opens it again
+                    run.close(name)
         except ERRORS:
             raise
         except Exception:  # noqa: BLE001  (no mistake of the user's: the tests will show it)
@@ -93,9 +95,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    for judged in run_of(config).judged.values() if RUN in config.stash else ():
-        if isinstance(judged, Subject):
-            judged.close()
+    if RUN in config.stash:
+        run = run_of(config)
+        for name in [*run.judged]:
+            run.close(name)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -122,9 +125,7 @@ def embedder() -> object:
 @pytest.fixture(scope="session")
 def judged(request: pytest.FixtureRequest, embedder: object) -> Judged:
     """What is judged, opened once: a live model, or recorded vectors."""
-    if hasattr(request.config, "workerinput"):  # a process of pytest-xdist: no table would be printed
-        request.session.shouldstop = IN_ONE_PROCESS
-        pytest.fail(IN_ONE_PROCESS, pytrace=False)
+    check_whole(request)
     with one_error():
         if embedder is not None:
             check_embedder(request.config)

@@ -1,5 +1,6 @@
 """Shows on a terminal that something takes long."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,7 +15,7 @@ __all__ = ["shown", "waiting"]
 @contextmanager
 def waiting(what: str, *, after: float = 5.0, every: float = 1.0) -> Iterator[None]:
     """Show what is done and for how long, if it takes longer than ``after`` seconds. A log gets nothing."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or "PYTEST_XDIST_WORKER" in os.environ:  # several would write over each other
         yield
         return
     done = Event()

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="a model's name or folder")
     parser.add_argument("--model", action="append", default=[], dest="more", help="the same, as an option")
     parser.add_argument("-k", metavar="CHECKS", help="run only the checks whose names fit")
+    parser.add_argument("-n", metavar="PROCESSES", help="judge models at the same time; needs pytest-xdist")
     for option, text in VALUES.items():
         parser.add_argument(option, metavar="VALUE", help=text)
     given, others = parser.parse_known_args(arguments)
     options = [f"--model={model}" for model in (*given.models, *given.more)]
-    options += [f"-k={given.k}"] if given.k else []
+    if given.n and not find_spec("xdist"):
+        parser.error("-n: needs pytest-xdist; install it (pip install pytest-xdist), or leave out -n")
+    options += [f"-{name}={value}" for name in ("k", "n") if (value := getattr(given, name))]
     for option in VALUES:
         if value := getattr(given, option.removeprefix("--").replace("-", "_")):
             options.append(f"{option}={value}")

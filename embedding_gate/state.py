@@ -7,6 +7,7 @@ import pytest
 
 from embedding_gate.adapter import open_subject
 from embedding_gate.corpus.passages import open_passages
+from embedding_gate.found import Found
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
@@ -32,6 +33,8 @@ class Run:
     tests: names of the checks that can judge it.
     partial: whether checks were left out: then a threshold without a verdict is no failure.
     judged, gates: by name, from when they are first asked for.
+    found: what the end of the run needs of each model, by name. Another process may have found it.
+    lost: lines about models that were to be judged and were not.
     compared: the models side by side (--compare).
     written: lines about the files that the run has written.
     """
@@ -42,6 +45,8 @@ class Run:
     partial: bool = False
     judged: dict[str, Judged] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
+    found: dict[str, Found] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     compared: list[Side] = field(default_factory=list)
 
@@ -64,6 +69,12 @@ class Run:
             self.judged[name] = subject
         return self.judged[name]
 
+    def close(self, name: str) -> None:
+        """Forget what is judged under a name, and end its process."""
+        judged = self.judged.pop(name)
+        if isinstance(judged, Subject):
+            judged.close()
+
     def asked_for(self, name: str) -> str:
         """Return how the reader knows what is judged under a name."""
         judged = self.judged[name]
@@ -85,7 +96,7 @@ class Run:
     @property
     def red(self) -> bool:
         """Whether a check failed."""
-        return any(gate.red for gate in self.gates.values())
+        return any(one.gate.red for one in self.found.values())
 
     @property
     def failed_to_write(self) -> list[str]:
@@ -102,21 +113,20 @@ class Run:
         That is each threshold that no check evaluated: the user's, and on a complete run the gate's too. And
         it is what is required and was not judged, because no check of this run is about it.
         """
+        gates = [one.gate for one in self.found.values()]
         found = [
             f"threshold {check!r} of {gate.model} was never evaluated (was the check skipped or renamed?)"
-            for gate in ([] if self.partial else self.gates.values())
+            for gate in ([] if self.partial else gates)
             for check in gate.unread
         ]
-        if (own := self.options.thresholds) and self.gates:
-            found += [
-                f"a threshold of {own} binds nothing here: {one}" for one in unbound(own, self.gates.values())
-            ]
-        return [*found, *self._required_and_missing()]
+        if (own := self.options.thresholds) and gates:
+            found += [f"a threshold of {own} binds nothing here: {one}" for one in unbound(own, gates)]
+        return [*self.lost, *found, *self._required_and_missing()]
 
     def _required_and_missing(self) -> list[str]:
         found = []
-        for name, gate in self.gates.items():
-            lost = {one for one in gate.required & OFFERS.keys() if one not in self.judged[name].offers}
+        for gate, offers in ((one.gate, one.offers) for one in self.found.values()):
+            lost = {one for one in gate.required & OFFERS.keys() if one not in offers}
             lost |= set() if self.partial else gate.required - OFFERS.keys() - gate.claims
             found += [f"required (--require), but not judged: {one} of {gate.model}" for one in sorted(lost)]
         return found

@@ -59,10 +59,11 @@ def read_recipe(
     elif (entry := CATALOG.get(folder.name)) and entry.recipe:
         recipe = RECIPES[entry.recipe]
     else:
+        recipes = f", or name a recipe: {', '.join(RECIPES)}" if family != "encoder" else ""
         raise DamagedModel(
             folder.path / "modules.json",
             "no such file, so nothing says how to pool, and it is never guessed",
-            hint=f"copy the model's whole folder, or name a recipe: {', '.join(RECIPES)}",
+            hint=f"copy it and 1_Pooling from the model that this one was made from{recipes}",
         )
     if not recipe.causal and family == "encoder":
         raise UnsupportedModel(folder.path, f"recipe {name} is for decoders", hint="leave it out")

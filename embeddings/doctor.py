@@ -12,7 +12,7 @@ from embeddings.backend import mx
 from embeddings.catalog import CATALOG
 from embeddings.errors import EmbeddingsError
 from embeddings.folder import find_folder
-from embeddings.hub import missing
+from embeddings.hub import missing, snapshot
 
 __all__ = ["UNUSABLE", "examine", "matmul_rate"]
 
@@ -42,8 +42,15 @@ def examine() -> Iterator[tuple[str, str]]:
     yield "matmul", f"{matmul_rate():.0f} GFLOP/s on {mx.default_device()} (fp32, 1024 x 1024, best of 5)"
     yield "TF32", _tf32()
     yield "compiler", _compiler()
-    for name in CATALOG:
-        yield f"model {name}", _model(name)
+    findings = {name: _model(name) for name in CATALOG}
+    for name, finding in findings.items():
+        if finding:
+            yield f"model {name}", finding
+    if absent := [name for name, finding in findings.items() if not finding]:
+        yield (
+            "models not here",
+            f"{', '.join(absent)}: fetched from the Hugging Face hub when they are asked for",
+        )
 
 
 def matmul_rate(size: int = 1024, rounds: int = 5) -> float:
@@ -85,10 +92,13 @@ def _compiler() -> str:
 
 
 def _model(name: str) -> str:
+    """Say what is here of a model of the catalog; nothing if the cache of the hub does not hold it at all."""
     entry = CATALOG[name]
     origin = f"({entry.licence}, {entry.source})"
     try:
         if entry.repository and (lacking := missing(entry.repository, entry.revision)):
+            if not (snapshot(entry.repository, entry.revision) / "config.json").is_file():
+                return ""
             return f"not in the Hugging Face cache: no {', '.join(lacking)} of {entry.revision} {origin}"
         hashes = f"hashes right: {', '.join(entry.sha256)}" if entry.sha256 else "no hashes known"
         return f"{find_folder(name).path}, {hashes} {origin}"

@@ -103,7 +103,7 @@ def account(
             raise UnsupportedModel(
                 where,
                 f"unknown key {key!r} (value {value!r})",
-                hint="handle the key, or name it harmless beside those that are",
+                hint="it may change vectors: use a model without it, or add support for it and a test",
             )
 
 

@@ -72,20 +72,21 @@ def can_match(config: pytest.Config, path: Path) -> bool:
 
 
 def refuse_parallel(config: pytest.Config) -> None:
-    """Refuse -n if it would split the gate or its proof: their verdicts are collected in one process.
+    """Refuse -n with what needs one process: the proof, and in a report the published claims.
 
     Raises:
-        UsageError: tests of the gate or of the proof may be selected.
+        UsageError: they may be selected.
 
     """
     if not config.getoption("numprocesses", default=None):
         return
-    for folder in (HERE / "quality", HERE / "faults"):
+    for name in ("faults", "claims") if config.getoption("report") else ("faults",):
+        folder = HERE / name
         asked = [Path(arg.partition("::")[0]).resolve() for arg in config.args] if named(config) else [HERE]
         selected = any(folder.is_relative_to(one) or one.is_relative_to(folder) for one in asked)
         if selected and can_match(config, folder):
             raise pytest.UsageError(
-                "-n: the gate and its proof run in one process; add -m 'not quality and not faults'"
+                f"-n: the tests in tests/{name} run in one process; add -m 'not {name}', or -m quality"
             )
 
 

@@ -20,6 +20,8 @@ def refuse_options(config: pytest.Config) -> None:
         pytest.UsageError: there is such an option.
 
     """
+    if config.getoption("numprocesses", default=None):
+        raise pytest.UsageError("-n: processes beside each other change what is measured: leave out -n")
     clash = ["-m"] if config.getoption("markexpr") else []
     clash += ["--benchmark-skip"] if config.getoption("benchmark_skip") else []
     clash += ["--benchmark-disable"] if config.getoption("benchmark_disable") else []

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from embedding_gate.checks.test_batching import as_alone
+from embedding_gate.errors import SubjectMalformed
 from embedding_gate.subjects.calls import Call, at_once, judge_calls
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.plan import covering, mixed, numbers_of_texts
@@ -82,7 +83,7 @@ def factors_of(subject: Subject, cache: Any) -> list[list[dict[str, Any]]]:
 def _takes(subject: Subject, options: dict[str, Any]) -> bool:
     try:
         subject.probe.encoder.encode(["a"], **options)
-    except subject.refusal:
+    except (subject.refusal, SubjectMalformed):  # "shorter dimensions" judges a wrong width
         return False
     return True
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embedding_gate.data.checkpoint import read_checkpoint, read_dense, rounded
-from embedding_gate.data.goldens import sha256_of
+from embedding_gate.data.model_files import sha256_of
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import Gate
 

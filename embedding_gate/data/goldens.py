@@ -19,11 +19,8 @@ __all__ = [
     "Golden",
     "Prompted",
     "Texts",
-    "files_of_goldens",
-    "identify",
     "read_golden",
     "read_texts",
-    "sha256_of",
 ]
 
 LONG_TOKENS = 1024  # of the goldens' long text, which is cut there
@@ -56,7 +53,8 @@ class Golden:
 
     vectors: (N, D) float32. token_ids: N arrays (T,). dropped: (N,) tokens cut off.
     hidden_states: the last layer's states (T, D) of the texts numbered ``hidden_rows``.
-    files: the model's files that it used, name -> SHA-256.
+    files: the model's files that it used, name -> SHA-256. declaring: the same for those that say
+        how texts become vectors (model_files.py); none in older goldens.
     sets: SHA-256 of a labelled set -> the vectors (n, D) of each of its parts.
     prompts: name of a prompt -> results for the first texts with that prompt.
     long: a text that is cut at LONG_TOKENS and its vector (D,), or None if the model reads fewer tokens.
@@ -75,6 +73,7 @@ class Golden:
     long: tuple[str, NDArray[np.float32]] | None = None
     recipe: str = "declared"
     random: bool = False
+    declaring: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, rows: Sequence[int]) -> "Golden":
         """Return the results for the texts with those numbers. Those of the labelled sets stay."""
@@ -160,7 +159,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
         path = folder / origin["golden"]["file"]
         expected, of_texts = origin["golden"]["sha256"], origin["texts"]["sha256"]
         files, sets = dict(origin["files"]), dict(origin["sets"])
-        long = origin.get("long")  # older goldens do not have it
+        long, declaring = origin.get("long"), dict(origin.get("declaring", {}))  # older goldens have neither
         prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FixtureError(origin_path, f"malformed ({error!r})", hint=hint) from error
@@ -189,6 +188,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             long=None if long is None else (str(long), tensors["long"]),
             recipe=recipe,
             random=random,
+            declaring=declaring,
         )
     except (SafetensorError, KeyError, IndexError, ValueError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint=hint) from error
@@ -203,43 +203,6 @@ def _prompted(tensors: Mapping[str, NDArray[Any]], name: str) -> Prompted:
     lengths = tensors[f"prompt.{name}.lengths"]
     ids = np.split(tensors[f"prompt.{name}.token_ids"], np.cumsum(lengths)[:-1])
     return Prompted(ids, tensors[f"prompt.{name}.vectors"])
-
-
-def identify(folder: Path, goldens: Path) -> str:
-    """Name the model in a folder: the one whose goldens were made from the same files, else the folder.
-
-    Raises:
-        FixtureError: goldens are malformed.
-
-    """
-    for model, files in files_of_goldens(goldens).items():
-        if all(sha256_of(folder / name) == expected for name, expected in files.items()):
-            return model
-    return folder.resolve().name
-
-
-def files_of_goldens(goldens: Path) -> dict[str, dict[str, str]]:
-    """Return the files that goldens were made from: model -> file -> SHA-256.
-
-    Raises:
-        FixtureError: goldens are malformed.
-
-    """
-    found = {}
-    for origin_path in sorted(goldens.glob("*.json")):
-        try:
-            found[origin_path.stem] = dict(json.loads(_read(origin_path))["files"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise FixtureError(origin_path, f"malformed ({error!r})", hint="restore the file") from error
-    return found
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal, or words that equal no hash if there is no such file."""
-    if not path.is_file():
-        return "no such file"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> bytes:

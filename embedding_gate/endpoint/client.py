@@ -196,9 +196,11 @@ class Client:
                 f"no whole answer in {timeout or self._timeout:g} s", "see the server's log"
             ) from error
         except httpx2.ConnectError as error:
-            raise self._error(f"nothing ({error})", "start the server, or correct host and port") from error
+            hint = "write http:// if the server has no TLS" if "SSL" in str(error) else "start the server"
+            raise self._error(f"nothing ({error})", f"{hint}, or correct host and port") from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._error(f"no whole answer ({error})", "see the server's log") from error
+            hint = "see the server's log; if many ask at once, let it queue more connections"
+            raise self._error(f"no whole answer ({error})", hint) from error
 
     def _read(self, response: httpx2.Response) -> Reply:
         end, parts, size = time.monotonic() + self._timeout, [], 0

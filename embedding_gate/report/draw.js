@@ -7,6 +7,7 @@
     dark: { ink: "#e6edf3", faint: "#3d444d", paper: "#161b22" },
   };
   const PRINTED = 660; // pixels across a printed page
+  const TALL = 880; // pixels down one, beside the caption
 
   const template = ({ ink, faint, paper }) => {
     const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true, ticklabelstandoff: 4 };
@@ -55,7 +56,8 @@
   const draw = ({ plot, data, layout }, printed) => {
     const colours = night.matches && !printed ? scheme.dark : scheme.light;
     const width = printed && !layout.scene ? { width: PRINTED, autosize: false } : { autosize: true };
-    if (layout.scene) plot.style.zoom = printed ? Math.min(1, PRINTED / plot.clientWidth) : 1;
+    const fits = layout.scene ? PRINTED / plot.clientWidth : TALL / plot.clientHeight;
+    plot.style.zoom = printed ? Math.min(1, fits) : 1;
     return Plotly.react(plot, data, { ...layout, ...width, template: template(colours) }, config);
   };
 

@@ -43,6 +43,6 @@ def plotly() -> str:
     try:
         from plotly.offline import get_plotlyjs  # noqa: PLC0415  (only a run that writes a page needs it)
     except ImportError as error:
-        hint = "run make dev, or pip install '.[report]'"
+        hint = "run make dev, or pip install plotly"
         raise InputError("plotly", "is not installed, and the pictures need it", hint=hint) from error
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()

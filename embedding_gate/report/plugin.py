@@ -23,6 +23,7 @@ from embedding_gate.report.pictures import plotly
 from embedding_gate.report.record import make_record
 from embedding_gate.report.schema.record import Record, Run
 from embedding_gate.report.write import write_report
+from embedding_gate.xdist import is_other
 
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 WRITTEN = pytest.StashKey[list[str]]()
@@ -53,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAILED], config.stash[WRITTEN], config.stash[EARLIER] = [], [], []
+    if is_other(config):
+        return
+    config.pluginmanager.register(_Failures(config.stash[FAILED]))
     option = "--report"
     try:
         if folder := config.getoption("report"):
@@ -66,14 +70,18 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{option}: {error}") from error
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note the tests that fail and have no verdict of a gate's to say so."""
-    report = yield
-    verdict = any(name.startswith("measured") for name, _ in item.user_properties)
-    if report.failed and not verdict:
-        item.config.stash[FAILED].append(f"{report.nodeid}: failed in {report.when}")
-    return report
+class _Failures:
+    """Notes the tests that fail and have no verdict of a gate's to say so, in whatever process they ran."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        verdict = any(name.startswith("measured") for name, _ in report.user_properties)
+        if report.failed and not verdict:
+            died = report.when not in ("setup", "call", "teardown")  # xdist makes a report then
+            why = "its process died" if died else f"failed in {report.when}"
+            self.lines.append(f"{report.nodeid}: {why}")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # after all have said how the run ended, before it is shown
@@ -81,7 +89,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     yield
     config = session.config
     folder, file = config.getoption("report"), config.getoption("history")
-    if not (folder or file):
+    if is_other(config) or not (folder or file):
         return
     lines = config.stash[WRITTEN]
     if session.exitstatus not in FINISHED:

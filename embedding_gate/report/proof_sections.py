@@ -33,8 +33,8 @@ def kill_matrix(record: Record) -> Section | None:
             Text(say),
             table("By cause", _causes(matrix), groups.items()),
             Picture("kill matrix"),
-            table("Gates", GATES, whole),
-            table("Each check alone", GATES, lone, folded=True),
+            *([table("Gates", GATES, whole)] if whole else []),
+            *([table("Each check alone", GATES, lone, folded=True)] if lone else []),
             *(
                 table(f"{cause}: {_tally(found)}", faults, found, folded=True)
                 for cause, found in groups.items()

@@ -2,16 +2,20 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 
 from embedding_gate.report.blocks import Block, Items, Section, Table, Text
 from embedding_gate.report.schema import models as schema
 from embedding_gate.report.schema.record import Made, Record
+from embedding_gate.verdicts.last_line import WHOLE
 from embedding_gate.verdicts.table import HEADER, badness, cells, unjudged
-from embedding_gate.verdicts.thresholds import Verdict
+from embedding_gate.verdicts.thresholds import UNJUDGED, Verdict
 
-__all__ = ["as_verdict", "checks", "conclusion", "unlisted_reasons", "verdict"]
+__all__ = ["LIMITS", "as_verdict", "checks", "conclusion", "unlisted_reasons", "verdict"]
 
 REASONS = 40  # of a page; report.json has all
+NEAREST, FAR = 3, 1000  # checks that are named in the conclusion; the margin from which none is near
+LIMITS = "docs/limitations.md says what the gate cannot see."
 LOOKS = "looks like: "  # how the gate begins a line that names likely faults
 
 
@@ -47,10 +51,20 @@ def _red(record: Record) -> list[Block]:
     return [Table("Red checks, and where their thresholds stand", header, rows[:REASONS])] if rows else []
 
 
-def conclusion(record: Record) -> Section:
-    """Pass or fail once more, for who reads from the end, and what it rests on."""
-    told = Text(f"{record.verdict.upper()}. {_tally(record)}")
-    return Section("Conclusion", [told, *_reasons(record.reasons)])
+def conclusion(record: Record) -> Section | None:
+    """What the verdict rests on: the passes that are nearest to red, what was not judged, and the limits."""
+    lines = [line for model in record.models for line in _rests_on(model)]
+    return Section("Conclusion", [Items([*lines, LIMITS])]) if lines else None
+
+
+def _rests_on(model: schema.Model) -> Iterator[str]:
+    passed = [one for one in sorted(model.verdicts, key=_badness) if one.outcome == "pass"]
+    if near := [one for one in passed if one.margin is not None and one.margin < FAR]:
+        told = ", ".join(f"{one.check} ({_cells(one)[3]})" for one in near[:NEAREST])
+        yield f"{model.name}: the checks that pass with the smallest margin are {told}."
+    for outcome in UNJUDGED:
+        if names := [one.check for one in model.verdicts if one.outcome == outcome]:
+            yield f"{model.name}: {outcome}, so nothing was judged: {', '.join(names)}."
 
 
 def checks(record: Record) -> Section | None:
@@ -104,6 +118,8 @@ def _likely(name: str, line: str) -> str:
 
 def _what_to_do(record: Record) -> str:
     if record.verdict == "pass":
+        if any(model.part for model in record.models):
+            return f"{WHOLE.capitalize()}."
         return "Nothing. No check that was judged is red."
     steps = []
     if any(line.startswith(LOOKS) for model in record.models for line in model.looks_like):

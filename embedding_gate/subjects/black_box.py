@@ -79,4 +79,6 @@ class BlackBox:
             came = " x ".join(map(str, vectors.shape))
             what = f"was asked for {count} vectors of width {width} and gave {came}"
             hint = "return one vector for each text, all of one width"
+            if vectors.shape == (count, self.dimension):
+                hint = "cut the vectors to that width, or refuse it"
             raise SubjectMalformed(self._client.name, what, hint=hint)

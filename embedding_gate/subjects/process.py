@@ -58,7 +58,9 @@ class Process:
         except OSError as error:
             self._said.close()
             what = f"cannot be started ({error.strerror})"
-            raise SubjectLost(f"--python={interpreter}", what, hint="name a Python") from error
+            raise SubjectLost(
+                f"--python={interpreter}", what, hint="name a Python, as ENV/bin/python"
+            ) from error
         self._numbers, self._lock = count(1), threading.Lock()
         self._waiting: dict[int, Future[Answer]] = {0: Future()}
         self._ended = ""
@@ -70,6 +72,8 @@ class Process:
         if failed := opened.get("failed"):
             self.close()
             hint = "name MODULE:NAME as this Python imports it from the current folder"
+            if "no function of a list" in failed:
+                hint = "write a function of a list of texts that returns their vectors, and name it"
             raise SubjectLost(self.name, f"cannot be opened: {failed}", hint=hint)
         self.offers = frozenset(opened["offers"]) | {"new process"}
         self.prompts = frozenset(opened["prompts"])

@@ -27,22 +27,29 @@ class Server:
 
         Raises:
             SubjectRefused: the server answered with a status 4xx.
-            SubjectMalformed: it answered with something else that is not one vector for each text.
-            SubjectLost: it did not answer.
+            SubjectMalformed: it answered something that is not one vector for each text, or it broke
+                off this one request and answers the next.
+            SubjectLost: it did not answer, and does not answer one text after that.
 
         """
         try:
             vectors: NDArray[np.float32] = self.client.encode(texts, **options)
         except GateError as error:
-            raise _kind(error)(error.where, error.what, hint=error.hint) from error
+            raise self._kind(error)(error.where, error.what, hint=error.hint) from error
         return vectors
+
+    def _kind(self, error: GateError) -> type[SubjectError]:
+        if isinstance(error.__cause__, httpx2.TransportError):
+            return SubjectMalformed if self._answers() else SubjectLost
+        return SubjectRefused if re.match(r"gave 4\d\d\b", error.what) else SubjectMalformed
+
+    def _answers(self) -> bool:
+        try:
+            self.client.encode(["a text"])
+        except GateError as error:
+            return not isinstance(error.__cause__, httpx2.TransportError)
+        return True
 
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
-
-
-def _kind(error: GateError) -> type[SubjectError]:
-    if isinstance(error.__cause__, httpx2.TransportError):
-        return SubjectLost
-    return SubjectRefused if re.match(r"gave 4\d\d\b", error.what) else SubjectMalformed

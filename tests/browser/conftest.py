@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,18 +27,29 @@ def record() -> Record:
     return made_up()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
-    """A headless Chromium of the system; none is downloaded."""
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """Run a headless Chromium of the system; none is downloaded.
+
+    Raises:
+        FileNotFoundError: the system has none.
+
+    """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  (see collect_ignore_glob)
 
     if not (path := next(filter(None, map(shutil.which, BROWSERS)), None)):
-        pytest.fail("no Chromium here; install the system's package chromium")
+        raise FileNotFoundError("no Chromium here; install the system's package chromium")
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=[*SOFTWARE_GL, *sandbox])
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def made_up() -> Record:
     """Return the record."""
     made = {
         "when": "2026-01-01T00:00:00Z",
-        "version": "0.1.0",
+        "version": "0.2.0",
         "revision": None,
         "changed": None,
         "python": "3.11.2",

@@ -19,6 +19,11 @@ INDENTS = """() => [...document.querySelectorAll(".picture")].map((picture) => {
     return left - picture.querySelector("figcaption").getBoundingClientRect().left; })"""
 INDENT = 20  # measured at most 13: in a legend, before its first mark
 
+PAPER = 688  # pixels between the margins of A4, which is narrower than Letter
+CUT = """() => [...document.querySelectorAll("table, .plot")].filter((one) => one.checkVisibility())
+    .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth)
+    .map((one) => one.textContent.slice(0, 60))"""
+
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1280, 800), ("dark", 390, 844)])
 def test_axe_finds_nothing(browser: Browser, file: Path, scheme: str, width: int, height: int) -> None:
@@ -85,4 +90,16 @@ def test_pictures_stand_at_the_left_edge_of_their_text(browser: Browser, file: P
     indents = page.evaluate(INDENTS)
     assert indents
     assert [one for one in indents if not -1 <= one <= INDENT] == []
+    page.close()
+
+
+def test_paper_is_white_and_cuts_nothing(browser: Browser, file: Path) -> None:
+    """Of a reader of dark pages too."""
+    page = browser.new_page(viewport={"width": PAPER, "height": 970}, color_scheme="dark")
+    Opened(page, file)
+    assert page.evaluate(CUT) != []  # on a screen a wide table scrolls
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("() => { dispatchEvent(new Event('beforeprint')) }")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(CUT) == []
     page.close()

@@ -114,3 +114,13 @@ def test_shorter_vectors_of_a_black_box(how: str, outcome: str) -> None:
     gate = session.open_gate(subject)
     session.run_gate(subject, gate, {"shorter dimensions"})
     assert [verdict.outcome for verdict in gate.verdicts] == [outcome]
+
+
+def test_an_ignored_width_is_told_once_with_its_cure() -> None:
+    """No other check meets it, so that one fault is one red check."""
+    subject = open_outside(MODEL, OWN, Cuts("ignores"))
+    gate = session.open_gate(subject)
+    session.run_gate(subject, gate, {"shorter dimensions", "options together"})
+    (red,) = gate.red
+    assert red.check == "shorter dimensions"
+    assert red.evidence.endswith("gave 1 x 8; cut the vectors to that width, or refuse it")

@@ -116,6 +116,14 @@ def test_server_not_up(opened: Opener) -> None:
         opened(f"tei:127.0.0.1:{port}").encode(["a"])
 
 
+def test_https_of_a_server_without_tls(opened: Opener) -> None:
+    with (
+        serve(service()) as running,
+        pytest.raises(EndpointError, match="write http:// if the server has no"),
+    ):
+        opened(f"https://{running.place}/v1/embeddings").encode(["a"])
+
+
 def answering(status: int, content: str) -> Service:
     async def found(*_: Any) -> Response:
         return Response(content, status)

@@ -1,19 +1,21 @@
 """What the folders of a model and of its origin say: guesses, same files, declared differences."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from embedding_gate import adapter
+from embedding_gate import adapter, own_files
 from embedding_gate import origin as origins
-from embedding_gate.adapter import find, open_subject
+from embedding_gate.adapter import find, open_baseline, open_subject
 from embedding_gate.data.declared_changes import declared_changes
-from embedding_gate.data.goldens import sha256_of
+from embedding_gate.data.model_files import sha256_of
 from embedding_gate.origin import guess, open_origin, same_files
 from embedding_gate.outside import open_outside
-from embedding_gate.own_files import OWN
+from embedding_gate.own_files import FIXTURES, OWN
 from tests.support import tiny
 from tests.support.library_subjects import embed
 from tests.support.tuned import MODEL, copied
@@ -99,3 +101,29 @@ def test_what_folders_declare_differently(tmp_path: Path) -> None:
     ]
     (other / "modules.json").unlink()
     assert declared_changes(one, other)[0] == "pooling: mean of the tokens -> not declared"
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("tokenizer_config.json", {"model_max_length": 24}),
+        ("1_Pooling/config.json", {"pooling_mode_lasttoken": False, "pooling_mode_mean_tokens": True}),
+    ],
+)
+def test_goldens_are_not_those_of_a_folder_with_another_limit_or_pooling(
+    file: str, changed: dict[str, Any], tmp_path: Path
+) -> None:
+    """An origin or a baseline with the same weights gives other vectors then; they are computed."""
+    folder = tmp_path / "copy"
+    shutil.copytree(FIXTURES / "tiny-qwen3", folder)
+    of_goldens = open_baseline(str(folder))
+    assert of_goldens is not None
+    assert of_goldens.golden is not None
+    tiny.edit_json(folder / file, **changed)
+    other = open_baseline(str(folder), option="--origin")
+    assert other is not None
+    assert (other.name, other.golden) == ("tiny-qwen3", None)
+    long = own_files.texts().of_kind("paragraph")[:1]
+    at = own_files.texts().texts.index(long[0])
+    assert np.abs(other.encoder.encode(long) - of_goldens.golden.vectors[at]).max() > 0.01
+    assert f"  its goldens were made with another {file}" in open_subject(str(folder)).notes

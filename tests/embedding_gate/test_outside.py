@@ -153,3 +153,22 @@ def test_the_errors_of_a_server(what: str, cause: Exception | None, kind: type[G
     with pytest.raises(kind) as raised:
         Server("http://h", Failing()).encode(["a"])
     assert str(raised.value) == f"POST http://h: {what}; see its log"
+
+
+@pytest.mark.parametrize("cause", [httpx2.ReadError("reset"), httpx2.ReadTimeout("slow")])
+def test_a_server_that_broke_off_one_request_is_not_lost(cause: Exception) -> None:
+    """Of 32 requests at once it may reset one. It answers the next, so the other checks are made."""
+
+    class ResetsTheFirst(Told):
+        def encode(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
+            found = super().encode(texts, **options)
+            if len(self.asked) == 1:
+                raise GateError(
+                    "POST http://h", "gave no whole answer (reset)", hint="see its log"
+                ) from cause
+            return found
+
+    server = Server("http://h", ResetsTheFirst())
+    with pytest.raises(SubjectMalformed, match="gave no whole answer"):
+        server.encode(["a"])
+    assert server.encode(["a"]).shape == (1, 8)

@@ -185,7 +185,11 @@ def runs(process_id: int) -> bool:
     [
         ("no.such.module:x", "ModuleNotFoundError: No module named 'no'"),
         ("tests.support.subjects:nobody", "has no attribute 'nobody'"),
-        ("tests.support.subjects:no_embedder", "TypeError: a int is no function of a list of texts"),
+        (
+            "tests.support.subjects:no_embedder",
+            "TypeError: a int is no function of a list of texts, and has none of encode, embed_documents, "
+            "embed; write a function of a list of texts that returns their vectors, and name it",
+        ),
         ("tests.support.exits:x", "SystemExit: no licence"),
     ],
 )

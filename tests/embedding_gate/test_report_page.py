@@ -39,7 +39,7 @@ def _spoilt(value: Any, key: str = "") -> Any:
 
 
 def test_a_command_is_shown_as_one() -> None:
-    assert "<p><code>pytest -m quality</code>, 2026-01-01T00:00:00Z: embedding-gate 0.1.0" in show(a_record())
+    assert "<p><code>pytest -m quality</code>, 2026-01-01T00:00:00Z: embedding-gate 0.2.0" in show(a_record())
 
 
 def test_no_text_becomes_markup() -> None:

@@ -11,6 +11,7 @@ import embeddings
 from embedding_gate import own_files
 from embedding_gate.errors import FixtureError, InputError
 from embedding_gate.roofline import (
+    ENCODERS,
     Device,
     find_device,
     flops_per_token,
@@ -18,6 +19,7 @@ from embedding_gate.roofline import (
     mfu,
     read_devices,
 )
+from embeddings.models import ENCODERS as ARCHITECTURES
 from embeddings.synthetic import config_of
 
 DEVICES = read_devices(own_files.FIXTURES / "devices.toml")
@@ -62,6 +64,11 @@ def test_flops_of_encoders(kind: str, matrices: int) -> None:
     assert linear_flops_per_token(config) == 2 * 3 * (56 + 14 + 14 + 56 + matrices * 10)
     # a token of 10 sees them all
     assert flops_per_token(config, 10) - linear_flops_per_token(config) == 3 * 10 * (2 * 28 + 2 * 28)
+
+
+def test_the_judge_knows_each_encoder_of_the_library() -> None:
+    """It has a list of its own. An encoder that it lacks would be taken for a decoder."""
+    assert frozenset(ARCHITECTURES) == ENCODERS
 
 
 def test_a_window_is_counted_for_all_layers() -> None:

@@ -142,7 +142,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         lambda f: (f / "modules.json").unlink(),
         embeddings.DamagedModel,
         "modules.json",
-        "no such file",
+        "never guessed; copy it and 1_Pooling from the model that this one was made from",
     ),
     "modules malformed": (
         lambda f: tiny.write_json(f / "modules.json", {"a": 1}),

@@ -21,6 +21,7 @@ ONLY = "--benchmark-only"
     [
         ([ONLY, "-m", "quality"], "does nothing else: leave out -m"),
         ([ONLY, "-m", "faults"], "does nothing else: leave out -m"),
+        ([ONLY, "-n", "2"], "-n: processes beside each other change what is measured: leave out -n"),
         ([ONLY, "--benchmark-skip"], "leave out --benchmark-skip"),
         ([ONLY, "--benchmark-disable"], "leave out --benchmark-disable"),
         ([ONLY, "--benchmark-timer=time.thread_time"], "leave out --benchmark-timer"),

@@ -26,7 +26,7 @@ def test_a_missing_library_is_told_before_the_run(tmp_path: Path) -> None:
     (shadow / "__init__.py").write_text("raise ImportError", encoding="utf-8")
     done = pytest_run("-m", "quality", f"--report={tmp_path / 'report'}", path=shadow.parent)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    words = "plotly: is not installed, and the pictures need it; run make dev, or pip install '.[report]'"
+    words = "plotly: is not installed, and the pictures need it; run make dev, or pip install plotly"
     assert done.stderr.strip() == f"ERROR: --report: {words}"
 
 

@@ -1,14 +1,11 @@
-"""Runs as users start them: a narrow terminal, a log, -x, -k, -n, a path with spaces, Windows line ends."""
+"""Runs as users start them: a narrow terminal, a log, -x, -k, a path with spaces, Windows line ends."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from embedding_gate import own_files
 from tests.support import tiny
 from tests.support.commands import pytest_run
 
@@ -52,26 +49,3 @@ def test_nothing_selected() -> None:
     done = pytest_run("tests/quality", "-k", "no_such_check")
     assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
     assert done.stdout.splitlines()[-1].startswith("embedding gate: NO VERDICT: no check was selected; ")
-
-
-def test_in_several_processes(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In another repository, too: pytest-xdist would collect verdicts where nobody prints them."""
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["embedding_gate.plugin"]\n')
-    (tmp_path / "test_gate.py").write_text("from embedding_gate.suite import *\n")
-    monkeypatch.setenv("PYTHONPATH", str(own_files.ROOT))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-m",
-        "quality",
-        "-k",
-        "test_norm",
-        "-n",
-        "1",
-        f"--model={model}",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == pytest.ExitCode.INTERRUPTED, done.stdout
-    assert "-n: the gate runs in one process; leave it out, or add -m 'not quality'" in done.stdout
-    assert " passed" not in done.stdout

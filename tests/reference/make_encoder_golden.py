@@ -1,11 +1,13 @@
 """Make a tiny checkpoint of each family of encoders, with golden hidden states: part of ``make golden``.
 
-The files are like those of make_family_golden.py. The longest sequence has 512 tokens, and local windows are
-far shorter. The sequences hold the padding token, as a text may. This file imports nothing from
-``embeddings``.
+``python -m tests.reference.make_encoder_golden NAME ...`` makes those alone. The files are like those of
+make_family_golden.py. The longest sequence has 512 tokens, and local windows are far shorter. The sequences
+hold the padding token, as a text may. This file imports nothing from ``embeddings``.
 """
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -179,12 +181,14 @@ def write_nomic() -> None:
     write_golden("nomic", NOMIC, model.eval(), weights, lengths=LENGTHS, within=NOMIC["pad_token_id"])
 
 
-def main() -> None:
-    """Write the file of every family."""
-    for name, config in CONFIGS.items():
-        write_family(name, config, LENGTHS, within=config["pad_token_id"])
-    write_nomic()
+def main(names: Sequence[str]) -> None:
+    """Write the files of these families, or of all."""
+    for name in names or ENCODERS:
+        if name == "nomic":
+            write_nomic()
+        else:
+            write_family(name, CONFIGS[name], LENGTHS, within=CONFIGS[name]["pad_token_id"])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -23,6 +23,7 @@ from sentence_transformers import SentenceTransformer
 
 from embedding_gate.data.goldens import LONG_TOKENS
 from embedding_gate.data.labelled import read_pairs, read_topics
+from embedding_gate.data.model_files import declaring_files
 from embedding_gate.data.retrieval import read_retrieval
 from tests.reference import plain_folder
 
@@ -180,6 +181,7 @@ def make(folder: Path, name: str, limit: int | None) -> tuple[bytes, dict[str, A
             path.relative_to(folder).as_posix(): sha256(path.read_bytes())
             for path in (folder / "config.json", folder / "tokenizer.json", *weights, *of_modules)
         },
+        "declaring": declaring_files(folder),
         "golden": {"file": f"{name}.safetensors", "sha256": sha256(data)},
     }
 

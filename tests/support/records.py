@@ -21,7 +21,7 @@ from embedding_gate.verdicts.thresholds import Threshold, Verdict
 
 MADE = {
     "when": "2026-01-01T00:00:00Z",
-    "version": "0.1.0",
+    "version": "0.2.0",
     "revision": "0" * 40,
     "changed": False,
     "python": "3.11.2",

