@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,6 +22,9 @@ TEXTS = 64  # passages of a round
 
 def compare(judged: Mapping[str, Subject], options: Options) -> list[Side]:
     """Compare live models of the library with the first. Rounds of encoding take turns."""
+    short = {name: Path(name).name for name in judged}
+    if len(set(short.values())) < len(short):
+        short = {name: name for name in judged}
     canaries = own_canaries(options)
     texts = list(canaries.parts["passages"].texts)[:TEXTS]
     encoders = {name: cast("Embedder", subject.whole) for name, subject in judged.items()}
@@ -34,7 +38,7 @@ def compare(judged: Mapping[str, Subject], options: Options) -> list[Side]:
             rounds[name].append(tokens[name] / (time.perf_counter() - start))
     return side_by_side(
         [
-            (name, _cost(encoders[name], rounds[name], random=judged[name].random), snapshot)
+            (short[name], _cost(encoders[name], rounds[name], random=judged[name].random), snapshot)
             for name, snapshot in taken.items()
         ]
     )

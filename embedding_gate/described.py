@@ -28,13 +28,14 @@ def identity_of(encoder: Embedder, precision: str) -> dict[str, Any]:
 
 
 def bits_and_bytes(encoder: Embedder) -> tuple[float, int]:
-    """Return the bits of a weight on average, with the scales of quantized ones, and the bytes of all."""
-    quantization = getattr(encoder.model.config, "quantization", None)
+    """Return bits of a weight, on average with the scales of packed ones, and bytes of all, as loaded."""
+    quantization = encoder.model.config.quantization
     size = count = 0
-    for name, weight in encoder.model.weights.items():
+    for name, weight in {**encoder.model.weights, **encoder.after.weights}.items():
         size += weight.nbytes
-        if weight.dtype == mx.uint32 and quantization:
-            count += weight.size * 32 // quantization.bits
+        layer, packed = name.removesuffix(".weight"), weight.dtype == mx.uint32
+        if packing := quantization.of(layer, packed=True) if quantization and packed else None:
+            count += weight.size * 32 // packing.bits
         elif not name.endswith((".scales", ".biases")):
             count += weight.size
     return 8 * size / count, size

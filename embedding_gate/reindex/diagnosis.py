@@ -23,7 +23,7 @@ LENGTHS = 1e-3  # relative change of a vector's length that is no rounding
 SAME_DIRECTION = 1e-3  # 1 - cosine of two vectors that differ in their lengths
 UNTOUCHED = 0.05  # share of the texts that must be as they were, if only some drifted
 FEW = 10  # texts that tell no reason of their own
-NORMALISE = "to scale the new vectors to the old lengths"
+NORMALISE = "scaling the new vectors to the old lengths"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _dimensions(pair: Pair) -> Reason:
     if _apart(old, new) > SAME_DIRECTION:
         return Reason("another model", f"{words}, and the first {min(counts)} are others", exact=True)
     which_one = "old" if counts[0] > counts[1] else "new"
-    remedy = f"to cut the {which_one} vectors to {min(counts)} dimensions, and scale them to length 1"
+    remedy = f"cutting the {which_one} vectors to {min(counts)} dimensions, and scaling them to length 1"
     words = f"{words}, of which the first are the same"
     if counts[0] < counts[1]:
         return Reason("shorter dimensions", words, exact=True, remedy=remedy)
@@ -102,7 +102,7 @@ def _sign(_: Pair, old: Floats, new: Floats) -> Reason | None:
     if left > EXPLAINED:
         return None
     words = f"each vector is negated{_rest(left)}"
-    return Reason("sign", words, exact=True, remedy="to negate the old vectors", undo=np.negative)
+    return Reason("sign", words, exact=True, remedy="negating the old vectors", undo=np.negative)
 
 
 def _permuted(_: Pair, old: Floats, new: Floats) -> Reason | None:
@@ -115,7 +115,7 @@ def _permuted(_: Pair, old: Floats, new: Floats) -> Reason | None:
     parts += [f"{turned} of {len(order)} dimensions are negated"] if turned else []
     kind = "permuted dimensions" if moved else "sign of some dimensions"
     words = f"{', '.join(parts)}{_rest(left)}"
-    remedy = "to order and negate the old vectors' dimensions likewise"
+    remedy = "ordering and negating the old vectors' dimensions likewise"
     return Reason(kind, words, exact=True, remedy=remedy, undo=lambda of: of[:, order] * signs)
 
 
@@ -126,7 +126,7 @@ def _rotated(_: Pair, old: Floats, new: Floats) -> Reason | None:
     if left > EXPLAINED:
         return None
     words = f"an orthogonal map leads from old to new vectors{_rest(left)}"
-    return Reason("rotation", words, exact=True, remedy="to map the old vectors by it")
+    return Reason("rotation", words, exact=True, remedy="mapping the old vectors by it")
 
 
 def _scaled(pair: Pair) -> Reason | None:
@@ -151,7 +151,7 @@ def _some(pair: Pair) -> Reason | None:
     inner = diagnose(pair.rows(drifted)) if drifted.sum() >= FEW else None
     why = f" ({inner.kind})" if inner and inner.exact else ""
     words = f"{drifted.sum():,} of {len(drifted):,} texts, {which(pair.texts, drifted)}{why}"
-    return Reason("some texts only", words, remedy="to encode those texts again", drifted=drifted)
+    return Reason("some texts only", words, remedy="encoding those texts again", drifted=drifted)
 
 
 def _shifted(old: Floats, new: Floats) -> Reason | None:
@@ -160,7 +160,7 @@ def _shifted(old: Floats, new: Floats) -> Reason | None:
         return None
     words = f"the same vector is added to each{_rest(left)}"
     return Reason(
-        "mean shift", words, remedy="to add that vector to the old ones, and scale them to length 1"
+        "mean shift", words, remedy="adding that vector to the old ones, and scaling them to length 1"
     )
 
 

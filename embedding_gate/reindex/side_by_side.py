@@ -19,7 +19,7 @@ __all__ = ["Cost", "Figure", "Side", "side_by_side", "table_of"]
 
 HEADER = (
     "model",
-    "bits",
+    "bits of a weight",
     "MB",
     "tokens/s",
     "cosine",
@@ -47,8 +47,9 @@ class Figure:
 class Cost:
     """What a model costs.
 
-    bits: of a weight, on average. megabytes: of all weights. speed: tokens a second, the median of some
-    rounds and the ends of its interval. random: whether its vectors have no meaning: no metric is shown then.
+    bits: of a weight, on average, with the scales of packed ones. megabytes: of all weights, as loaded.
+    speed: tokens a second, the median of some rounds and the ends of its interval. random: whether its
+    vectors have no meaning.
     """
 
     bits: float
@@ -91,18 +92,21 @@ class Side:
 
 
 def side_by_side(models: Sequence[tuple[str, Cost, Snapshot]]) -> list[Side]:
-    """Compare models with the first. Each has a name, a cost, and a snapshot of the same canaries."""
-    first = models[0][2]
-    sides = [_side(name, cost, first, snapshot) for name, cost, snapshot in models]
+    """Compare models with the first. Each has a name, a cost, and a snapshot of the same canaries.
+
+    If the vectors of one have no meaning, no metric is shown of any: the front is told by the same figure.
+    """
+    first, meaning = models[0][2], not any(cost.random for _, cost, _ in models)
+    sides = [_side(name, cost, first, snapshot, meaning=meaning) for name, cost, snapshot in models]
     return [Side(**{**vars(one), "front": not any(_beats(other, one) for other in sides)}) for one in sides]
 
 
-def _side(name: str, cost: Cost, first: Snapshot, its: Snapshot) -> Side:
+def _side(name: str, cost: Cost, first: Snapshot, its: Snapshot, *, meaning: bool) -> Side:
     before, after = ([of.vectors[part] for part in SETS] for of in (first, its))
     whole = [np.concatenate(list(of.vectors.values())) for of in (first, its)]
     cosine = _mean(cosines_between(*whole)) if whole[0].shape == whole[1].shape else None
     kept = _mean(kept_by_query(before[3:5], after[3:5]))
-    if cost.random:
+    if not meaning:
         return Side(name, cost, cosine, None, None, None, None, kept)
     metrics = quality_metrics(its.canaries.sets)
     ndcg, pairs = (beside(metric, metrics[metric], before, after) for metric in (RETRIEVAL, PAIRS))

@@ -66,7 +66,7 @@ def look(old: Snapshot, encoder: Any, canaries: Canaries) -> Verdict | None:
         return None
     one, other = [], []
     for name, part in canaries.parts.items():
-        chosen = np.unique(np.linspace(0, part.count - 1, FEW).astype(int)).tolist()
+        chosen = sorted(set(np.linspace(0, part.count - 1, FEW).astype(int).tolist()))
         texts = [text for row, text in enumerate(part.texts) if row in chosen]
         one.append(old.vectors[name][chosen])
         other.append(embed_part(encoder, replace(part, texts=texts, count=len(texts))))

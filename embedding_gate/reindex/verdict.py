@@ -63,7 +63,7 @@ class Verdict:
         ]
         found += [f"identity: differs in {', '.join(self.identity)}"] if self.identity else []
         found += [one.line for one in self.figures]
-        found += [f"instead: {self.reason.remedy}"] if self.reason.remedy else []
+        found += [f"instead of a new index: {self.reason.remedy}"] if self.reason.remedy else []
         return [*found, *(f"{one.line}: {_worth(one)}" for one in self.after)]
 
     def as_data(self) -> dict[str, Any]:
@@ -107,8 +107,8 @@ def judge(old: Snapshot, new: Snapshot) -> Verdict:
 
 def _worth(mapped: Mixed) -> str:
     if _surely(mapped) <= limits().margin.at_most:
-        return "not surely worse, and cheaper than to encode anew"
-    return "surely worse: encode anew"
+        return "not surely worse, and cheaper than encoding again"
+    return "surely worse: encode again"
 
 
 def _surely(figure: Mixed) -> float:

@@ -145,7 +145,7 @@ def _reindex(name: str, found: Reindex) -> list[Block]:
         f"{found.texts:,} texts were compared. The largest difference of a component is "
         f"{number(found.largest)}; arithmetic may make {number(found.limit)}.",
         *([f"The models differ in {', '.join(found.identity)}."] if found.identity else []),
-        *([f"In place of a new index it is enough {found.remedy}."] if found.remedy else []),
+        *([f"Instead of a new index: {found.remedy}."] if found.remedy else []),
     ]
     tables = [table("Old and new vectors, mixed", columns, found.figures)] if found.figures else []
     if found.after_mapping:
@@ -173,7 +173,8 @@ def compared(record: Record) -> Section | None:
     lead = (
         f"Each model beside {record.compared[0].name}. Intervals are the middle 95 % of the paired bootstrap "
         "over texts; that of tokens/s is the least and the most of six rounds. On the Pareto front no other "
-        "model is as small, as fast and as good."
+        "model is as small, as fast and as good. Bits and MB are those of the weights as loaded; the scales "
+        "of packed weights count too."
     )
     return Section(
         "Side by side", [Text(lead), table("Models", columns, record.compared), Picture("side by side")]

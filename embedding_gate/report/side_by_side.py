@@ -1,5 +1,7 @@
 """The picture of models side by side: quality beside size."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from embedding_gate.report.palette import Figure, label, log_axis, marker_of
@@ -25,7 +27,7 @@ def picture(record: Record) -> list[Figure]:
             "y": [_height(one, meaning=meaning) for one in sides],
             "error_y": _error(sides, meaning=meaning),
             "text": [label(one.name) for one in sides],
-            "textposition": "top center",
+            "textposition": [_inward(one, found) for one in sides],
             "cliponaxis": False,  # a long name is not cut at the edge
             "hovertemplate": "%{text}: %{y:.4~g} at %{x:.4~g} MB<extra></extra>",
             "marker": {**marker_of(number), "size": 11},
@@ -35,10 +37,17 @@ def picture(record: Record) -> list[Figure]:
     ]
     layout = {
         "xaxis": log_axis("MB of weights", (one.megabytes for one in found if one.megabytes)),
-        "yaxis": {"title": {"text": name}},
+        "yaxis": {"title": {"text": name, "standoff": 12}},
     }
     caption = f"{name} against size. The bars are the 95 % intervals of the change beside {found[0].name}"
     return [Figure(caption, data, layout)]
+
+
+def _inward(one: Side, others: Sequence[Side]) -> str:
+    """Return the side on which the name stands: beside the bar, and towards the middle of the picture."""
+    sizes = [math.log(other.megabytes or 1) for other in others]
+    right = math.log(one.megabytes or 1) > (min(sizes) + max(sizes)) / 2
+    return "top left" if right else "top right"
 
 
 def _height(one: Side, *, meaning: bool) -> float | None:

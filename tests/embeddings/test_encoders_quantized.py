@@ -1,7 +1,6 @@
 """Encoders whose matrices MLX packed: as mlx-lm and mlx-embeddings convert a checkpoint, layer by layer."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ import embeddings
 from embedding_gate.data.checkpoint import read_checkpoint
 from embeddings.backend import mx, nn
 from tests.support.families import ENCODERS, build, read
+from tests.support.packed import Choose, pack
 from tests.support.tiny import edit_json, write_json
 
 ALIKE = 1e-5  # as in test_encoders.py
 AFFINE_4: dict[str, Any] = {"group_size": 32, "bits": 4, "mode": "affine"}
 AFFINE_8 = {**AFFINE_4, "bits": 8}
-Choose = Callable[[str], dict[str, Any] | None]
 
 
 def one_in_three(layer: str) -> dict[str, Any] | None:
@@ -40,29 +39,13 @@ WAYS: dict[str, Choose] = {
 def converted(folder: Path, name: str, choose: Choose) -> tuple[Path, Path]:
     """Write a folder with packed matrices, and one with what they stand for."""
     _, _, weights = read(name)
-    packed, plain, said = dict[str, mx.array](), dict[str, mx.array](), dict[str, Any]()
-    for weight, numbers in weights.items():
-        layer, array = weight.removesuffix(".weight"), mx.array(numbers)
-        chosen = choose(layer) if array.ndim == 2 and array.shape[1] % 32 == 0 else None
-        if "relative" in layer or chosen is None:
-            packed[weight] = plain[weight] = array
-            continue
-        made = nn.Embedding(*array.shape)  # type: ignore[attr-defined]
-        made.weight = array
-        module = made.to_quantized(**chosen)
-        parts = module.parameters()
-        packed |= {f"{layer}.{part}": parts[part] for part in parts}
-        plain[weight] = mx.dequantize(
-            module.weight, module.scales, parts.get("biases"), **chosen, dtype=mx.float32
-        )
-        said[layer] = chosen
-    default = next(iter(said.values()))
-    own = {layer: chosen for layer, chosen in said.items() if chosen != default}
+    arrays = {weight: mx.array(numbers) for weight, numbers in weights.items()}
+    *both, said = pack(arrays, lambda layer: None if "relative" in layer else choose(layer))
     folders = folder / "packed", folder / "plain"
-    for one, tensors in zip(folders, (packed, plain), strict=True):
+    for one, tensors in zip(folders, both, strict=True):
         build(one, name, pooling="mean_tokens")
         mx.save_safetensors(str(one / "model.safetensors"), tensors)
-    edit_json(folders[0] / "config.json", quantization={**default, **own})
+    edit_json(folders[0] / "config.json", quantization=said)
     return folders
 
 

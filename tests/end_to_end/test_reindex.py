@@ -43,11 +43,13 @@ def test_a_snapshot_and_a_run_beside_it(models: tuple[Path, Path], tmp_path: Pat
         "--require=same",
         "--baseline=none",
         f"--report={report}",
+        "--call-shapes",
         *("-k", "reindex"),
     )
     assert beside.returncode == 1, beside.stdout
     assert f"beside --snapshot={file}: re-index (sign): each vector is negated" in beside.stdout
     assert "identity: differs in weights" in beside.stdout
+    assert "calls of this run" in beside.stdout
     (model,) = json.loads((report / "report.json").read_text())["models"]
     assert (model["reindex"]["answer"], model["reindex"]["required"]) == ("re-index", "same")
     assert "Old and new vectors" in (report / "report.html").read_text()

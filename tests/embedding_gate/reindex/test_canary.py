@@ -104,7 +104,17 @@ def test_a_mistake_is_one_line(
     assert words in line
 
 
-def test_it_imports_neither_mlx_nor_pytest() -> None:
-    code = "import sys, embedding_gate.__main__ as m, embedding_gate.canary; print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"mlx", "mlx.core", "pytest", "embeddings"} & set(found.stdout.split())
+HEAVY = {"mlx", "embeddings", "tokenizers", "transformers", "pytest", "scipy", "sklearn", "numpy.ma"}
+
+
+def test_it_imports_nothing_heavy(running: Running, file: Path) -> None:
+    """Not even while it looks: a service is looked at often."""
+    running.service = right_service()
+    code = (
+        "import sys; from embedding_gate.__main__ import main; "
+        "code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
+    )
+    address = f"--subject=http://{running.place}/v1/embeddings"
+    command = [sys.executable, "-c", code, "canary", f"--snapshot={file}", address, "--require=same"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not HEAVY & set(found.stdout.split())

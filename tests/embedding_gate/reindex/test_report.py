@@ -29,7 +29,7 @@ def test_the_record_the_section_and_the_first_line() -> None:
     told, items, mixed, mapped = section.blocks
     assert told == Text("m beside --snapshot=a: re-index (sign): each vector is negated.")
     assert isinstance(items, Items)
-    assert items.lines[-1] == "In place of a new index it is enough to negate the old vectors."
+    assert items.lines[-1] == "Instead of a new index: negating the old vectors."
     assert isinstance(mixed, Table)
     assert isinstance(mapped, Table)
     assert verdict(record).blocks[0] == Text("m: re-index (sign): each vector is negated.")

@@ -79,7 +79,7 @@ def test_what_is_left_after_mapping() -> None:
     negated = verdict(np.negative)
     (one,) = negated.after
     assert one.moved.after == one.moved.before
-    assert negated.lines()[-1].endswith("not surely worse, and cheaper than to encode anew")
+    assert negated.lines()[-1].endswith("not surely worse, and cheaper than encoding again")
     assert negated.after[0].moved.surely_worse == 0
     (other,) = verdict(lambda v: np.random.default_rng(5).permutation(v)).after
     assert other.moved.after < 0.5 * other.moved.before
