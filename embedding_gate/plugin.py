@@ -17,10 +17,9 @@ from embedding_gate import checks, own_files
 from embedding_gate.adapter import ERRORS, watch_batches
 from embedding_gate.checks.test_ranks import Ranks
 from embedding_gate.claims.published import Comparison
+from embedding_gate.clashing_options import check_embedder, check_together
 from embedding_gate.command_line import (
     add_options,
-    check_embedder,
-    check_together,
     judges,
     names_of,
     read_options,
