@@ -64,16 +64,20 @@ def whole_lines(path: Path, file: TextIO) -> Iterator[str]:
 def tsv_lines(path: Path, file: TextIO) -> Iterator[Line]:
     """Yield the fields of each line that is not empty, with its place.
 
-    The file is read twice, and once more where fields are quoted. One line is in memory at a time.
+    The file is read twice. One row is in memory at a time.
 
     Raises:
         FixtureError: the file has signs of two dialects.
 
     """
-    dialect, _ = _read(path, file)
+    dialect, sign = _read(path, file)
     file.seek(0)
     if dialect == QUOTED:
-        yield from ((f"{path}:{number}", fields) for number, fields in _quoted(path, file))
+        for number, fields in _quoted(path, file):
+            if not fields:
+                what = f"quotes as pandas writes them, but line {number} has none"
+                raise FixtureError(sign, what, hint=_HINT)
+            yield f"{path}:{number}", fields
         return
     for where, line in lines_of(path, whole_lines(path, file)):
         fields = line.split("\t")
@@ -87,8 +91,8 @@ def dialect_of(path: Path, file: TextIO) -> str:
         FixtureError: the file has signs of two dialects.
 
     """
-    dialect, matters = _read(path, file)
-    return SAID[dialect] if matters else ""
+    dialect, sign = _read(path, file)
+    return SAID[dialect] if sign else ""
 
 
 @dataclass
@@ -117,23 +121,20 @@ class _Signs:
                 self.backslashes.setdefault(str(match.lastgroup), where)
 
 
-def _read(path: Path, file: TextIO) -> tuple[str, bool]:
-    """Return the dialect, and whether another dialect would read the file differently."""
+def _read(path: Path, file: TextIO) -> tuple[str, str]:
+    """Return the dialect, and where its sign is: "" if all dialects read the file in the same way."""
     signs = _Signs()
     for where, line in lines_of(path, whole_lines(path, file)):
         signs.see(where, line)
-    if signs.quotes and (signs.quoted or signs.ragged):
+    if signs.quoted:
+        return QUOTED, signs.quoted
+    if signs.quotes and signs.ragged:
         file.seek(0)
-        first = {len(fields): number for number, fields in _quoted(path, file)}  # number of columns -> line
-        rest = first.get(0)
-        if signs.quoted and rest:
-            raise FixtureError(
-                signs.quoted, f"quotes as pandas writes them, but line {rest} has none", hint=_HINT
-            )
-        if signs.quoted or (not rest and len(first) == 1):
-            return QUOTED, True
+        columns = {len(fields) for _, fields in _quoted(path, file)}
+        if len(columns) == 1 and 0 not in columns:
+            return QUOTED, signs.ragged
     if "letter" not in signs.backslashes:
-        return ESCAPED, bool(signs.backslashes)
+        return ESCAPED, min(signs.backslashes.values(), default="")
     if "doubled" in signs.backslashes:
         line_number = signs.backslashes["doubled"].rpartition(":")[2]
         raise FixtureError(
@@ -141,7 +142,7 @@ def _read(path: Path, file: TextIO) -> tuple[str, bool]:
             f"a backslash that begins no escape, and in line {line_number} one that is escaped",
             hint=_HINT,
         )
-    return PLAIN, True
+    return PLAIN, signs.backslashes["letter"]
 
 
 def _quoted(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
