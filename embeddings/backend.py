@@ -8,6 +8,7 @@ import ctypes
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import mlx.core as mx
 from mlx import nn
@@ -17,12 +18,24 @@ from embeddings.openblas import CHOICE_VARIABLE, why_not
 
 __all__ = ["CHOICE_VARIABLE", "in_use", "mx", "nn", "refuse_after_fork", "usable_cores"]
 
+CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")  # of control groups, version 2: microseconds in each period
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    """Count the cores that this process may use: those it may run on, and no more than its container's share.
+
+    A container with the time of two cores may see all 64 of its host. 64 batches side by side would then wait
+    for each other.
+    """
+    if sys.platform != "linux":
+        return 1
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        microseconds, period = CPU_SHARE.read_text(encoding="ascii").split()
+        return max(1, min(allowed, -(-int(microseconds) // int(period))))
+    except (OSError, ValueError):  # no such file, or "max"
+        return allowed
 
 
 _computed_in: int | None = None  # the process in which MLX has computed

@@ -181,13 +181,14 @@ def test_a_mask_of_numbers_is_added_to_the_scores(mask: float, random: Random) -
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 40), (1, 2, 40, 40)])
-def test_blocks_of_a_long_text_change_no_bit(
+def test_blocks_of_a_long_text_change_nothing(
     shape: tuple[int, ...], random: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Products of other shapes are rounded otherwise: 2.5e-7 with kernels of Haswell, 0 with others."""
     given, mask = [mx.array(random(1, 2, 40, 8)) for _ in range(3)], mx.array(random(*shape) > -1)
     whole = np.array(attention(*given, scale=0.3, mask=mask))
     monkeypatch.setattr("embeddings.models.layers.BLOCK", 16)
-    np.testing.assert_array_equal(np.array(attention(*given, scale=0.3, mask=mask)), whole)
+    np.testing.assert_allclose(np.array(attention(*given, scale=0.3, mask=mask)), whole, atol=2e-6)
 
 
 @on_a_cpu
