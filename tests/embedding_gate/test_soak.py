@@ -1,8 +1,11 @@
 """What tells growth from noise in the soak."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
+from tests.soak.calls import kept
 from tests.soak.trend import trend
 
 
@@ -34,3 +37,15 @@ def test_the_line_that_is_printed() -> None:
     found = trend("threads", [2.0 + number for number in range(200)], limit=0.5, unit="")
     assert found.growth == pytest.approx(120, rel=0.01)
     assert str(found).endswith("at most 0.5: GROWS")
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the allocator gives nothing back")
+def test_memory_that_is_free_between_pieces_is_no_growth() -> None:
+    """Of 40 MiB each sixteenth piece stays. The pages between them are free, and the allocator holds them."""
+    before = kept()
+    pieces = [bytearray(b"x" * 2000) for _ in range(20_000)]
+    assert kept() - before > 30
+    stay = pieces[::16]
+    del pieces
+    assert kept() - before < 15
+    assert len(stay) == 1250

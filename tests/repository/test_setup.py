@@ -112,7 +112,7 @@ MORE = (
     "test end-to-end proof hard faults lint report pull-request pull-request-proof subjects dev "
     "collapse signatures"
 )
-LONG = "soak million fuzz"
+LONG = "soak million reading fuzz"
 
 
 @pytest.mark.parametrize("target", [*GATE.split(), *MORE.split(), *LONG.split()])

@@ -1,11 +1,13 @@
 """Many calls of varied lengths, of the library and of a server, and what they leave behind."""
 
+import ctypes
 import gc
 import os
 import subprocess
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import numpy as np
 from embeddings.backend import mx
 from tests.soak.trend import WARM_UP, Trend, trend
 
-__all__ = ["calls_of_a_round", "resident", "soak"]
+__all__ = ["calls_of_a_round", "kept", "resident", "soak"]
 
 ROUND = 50  # calls; each round makes the same ones, so that rounds can be compared
 SLOWER = 0.25  # share of the time of a call; below it, a processor's clock and caches decide
@@ -42,8 +44,11 @@ def soak(call: Call, *, rounds: int, most: int = 8, least: float = 0) -> list[Tr
     other programs do not change that much.
     """
     texts = calls_of_a_round(most)
-    series: dict[str, list[float]] = {name: [] for name in _state()}
-    spent = []
+    after = (1 - WARM_UP) * rounds * ROUND  # calls after the warm-up
+    mebibytes = (max(after / 1024, least), "MiB")
+    limits = {"threads": (0.5, ""), "file handles": (0.5, ""), "objects of Python": (after / 2, "")}
+    series = {name: array("d") for name in _state()}  # an array makes no object of a number
+    spent = array("d")
     for _ in range(rounds):
         start = time.process_time()
         for some in texts:
@@ -51,17 +56,10 @@ def soak(call: Call, *, rounds: int, most: int = 8, least: float = 0) -> list[Tr
         spent.append((time.process_time() - start) / len(texts) * 1000)
         for name, value in _state().items():
             series[name].append(value)
-    kept = (1 - WARM_UP) * rounds * ROUND / 1024  # MiB, at 1 KiB a call after the warm-up
-    limits = {"threads": (0.5, ""), "file handles": (0.5, "")}
-    found = [
-        trend(
-            name,
-            values,
-            limit=limits.get(name, (max(kept, least), "MiB"))[0],
-            unit=limits.get(name, (0, "MiB"))[1],
-        )
-        for name, values in series.items()
-    ]
+    found = []
+    for name, values in series.items():
+        limit, unit = limits.get(name, mebibytes)
+        found.append(trend(name, values, limit=limit, unit=unit))
     return [*found, trend("CPU time of a call", spent, limit=SLOWER * float(np.median(spent)), unit="ms")]
 
 
@@ -74,10 +72,22 @@ def resident() -> float:
     return int(shown.stdout) / 1024
 
 
+def kept() -> float:
+    """Return the memory of this process in MiB, without what the allocator holds free.
+
+    An allocator keeps freed pieces that lie between others. How many is chance: it depends on the sizes and
+    the order of all calls, and on threads. So it first gives them back, where it can be asked to (glibc).
+    """
+    if give_back := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        give_back(0)
+    return resident()
+
+
 def _state() -> dict[str, float]:
     gc.collect()
     return {
-        "memory of the process": resident(),
+        "memory of the process": kept(),
+        "objects of Python": float(sys.getallocatedblocks()),
         "MLX's active memory": mx.get_active_memory() / 2**20,
         "MLX's cache": mx.get_cache_memory() / 2**20,
         "file handles": float(len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"))),  # noqa: PTH208
