@@ -76,7 +76,14 @@ def _report(session: pytest.Session, name: str, why: str, seconds: float) -> Non
     outcome: Any = "failed" if why else "passed"
     where = ("benchmarks/against", None, name)
     report = pytest.TestReport(
-        f"benchmarks/against::{name}", where, {}, outcome, why or None, "call", duration=seconds
+        f"benchmarks/against::{name}",
+        where,
+        {},
+        outcome,
+        why or None,
+        "call",
+        duration=seconds,
+        user_properties=[("measured", why)],  # the report has the reason from pytest_gate_record
     )
     session.testscollected += 1
     session.ihook.pytest_runtest_logreport(report=report)

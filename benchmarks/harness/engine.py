@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -59,11 +60,14 @@ class _Spy:
 
     def __init__(self, model: Any) -> None:
         self._model, self.tokens, self.bits = model, 0, 64
+        self._lock = Lock()  # batches are computed by several threads
 
     def __call__(self, ids: "mx.array", lengths: "mx.array") -> "mx.array":
-        self.tokens += int(np.array(lengths).sum())
         hidden: mx.array = self._model(ids, lengths)
-        self.bits = min(self.bits, 8 * hidden.dtype.size)
+        tokens = int(np.array(lengths).sum())
+        with self._lock:
+            self.tokens += tokens
+            self.bits = min(self.bits, 8 * hidden.dtype.size)
         return hidden
 
     def __getattr__(self, name: str) -> Any:
