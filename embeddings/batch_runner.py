@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +40,9 @@ BATCH_TOKENS = {
 # only. So each core gets its own batch.
 SIDE_BY_SIDE = {mx.DeviceType.cpu: usable_cores(), mx.DeviceType.gpu: 1}
 
-_STREAM = mx.new_thread_local_stream(mx.cpu)  # each of the threads has its own
-_THREADS = Threads(usable_cores())
+# Each of these threads has its own such streams, one for each core.
+_STREAMS = [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
+_THREADS = Threads(min(4, usable_cores()))  # calls at the same time
 
 
 def run_batches(
@@ -94,19 +96,20 @@ def forward(
     model: Encoder | Decoder, tokens: TokenizedTexts, group: Sequence[Rows], finish: Finish
 ) -> list[NDArray[np.float32]]:
     """Compute some batches in parallel. Each batch is given by the indices (B,) of its texts."""
+    on_cpu = mx.default_device().type == mx.DeviceType.cpu
+    streams: list[Any] = _STREAMS if on_cpu else [mx.gpu]
 
-    def compute(rows: Rows) -> NDArray[np.float32]:
-        ids = mx.array(pad([tokens.ids[row] for row in rows]))
-        real = mx.array(tokens.lengths[rows].astype(np.int32))
-        return np.array(finish(model(ids, real).astype(mx.float32), real))
+    def compute() -> list[NDArray[np.float32]]:
+        outputs = []
+        for rows, stream in zip(group, streams, strict=False):
+            with mx.stream(stream):
+                ids = mx.array(pad([tokens.ids[row] for row in rows]))
+                real = mx.array(tokens.lengths[rows].astype(np.int32))
+                outputs.append(finish(model(ids, real).astype(mx.float32), real))
+        mx.eval(outputs)  # all in one call, so that MLX interleaves the operations of the streams
+        return [np.array(output) for output in outputs]
 
-    def compute_on_a_core(rows: Rows) -> NDArray[np.float32]:
-        with mx.stream(_STREAM):
-            return compute(rows)
-
-    if mx.default_device().type == mx.DeviceType.cpu:
-        return _THREADS.map(compute_on_a_core, group)
-    return list(map(compute, group))
+    return _THREADS.run(compute) if on_cpu else compute()
 
 
 def arithmetic() -> str:

@@ -7,7 +7,7 @@ concurrent.futures would.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -22,30 +22,23 @@ class Threads:
 
     def __init__(self, most: int) -> None:
         self._most, self._begun, self._lock = most, 0, threading.Lock()
-        self._work: SimpleQueue[tuple[Future[Any], Callable[..., Any], Any]] = SimpleQueue()
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
 
-    def map(self, function: Callable[[Any], R], items: Iterable[Any]) -> list[R]:
-        """Return the function of each item. The first error is raised after all work has ended."""
-        futures = [self._submit(function, item) for item in items]
-        errors = [error for future in futures if (error := future.exception())]
-        if errors:
-            raise errors[0]
-        return [future.result() for future in futures]
-
-    def _submit(self, function: Callable[[Any], R], item: Any) -> Future[R]:
+    def run(self, function: Callable[[], R]) -> R:
+        """Return what the function returns in one of the threads, or raise what it raises."""
         future: Future[R] = Future()
-        self._work.put((future, function, item))
+        self._work.put((future, function))
         with self._lock:
             if self._begun < self._most:
                 self._begun += 1
                 threading.Thread(target=self._serve, daemon=True, name=f"embeddings {self._begun}").start()
-        return future
+        return future.result()
 
     def _serve(self) -> None:
         while True:
-            future, function, item = self._work.get()
+            future, function = self._work.get()
             try:
-                future.set_result(function(item))
+                future.set_result(function())
             except BaseException as error:  # noqa: BLE001  (the caller gets it)
                 future.set_exception(error)
-            del future, function, item  # else they stay in memory until there is more work
+            del future, function  # else they stay in memory until there is more work
