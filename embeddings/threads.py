@@ -1,4 +1,4 @@
-"""The threads that compute on a CPU, whatever thread calls.
+"""The threads that compute on a CPU when another thread than the main one calls.
 
 MLX gives each thread that computes a stream, which is a thread of the system, and never takes it back. A
 server with a thread for each request had one more after each. If a thread that has computed ends, the process
