@@ -41,9 +41,9 @@ BATCH_TOKENS = {
 # only. So each core gets its own batch.
 SIDE_BY_SIDE = {mx.DeviceType.cpu: usable_cores(), mx.DeviceType.gpu: 1}
 
-# Each of these threads has its own such streams, one for each core.
-_STREAMS = [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
-_THREADS = Threads(min(4, usable_cores()))  # calls at the same time
+# A thread that computes has a stream of its own for each batch. So only a few threads do.
+_STREAMS = [mx.new_thread_local_stream(mx.cpu) for _ in range(SIDE_BY_SIDE[mx.DeviceType.cpu])]
+_THREADS = Threads(min(4, len(_STREAMS)))
 
 
 def run_batches(
