@@ -14,17 +14,23 @@ class Overlap:
     Every call reports three places: ``enter`` at its start, ``interfered`` after it did what may harm another
     call, and ``middle`` where another call can harm it. The second call enters when the first has reached its
     middle. The first goes on when the second has interfered. All other calls wait until then. Nothing depends
-    on the scheduler. Calls of the main thread do not take part: no other call runs beside them.
+    on the scheduler. Calls of the main thread do not take part: no other call runs beside them. After such a
+    call the schedule begins anew, so that each check with threads has a race of its own.
     """
 
     def __init__(self) -> None:
-        self._turns = itertools.count(1)
         self._turn = threading.local()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._turns = itertools.count(1)
         self._in_the_middle, self._interfered = threading.Event(), threading.Event()
 
     def enter(self) -> None:
         """Report that a call begins, and wait for its turn."""
         main = threading.current_thread() is threading.main_thread()
+        if main and self._interfered.is_set():
+            self._begin()
         self._turn.number = turn = 0 if main else next(self._turns)
         if turn == 2:
             self._in_the_middle.wait(HANGS)

@@ -1,6 +1,8 @@
 """Helpers of the injections: each replaces one function of the library."""
 
 import shutil
+import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.engine import EmbedderEngine
+from embedding_gate import encode_worker
 from embeddings import batch_runner, embedder, folder, loading, pooling, prompts, tokens, weights
 from embeddings.backend import mx
 from embeddings.models import decoder
@@ -28,6 +31,7 @@ __all__ = [
     "change_trunk",
     "choose_prompt",
     "drawn",
+    "hash_of",
     "leave_unevaluated",
     "load_from_copy",
     "pool_with",
@@ -55,6 +59,13 @@ scratch = Scratch()
 def drawn(least: int, most: int) -> int:
     """Draw a number from ``least`` to ``most`` by the number of the run."""
     return int(np.random.default_rng([scratch.seed, least, most]).integers(least, most + 1))
+
+
+def hash_of(text: str) -> int:
+    """Stand for Python's hash of a text: another process has other numbers. None is left to luck."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    elsewhere = spec is not None and spec.name == encode_worker.__name__
+    return zlib.crc32(f"{scratch.seed} {elsewhere} {text}".encode())
 
 
 def pool_with(patch: Patch, pool: Callable[[mx.array, mx.array], mx.array]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embeddings.backend import mx
 from embeddings.models import bert, layers
 from tests.faults.registry import TINY_DECODER, Patch, faults_of
-from tests.faults.seams import change_texts, replace_encode
+from tests.faults.seams import change_texts, hash_of, replace_encode
 
 fault = faults_of("collisions")
 Vectors = NDArray[np.float32]
@@ -61,7 +61,7 @@ collision(
 collision(
     "Python's hash",
     "10 bits of it: another process has others",
-    lambda text: hash(text) % 1024,
+    lambda text: hash_of(text) % 1024,
     ("distinct texts", "parity"),
     random=True,
 )

@@ -10,8 +10,8 @@ from tests.faults.seams import (
     Batch,
     change_batches,
     change_vectors,
+    hash_of,
     replace_encode,
-    scratch,
 )
 
 fault = faults_of("order")
@@ -108,7 +108,7 @@ def last_batch_lost(patch: Patch) -> None:
 def order_of_a_set(patch: Patch) -> None:
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
         vectors = right(self, texts, **options)
-        return vectors[np.argsort([hash((scratch.seed, text)) for text in texts])]
+        return vectors[np.argsort([hash_of(text) for text in texts])]
 
     replace_encode(patch, encode)
 

@@ -8,11 +8,7 @@ from numpy.typing import NDArray
 
 from embedding_gate import own_files
 from tests.faults.registry import Patch, faults_of
-from tests.faults.seams import (
-    change_vectors,
-    replace_encode,
-    scratch,
-)
+from tests.faults.seams import change_vectors, hash_of, replace_encode
 
 fault = faults_of("vectors")
 
@@ -52,7 +48,7 @@ def random_by_text(patch: Patch) -> None:
     def encode(right: Any, self: Any, texts: Sequence[str], **options: Any) -> Any:
         vectors = right(self, texts, **options)
         for row, text in zip(vectors, texts, strict=True):
-            row[:] = np.random.default_rng([scratch.seed, abs(hash(text))]).standard_normal(len(row))
+            row[:] = np.random.default_rng(hash_of(text)).standard_normal(len(row))
         return np.float32(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
     replace_encode(patch, encode)
