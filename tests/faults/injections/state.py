@@ -89,8 +89,9 @@ def state_between_batches(patch: Patch) -> None:
     right, kept = decoder.Decoder.__call__, dict[int, mx.array]()
 
     def call(self: decoder.Decoder, ids: mx.array, lengths: mx.array) -> mx.array:
-        before = kept.get(ids.shape[0], ids[:, :0])
-        kept[ids.shape[0]] = ids[:, -8:]
+        before, last = kept.get(ids.shape[0], ids[:, :0]), ids[:, -8:]
+        mx.eval(last)  # two threads that evaluate one array can end the process
+        kept[ids.shape[0]] = last
         return right(self, mx.concatenate([before, ids], axis=1), lengths)[:, before.shape[1] :]
 
     patch.setattr(decoder.Decoder, "__call__", call)
@@ -202,7 +203,9 @@ def longer_text_left_behind(patch: Patch) -> None:
 
     def call(self: bert.Bert, ids: mx.array, lengths: mx.array) -> mx.array:
         rest = buffers.get(ids.shape[0], ids)[:, ids.shape[1] :][:, :4]
-        buffers[ids.shape[0]] = mx.concatenate([ids, rest], axis=1)
-        return right(self, buffers[ids.shape[0]], lengths + rest.shape[1])[:, : ids.shape[1]]
+        longer = mx.concatenate([ids, rest], axis=1)
+        mx.eval(longer)  # two threads that evaluate one array can end the process
+        buffers[ids.shape[0]] = longer
+        return right(self, longer, lengths + rest.shape[1])[:, : ids.shape[1]]
 
     patch.setattr(bert.Bert, "__call__", call)

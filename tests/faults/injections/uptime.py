@@ -170,8 +170,8 @@ def hidden_states_kept(patch: Patch) -> None:
     for kind in (bert.Bert, decoder.Decoder):
 
         def call(self: Any, ids: mx.array, lengths: mx.array, right: Any = kind.__call__) -> mx.array:
-            kept.append(right(self, ids, lengths))
-            return kept[-1]
+            kept.append(hidden := right(self, ids, lengths))
+            return hidden
 
         patch.setattr(kind, "__call__", call)
 
