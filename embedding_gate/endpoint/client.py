@@ -2,11 +2,9 @@
 
 import json
 import os
-import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
@@ -14,7 +12,7 @@ import httpx2
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_gate.endpoint.address import Place, read_address
+from embedding_gate.endpoint.address import Place, certificates, read_address
 from embedding_gate.endpoint.forms import Form, read_vector
 from embedding_gate.endpoint.reply import Reply, Secret
 from embedding_gate.errors import EndpointError
@@ -23,6 +21,7 @@ __all__ = ["KEY_VARIABLE", "Client", "Reply", "open_client"]
 
 KEY_VARIABLE = "EMBEDDING_GATE_API_KEY"
 _TEXTS = 32  # texts of a request: text-embeddings-inference takes no more by default
+_CHARACTERS = 4096  # of more texts, as long as no server refused them: a fault may need a larger request
 _LARGEST = 1 << 28  # bytes of an answer: that to 2,048 texts in 4,096 dimensions has less
 _LITTLE = 65536  # bytes of the receive buffer of a slow reader, so that the server has to wait for it
 # No connection is kept so long that the server closes it first: uvicorn does so after five seconds.
@@ -75,11 +74,12 @@ class Client:
         self._timeout, self._secret, self._key_variable = timeout, secret, key_variable
         self._place = Place(httpx2.URL(url), timeout)
         self._http = self._connections()
+        self._takes_many = True  # until it refuses more than 32 texts in a request
         self._failed = False  # whether the server failed once: it may then close connections that are kept
 
     def _connections(self, **more: Any) -> httpx2.Client:
         transport = httpx2.HTTPTransport(
-            verify=_certificates(self._place.url.scheme),
+            verify=certificates(self._place.url.scheme),
             trust_env=False,
             limits=_LIMITS,
             **more,
@@ -94,16 +94,24 @@ class Client:
     def encode(self, texts: Sequence[str], *, truncate_dim: int | None = None) -> Vectors:
         """Return the vectors (N, D) float32 in the order of the texts; (0, 0) of no text.
 
+        More than 32 texts go in one request if they are short and the server takes them.
+
         Raises:
             EndpointError: no answer in time, an error, or an answer that is not N finite vectors of one
-                width. Nothing is asked again.
+                width. Nothing is asked again but what a request of more than 32 texts was refused.
 
         """
         more = {} if truncate_dim is None else {"dimensions": truncate_dim}
+        is_little = self._takes_many and sum(map(len, texts)) <= _CHARACTERS
+        most = max(len(texts), _TEXTS) if is_little else _TEXTS
         found: list[NDArray[np.float32]] = []
-        for start in range(0, len(texts), _TEXTS):
-            some = list(texts[start : start + _TEXTS])
-            found += self.vectors(self.post(self.form.body(some, self.model, **more)), len(some))
+        for start in range(0, len(texts), most):
+            some = list(texts[start : start + most])
+            reply = self.post(self.form.body(some, self.model, **more))
+            if reply.status != 200 and len(some) > _TEXTS:
+                self._takes_many = False
+                return self.encode(texts, truncate_dim=truncate_dim)
+            found += self.vectors(reply, len(some))
         self._check_widths(found)
         return np.stack(found) if found else np.empty((0, 0), dtype=np.float32)
 
@@ -228,14 +236,6 @@ class Client:
         """Close the connections. The next call opens new ones."""
         self._http.close()
         self._http = self._connections()
-
-
-@cache
-def _certificates(scheme: str) -> ssl.SSLContext:
-    """Read the certificates that servers are known by: once, and for https alone. It takes 0.1 s."""
-    if scheme == "http":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
-    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _numbered(row: Any, number: int) -> NDArray[np.float32]:

@@ -68,6 +68,25 @@ def test_vectors_come_in_the_order_of_the_texts(opened: Opener, spec: str) -> No
     assert client.encode(TEXTS[:1]).shape == (1, FAKE.dimension)
 
 
+def test_many_short_texts_are_one_request_until_the_server_refuses(
+    opened: Opener, spec: str, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, sent = opened(spec), list[int]()
+
+    def post(body: Any, right: Any = client.post) -> Any:
+        sent.append(len(body["inputs" if "inputs" in body else "input"]))
+        return right(body)
+
+    monkeypatch.setattr(client, "post", post)
+    client.encode(TEXTS)
+    client.encode([text * 9 for text in TEXTS])  # they are not short
+    assert sent == [48, 32, 16]
+    running.service.most_texts = 32
+    for _ in range(2):
+        assert np.abs(client.encode(TEXTS) - FAKE.encode(TEXTS)).max() < 1e-7
+    assert sent[3:] == [48, 32, 16, 32, 16]
+
+
 def test_offers(opened: Opener, spec: str) -> None:
     offers = opened(spec).offers
     assert {"encode", "endpoint", "truncate_dim"} <= offers

@@ -47,7 +47,11 @@ def test_a_fault_is_seen_through_a_function(name: str, check: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "check"),
-    [("order of a set", "permuted"), ("shorter, not normalised again", "shorter dimensions")],
+    [
+        ("order of a set", "permuted"),
+        ("shorter, not normalised again", "shorter dimensions"),
+        ("last of 64 texts", "call sizes"),
+    ],
 )
 def test_a_fault_is_seen_through_a_server(name: str, check: str) -> None:
     """The server asks the library for all that a request asks of it."""

@@ -170,7 +170,8 @@ def hidden_states_kept(patch: Patch) -> None:
     for kind in (bert.Bert, decoder.Decoder):
 
         def call(self: Any, ids: mx.array, lengths: mx.array, right: Any = kind.__call__) -> mx.array:
-            kept.append(hidden := right(self, ids, lengths))
+            hidden: mx.array = right(self, ids, lengths)
+            kept.append(hidden)
             return hidden
 
         patch.setattr(kind, "__call__", call)
