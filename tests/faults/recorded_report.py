@@ -14,7 +14,7 @@ from tests.faults.signatures import PROOF, as_outcome
 def main(folder: Path) -> None:
     """Write the page of the recorded proof, which has the faults alone and no harmless variant."""
     rows = rows_of(map(as_outcome, read_signatures(PROOF)))
-    matrix = {**as_data(rows), "gates": []}  # many faults were recorded with their named checks alone
+    matrix = {**as_data(rows), "gates": []}  # false alarms are not recorded
     for fault in matrix["faults"]:
         del fault["runs"]
     command = f"python -m tests.faults.recorded_report {folder}"
