@@ -1,12 +1,12 @@
 """The verdicts of the gate as the table that ends a run."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from embedding_gate.text_table import aligned, wrapped
 from embedding_gate.verdicts.gate import Gate
-from embedding_gate.verdicts.thresholds import NOT_CALIBRATED, UNJUDGED, Outcome, Verdict
+from embedding_gate.verdicts.thresholds import NOT_CALIBRATED, NOT_OFFERED, UNJUDGED, Outcome, Verdict
 
 __all__ = ["HEADER", "badness", "cells", "gate_table", "unjudged"]
 
@@ -17,10 +17,12 @@ HEADER = ("check", "measured", "required", "margin", "verdict")
 def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[str]:
     """Return the lines of a gate's table, worst first. Evidence is below each failed check.
 
+    What the subject does not offer stands below, in a line for each thing that checks need.
+
     asked_for: the model as the user named it, shown if it differs from the model's name.
     notes: lines below the table.
     """
-    verdicts = sorted(gate.verdicts, key=badness)
+    verdicts = sorted((one for one in gate.verdicts if one.outcome != NOT_OFFERED), key=badness)
     rows = aligned([HEADER, *(cells(verdict) for verdict in verdicts)])
     name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
     lines = [f"{name}: {_summary(gate)}"]
@@ -31,7 +33,16 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
             lines += wrapped(f"      {evidence}")
     if any(verdict.outcome == NOT_CALIBRATED and not math.isnan(verdict.measured) for verdict in verdicts):
         lines.append("  not calibrated: shown, not judged; this model has no threshold on these texts")
-    return [*lines, *notes]
+    return [*lines, *_not_offered(gate.verdicts), *notes]
+
+
+def _not_offered(verdicts: Iterable[Verdict]) -> list[str]:
+    checks = defaultdict[str, list[str]](list)
+    for verdict in verdicts:
+        if verdict.outcome == NOT_OFFERED:
+            checks[verdict.evidence].append(verdict.check)
+    named = (f"  {NOT_OFFERED}: {', '.join(of)} ({needs})" for needs, of in sorted(checks.items()))
+    return [line for one in named for line in wrapped(one)]
 
 
 def _summary(gate: Gate) -> str:

@@ -107,7 +107,18 @@ def test_what_is_not_offered_is_no_pass_and_not_red() -> None:
     assert gate.unread == []  # its threshold was not forgotten
     table = gate_table(gate, MODEL)
     assert table[0] == f"{MODEL}: 0 checks passed, 1 not offered"
-    assert table[-1].strip() == "needs tokens, weights"
+    assert table[-1] == "  not offered: weights (needs tokens, weights)"
+
+
+def test_what_is_not_offered_stands_by_what_it_needs() -> None:
+    gate = Gate(MODEL, {"norm": limit("norm", 1.0)})
+    for name, needs in (("weights", "weights"), ("norm", ""), ("files", "weights"), ("cached", "cache")):
+        with gate.claim(f"test_{name}"):
+            gate.not_offered([needs]) if needs else gate.require(0.5)
+    assert [line.strip() for line in gate_table(gate, MODEL)[3:]] == [
+        "not offered: cached (needs cache)",
+        "not offered: weights, files (needs weights)",
+    ]
 
 
 @pytest.mark.parametrize(
