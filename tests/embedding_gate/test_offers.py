@@ -66,20 +66,6 @@ def test_a_module_may_need_for_all_its_checks(monkeypatch: pytest.MonkeyPatch) -
     assert unoffered(test, frozenset({"encode"})) == ["tokens", "cache"]
 
 
-def test_every_check_of_a_bare_function_is_made_or_is_not_offered() -> None:
-    """A check that asks for more than it says that it needs is an error here: nothing takes its place."""
-    subject = bare()
-    gate = session.open_gate(subject)
-    session.run_gate(subject, gate)
-    assert gate.red == []
-    assert gate.claims == {check_name(name) for name in register.live_tests()}
-    lacking = {verdict.check for verdict in gate.verdicts if verdict.outcome == "not offered"}
-    assert lacking == {check_name(name) for name, test in TESTS.items() if needed(test) - BARE}
-    assert len(gate.claims) - len(lacking) > 30
-    assert gate.unread == []
-    assert f", {len(lacking)} not offered, " in gate_table(gate, MODEL)[0]
-
-
 def test_the_document_says_which_checks_a_bare_function_gets() -> None:
     """A row for each check: what it needs, and whether a function offers that."""
     rows = [line.strip("| ").split(" | ") for line in text(ROOT / "docs/subjects.md").splitlines()]
