@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.table import badness
-from embedding_gate.verdicts.thresholds import NOT_CALIBRATED
+from embedding_gate.verdicts.thresholds import NOT_CALIBRATED, NOT_OFFERED
 
 __all__ = ["WHOLE", "last_line"]
 
@@ -50,4 +50,6 @@ def _green(gates: Sequence[Gate], *, partial: bool) -> str:
         return f"PASS of a part: {passed} checks of {models} passed, others were not made; {WHOLE}"
     if open_ones:
         return f"PASS: {passed} checks of {models} passed, {open_ones} could not be judged; {CALIBRATE}"
+    if lacking := sum(verdict.outcome == NOT_OFFERED for verdict in verdicts):
+        return f"PASS: {passed} checks of {models} passed; not offered: {lacking} (see above)"
     return f"PASS: {passed} checks of {models} passed; nothing is left to do"

@@ -30,6 +30,12 @@ def gate_of(model: str, outcomes: Mapping[str, str], measured: float = 0.1) -> G
     ("outcomes", "failures", "run", "words"),
     [
         (PASSED, [], {}, "PASS: 2 checks of m passed; nothing is left to do"),
+        (
+            PASSED | {"task": "not offered"},
+            [],
+            {},
+            "PASS: 2 checks of m passed; not offered: 1 (see above)",
+        ),
         (PASSED | {"task": "not applicable"}, [], {}, "PASS: 2 checks of m passed; nothing"),
         (
             PASSED | {"task": "not calibrated"},
