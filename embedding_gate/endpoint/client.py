@@ -98,7 +98,7 @@ class Client:
 
         Raises:
             EndpointError: no answer in time, an error, or an answer that is not N finite vectors of one
-                width. Nothing is asked again but what a request of more than 32 texts was refused.
+                width. Nothing is asked again, except the texts of a refused request of more than 32.
 
         """
         more = {} if truncate_dim is None else {"dimensions": truncate_dim}
