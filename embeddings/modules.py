@@ -88,7 +88,12 @@ def _listed(folder: ModelFolder) -> list[tuple[str, str]]:
 def _pooling(folder: ModelFolder, path: str, hidden_size: int) -> str:
     name = f"{path}/config.json"
     where = folder.path / name
-    if not where.exists():  # conversions by mlx-embeddings leave it out
+    try:
+        is_there = where.exists()
+    except OSError as error:  # a name that is too long
+        what = f"path {path[:40]!r} cannot be read ({error.strerror})"
+        raise DamagedModel(folder.path / "modules.json", what, hint="correct the file") from error
+    if not is_there:  # conversions by mlx-embeddings leave it out
         raise DamagedModel(
             where,
             "no such file, so nothing says how to pool, and it is never guessed",

@@ -157,7 +157,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
     try:
         origin = json.loads(_read(origin_path))
         path = folder / origin["golden"]["file"]
-        expected, of_texts = origin["golden"]["sha256"], origin["texts"]["sha256"]
+        expected, of_texts = origin["golden"]["sha256"], str(origin["texts"]["sha256"])
         files, sets = dict(origin["files"]), dict(origin["sets"])
         long, declaring = origin.get("long"), dict(origin.get("declaring", {}))  # older goldens have neither
         prompts, recipe, random = list(origin["prompts"]), str(origin["recipe"]), bool(origin["random"])

@@ -117,7 +117,7 @@ def parsed(where: object, text: bytes | str) -> Record:
             hint = "write it again with this version: the same command, with --report=DIR"
             raise InputError(where, what, hint=hint)
         return msgspec.json.decode(text, type=Record)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InputError(where, f"is no report ({error})", hint=HINT) from error
 
 

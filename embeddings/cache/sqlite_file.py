@@ -123,5 +123,5 @@ def explained(path: Path, *, writing: bool = False) -> Iterator[None]:
         raise CacheError(path, f"cannot be read ({error})", hint="name a file that can be") from error
     except sqlite3.ProgrammingError as error:
         raise CacheError(path, "was closed", hint="open it again") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's message may quote damaged text
         raise CacheError(path, f"is damaged ({error})", hint=DELETE) from error

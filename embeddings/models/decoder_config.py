@@ -18,6 +18,7 @@ __all__ = ["DecoderConfig", "build"]
 _OURS = frozenset(  # mlx-lm knows these keys too, but they are not passed on as declared
     "layer_types rope_parameters rope_scaling rope_theta sliding_window".split()
 )
+_NUMBERS = (int, float, int | None, float | None)  # types of mlx-lm's arguments; it does not check them
 _HARMLESS = config_keys.HARMLESS | frozenset(  # and the tie of the head, which a trunk does not have
     "is_llama_config max_window_layers tie_word_embeddings".split()
 )
@@ -66,6 +67,9 @@ class DecoderConfig:
         given = {key: value for key, value in declared.items() if key in known - _OURS}
         rope = _rope(where, declared, family, sizes["max_position_embeddings"])
         given |= {key: value for key, value in rope.items() if key in known}
+        for one in fields(arguments):
+            if one.type in _NUMBERS and given.get(one.name) is not None:
+                typed(where, given, one.name, float)
         try:
             made = arguments(**given)
         except Exception as error:  # mlx-lm checks nothing that it is given

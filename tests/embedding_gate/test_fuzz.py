@@ -53,10 +53,29 @@ FOUND = [  # reader, content: each ended in a traceback, or did not end
 ]
 
 
+# reader, what its right file has, what stood there instead: each ended in a traceback
+TEXTS = b'"6f6afb0ac387af702b1663c3e4cc3b0362cb27e0e1ff6e320a1bf59d91a299f2"'
+CHANGED = [
+    ("record", b'"made"', b'"a": ' + DEEP + b', "made"'),
+    ("decoder config.json", b'"rope_theta": 1000000', b'"rope_theta": "/dev/zero"'),
+    ("model modules.json", b"1_Pooling", b"1" * 5000),
+    ("golden all-MiniLM-L6-v2.json", TEXTS, b"9223372036854775808"),
+    ("cache", b"CREATE TABLE vectors", b"CREATE \xffABLE vectors"),
+]
+
+
 @pytest.mark.parametrize(("name", "content"), FOUND, ids=range(len(FOUND)))
 def test_what_was_found(name: str, content: bytes) -> None:
     """Each is one line of the project's own now."""
     tried(readers()[name], content)
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), CHANGED, ids=[name for name, *_ in CHANGED])
+def test_what_was_found_in_a_changed_file(name: str, right: bytes, wrong: bytes) -> None:
+    reader = readers()[name]
+    content = reader.contents[0].replace(right, wrong, 1)
+    assert content != reader.contents[0]
+    tried(reader, content)
 
 
 @pytest.mark.parametrize(
