@@ -205,7 +205,7 @@ def _dense_weights(folder: Path) -> list[str]:
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
         paths = [str(one["path"]) for one in modules if str(one["type"]).endswith(".Dense")]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return [f"{path}/{_WEIGHTS}" for path in paths]
 

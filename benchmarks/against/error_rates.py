@@ -99,7 +99,7 @@ def read_series(paths: Iterable[Path]) -> list[Series]:
                 if ratios.ndim != 1 or not np.isfinite(ratios).all():
                     raise ValueError("log_ratios must be finite numbers")
                 found.append(Series(str(one["benchmark"]), float(one["slowdown"]), ratios))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise FixtureError(path, f"malformed ({error!r})", hint="record it again") from error
     return found
 

@@ -28,7 +28,7 @@ def read_thresholds(path: Path, benchmarks: Collection[str]) -> dict[str, float]
         thresholds = {name: float(own.get(name, default)) for name in benchmarks}
         if wide := [name for name, threshold in thresholds.items() if not 0 < threshold < 1]:
             raise ValueError(f"the threshold of {wide[0]} must lie between 0 and 1")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
     return thresholds
 

@@ -35,7 +35,7 @@ def read(path: Path) -> dict[str, Any]:
         report = json.loads(path.read_text(encoding="utf-8"))
         if report["version"] == 1 and report["machine"]["chip"] and not report["small"]:
             return dict(report)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             str(path), f"is no device report ({error})", hint="name device-report.json"
         ) from error

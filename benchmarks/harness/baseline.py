@@ -22,7 +22,7 @@ def why_unreadable(path: Path) -> str:
     """Say why the file of a stored run cannot be used. "" if it can."""
     try:
         return why_malformed(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return f"malformed ({error!r})"
 
 

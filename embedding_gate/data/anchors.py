@@ -147,7 +147,7 @@ def read_anchors(path: Path) -> Anchors:
     """
     try:
         anchors = msgspec.toml.decode(path.read_bytes(), type=Anchors)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error})", hint="correct the file") from error
     if anchors.name != path.stem:
         what = f"is named {path.stem}, but is about {anchors.name}"

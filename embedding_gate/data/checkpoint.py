@@ -45,7 +45,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return {"model_type": config["model_type"], **config}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint="restore the file") from error
 
 

@@ -190,7 +190,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
             random=random,
             declaring=declaring,
         )
-    except (SafetensorError, KeyError, IndexError, ValueError) as error:
+    except (SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
         raise FixtureError(path, f"malformed ({error!r})", hint=hint) from error
     if not len(golden.vectors) == len(golden.token_ids) == len(texts.texts):
         raise FixtureError(

@@ -44,7 +44,7 @@ def _judging(path: str, data: bytes | None) -> object:
     if path == "pyproject.toml" and data is not None:
         try:
             return tomllib.loads(data.decode()).get("tool", {}).get("pytest")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return data
     return data
 

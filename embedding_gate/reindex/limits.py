@@ -77,7 +77,7 @@ def read_limits(path: Path) -> Limits:
         found = msgspec.toml.decode(path.read_bytes(), type=Limits)
     except OSError as error:
         raise FixtureError(path, f"cannot be read ({error.strerror})", hint="restore the file") from error
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise FixtureError(path, f"is malformed ({error})", hint="restore the file") from error
     if found.version != VERSION or "float32" not in {of.dtype for of in found.same}:
         raise FixtureError(path, f"is no version {VERSION} with float32", hint="restore the file")

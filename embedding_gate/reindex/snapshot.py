@@ -102,7 +102,7 @@ def read_snapshot(path: Path) -> Snapshot:
 def _decoded(path: Path, header: Mapping[str, str], name: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(header.get(name, ""), type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise FixtureError(path, f"is damaged ({name}: {error})", hint=_AGAIN) from error
 
 

@@ -59,7 +59,7 @@ def read_history(path: Path) -> list[Run]:
 def _run(where: str, line: str) -> Run:
     try:
         return msgspec.json.decode(line, type=Run)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         hint = "correct or remove the line; nothing was changed"
         raise FixtureError(where, f"is no run ({error})", hint=hint) from error
 

@@ -60,6 +60,7 @@ CHANGED = [
     ("decoder config.json", b'"rope_theta": 1000000', b'"rope_theta": "/dev/zero"'),
     ("model modules.json", b"1_Pooling", b"1" * 5000),
     ("golden all-MiniLM-L6-v2.json", TEXTS, b"9223372036854775808"),
+    ("golden all-MiniLM-L6-v2.json", b'"sets": {', b'"sets": {"a": null, '),
     ("cache", b"CREATE TABLE vectors", b"CREATE \xffABLE vectors"),
 ]
 
@@ -70,7 +71,40 @@ def test_what_was_found(name: str, content: bytes) -> None:
     tried(readers()[name], content)
 
 
-@pytest.mark.parametrize(("name", "right", "wrong"), CHANGED, ids=[name for name, *_ in CHANGED])
+JSON = (  # readers
+    "jsonl",
+    "pairs",
+    "corpus",
+    "beir corpus.jsonl",
+    "beir queries.jsonl",
+    "signatures",
+    "texts",
+    "record",
+    "history",
+    "decoder config.json",
+    "model 1_Pooling/config.json",
+    "model config.json",
+    "model config_sentence_transformers.json",
+    "model modules.json",
+    "model sentence_bert_config.json",
+    "model tokenizer.json",
+    "encoded manifest.json",
+    "golden all-MiniLM-L6-v2.json",
+    "reply http",
+    "reply ollama",
+)
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_a_deep_value_is_one_line_in_every_reader_of_json(name: str) -> None:
+    """It is refused, or skipped: never a RecursionError."""
+    reader = readers()[name]
+    right = reader.contents[0]
+    tried(reader, right.replace(b"{", b'{"a": ' + DEEP + b"]" * len(DEEP) + b", ", 1))
+    tried(reader, DEEP)
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), CHANGED, ids=range(len(CHANGED)))
 def test_what_was_found_in_a_changed_file(name: str, right: bytes, wrong: bytes) -> None:
     reader = readers()[name]
     content = reader.contents[0].replace(right, wrong, 1)

@@ -88,7 +88,7 @@ def read_label(folder: Path, manifest: Manifest, number: int) -> Label:
     with _opened(path) as file:
         try:
             label = msgspec.json.decode((file.metadata() or {}).get(KEY, ""), type=Label)
-        except (msgspec.MsgspecError, UnicodeError) as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise FixtureError(path, f"is no shard ({error})", hint=HINT) from error
         found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
         kinds = {name: (part.get_dtype(), list(part.get_shape())) for name, part in found.items()}
