@@ -128,7 +128,10 @@ def read_vector(raw: Any) -> Vector:
         if wrong := [value for value in raw if type(value) not in (int, float)]:
             kind = "null" if wrong[0] is None else f"a {type(wrong[0]).__name__}"
             raise ValueError(f"holds {kind} among its numbers")
-        found = np.array(raw, dtype=np.float64).astype(np.float32)
+        try:
+            found = np.array(raw, dtype=np.float64).astype(np.float32)
+        except OverflowError as error:
+            raise ValueError("holds a number that no float can hold") from error
     if not found.size:
         raise ValueError("is empty")
     if not np.isfinite(found).all():
