@@ -210,3 +210,5 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise FixtureError(path, f"cannot be read ({error.strerror})", hint="restore the file") from error
+    except ValueError as error:  # a NUL in its name
+        raise FixtureError(path, f"cannot be read ({error})", hint="restore the file") from error

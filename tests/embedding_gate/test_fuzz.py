@@ -61,6 +61,7 @@ CHANGED = [
     ("model modules.json", b"1_Pooling", b"1" * 5000),
     ("golden all-MiniLM-L6-v2.json", TEXTS, b"9223372036854775808"),
     ("golden all-MiniLM-L6-v2.json", b'"sets": {', b'"sets": {"a": null, '),
+    ("golden all-MiniLM-L6-v2.json", b'"file": "all-', b'"file": "\\u0000all-'),
     ("reply ollama", b"0.6", b"1" + b"0" * 400),
     ("cache", b"CREATE TABLE vectors", b"CREATE \xffABLE vectors"),
 ]
