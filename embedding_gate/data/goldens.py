@@ -208,7 +208,6 @@ def _prompted(tensors: Mapping[str, NDArray[Any]], name: str) -> Prompted:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise FixtureError(path, f"cannot be read ({error.strerror})", hint="restore the file") from error
-    except ValueError as error:  # a NUL in its name
-        raise FixtureError(path, f"cannot be read ({error})", hint="restore the file") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        why = getattr(error, "strerror", error)
+        raise FixtureError(path, f"cannot be read ({why})", hint="restore the file") from error

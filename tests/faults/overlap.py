@@ -15,7 +15,7 @@ class Overlap:
     call, and ``middle`` where another call can harm it. The second call enters when the first has reached its
     middle. The first goes on when the second has interfered. All other calls wait until then. Nothing depends
     on the scheduler. Calls of the main thread do not take part: no other call runs beside them. After such a
-    call the schedule begins anew, so that each check with threads has a race of its own.
+    call the schedule starts again, so that each check with threads has a race of its own.
     """
 
     def __init__(self) -> None:

@@ -91,8 +91,8 @@ def damage(vectors: Vectors, random: np.random.Generator) -> None:
     """Spoil one of N vectors: zero it, or put its neighbour or the first one in its place, unless equal."""
     row = int(random.integers(len(vectors)))
     other = [None, row - 1, 0][int(random.integers(3))]
-    harmless = other is None or np.allclose(vectors[other], vectors[row], atol=1e-3)  # of the same text
-    vectors[row] = 0 if harmless else vectors[other]
+    equal = other is not None and np.allclose(vectors[other], vectors[row], atol=1e-3)  # of the same text
+    vectors[row] = 0 if other is None or equal else vectors[other]
 
 
 def size_fault(patch: Patch, seed: int) -> int:
