@@ -1,6 +1,7 @@
 """A model beside the one that it was fine-tuned or quantized from."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from embedding_gate.checks.test_origin import test_not_worse as not_worse
 from embedding_gate.errors import InputError
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
-from embedding_gate.own_files import OWN, Options, slice_of_sets
+from embedding_gate.own_files import OWN, Options
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.origin import NOT_WORSE, Origin
 from embedding_gate.verdicts.gate import CheckFailed, Gate
@@ -55,8 +56,20 @@ def judged(subject: Subject, origin: Origin, *required: str) -> Gate:
     return gate
 
 
-def test_noise_moves_vectors_and_no_metric_surely(tmp_path: Path) -> None:
-    subject, origin = opened(copied(tmp_path / "tuned", noisy))
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Subject, Origin]:
+    return opened(copied(tmp_path_factory.mktemp("tuned") / "tuned", noisy))
+
+
+@pytest.fixture
+def tuned(encoded: tuple[Subject, Origin]) -> tuple[Subject, Origin]:
+    """Return a model with noise in its weights, and its origin. What one test encodes serves the next."""
+    subject, origin = encoded
+    return copy(subject), replace(origin)
+
+
+def test_noise_moves_vectors_and_no_metric_surely(tuned: tuple[Subject, Origin]) -> None:
+    subject, origin = tuned
     gate = judged(subject, origin, NOT_WORSE)
     assert [one.outcome for one in gate.verdicts] == ["pass"]
     assert gate.verdicts[0].required == "<= 0.002"
@@ -142,8 +155,8 @@ def test_a_tokenizer_that_was_written_again_is_the_same(tmp_path: Path) -> None:
     assert origin.declared == ()
 
 
-def test_texts_too_few_to_judge_are_red_where_it_is_required(tmp_path: Path) -> None:
-    subject, origin = opened(copied(tmp_path / "tuned", noisy))
+def test_texts_too_few_to_judge_are_red_where_it_is_required(tuned: tuple[Subject, Origin]) -> None:
+    subject, origin = tuned
     subject = replace(subject, sets=replace(subject.sets, pairs=subject.sets.pairs.first(2)))
     gate = judged(subject, origin, NOT_WORSE)
     assert [one.outcome for one in gate.red] == ["ERROR"]
@@ -151,11 +164,9 @@ def test_texts_too_few_to_judge_are_red_where_it_is_required(tmp_path: Path) -> 
     assert "(pairs (Spearman))" in gate.red[0].evidence
 
 
-def test_an_origin_without_goldens_is_encoded(tmp_path: Path) -> None:
-    subject, origin = opened(copied(tmp_path / "tuned", noisy))
+def test_an_origin_without_goldens_is_encoded(tuned: tuple[Subject, Origin]) -> None:
+    subject, origin = tuned
     without = replace(origin, model=replace(origin.model, golden=None))
-    few = slice_of_sets()
-    subject = replace(subject, sets=few)
     found, expected = without.compare(subject), origin.compare(subject)
     assert found.least == pytest.approx(expected.least, abs=1e-6)
     assert "has no goldens: taken on trust" in without.lines()[0]

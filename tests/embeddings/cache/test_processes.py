@@ -14,7 +14,7 @@ from embeddings.cache.sqlite_store import SQLiteStore
 from tests.embeddings.cache.files import ENDLESS, writer
 from tests.support.cache_writer import ROWS, batch, entry_of
 
-PROCESSES, KILLS = 8, 16  # `make soak` kills 200 times
+PROCESSES, KILLS = 8, 8  # `make soak` kills 200 times
 
 
 def test_what_a_killed_process_left_is_no_part_of_a_new_file(path: Path) -> None:
