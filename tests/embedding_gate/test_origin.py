@@ -1,6 +1,5 @@
 """A model beside the one that it was fine-tuned or quantized from."""
 
-from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -11,49 +10,18 @@ from tokenizers import Tokenizer
 
 from embedding_gate import session
 from embedding_gate.adapter import open_subject
-from embedding_gate.checks.test_origin import test_not_worse as not_worse
 from embedding_gate.errors import InputError
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
-from embedding_gate.own_files import OWN, Options
+from embedding_gate.own_files import OWN
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.origin import NOT_WORSE, Origin
-from embedding_gate.verdicts.gate import CheckFailed, Gate
-from tests.faults.slices import golden_of, slice_of
+from tests.faults.slices import slice_of
 from tests.support import tiny
 from tests.support.few_draws import few_draws  # noqa: F401
-from tests.support.library_subjects import embed, first_token
+from tests.support.library_subjects import embed
+from tests.support.origins import BESIDE, judged, opened
 from tests.support.tuned import MODEL, copied, halved, noisy
-
-BESIDE = replace(OWN, origin=MODEL)
-
-
-def opened(folder: Path, options: Options = BESIDE) -> tuple[Subject, Origin]:
-    """Open a model and its origin on a slice of the texts."""
-    subject = slice_of(open_subject(str(folder), options))
-    origin = open_origin(subject, options)
-    assert origin is not None
-    return subject, on_slice(origin)
-
-
-def on_slice(origin: Origin) -> Origin:
-    """Give the goldens of the slice to the origin, and their texts."""
-    golden = golden_of(MODEL)
-    return replace(
-        origin, model=replace(origin.model, golden=golden), texts=slice_of(open_subject(MODEL)).texts
-    )
-
-
-def judged(subject: Subject, origin: Origin, *required: str) -> Gate:
-    """Make the check. What it raises is in the gate."""
-    subject.origin = origin
-    gate = session.open_gate(subject, replace(BESIDE, require=frozenset(required)))
-    try:
-        with gate.claim("test_not_worse"):
-            not_worse(origin, subject, gate)
-    except CheckFailed:
-        pass
-    return gate
 
 
 @pytest.fixture(scope="module")
@@ -122,18 +90,6 @@ def test_the_same_folder(tmp_path: Path) -> None:
 def test_the_same_folder_in_another_precision_is_compared(tmp_path: Path) -> None:
     _, origin = opened(copied(tmp_path / "same"), replace(BESIDE, precision="float16"))
     assert not origin.same
-
-
-@pytest.mark.parametrize(("function", "worse"), [(embed, False), (first_token, True)])
-def test_another_subject_is_compared_though_the_files_are_the_same(
-    function: Callable[..., object], worse: bool
-) -> None:
-    subject = slice_of(open_outside(MODEL, BESIDE, function))
-    origin = open_origin(subject, BESIDE)
-    assert origin is not None
-    assert not origin.same
-    gate = judged(subject, on_slice(origin), NOT_WORSE)
-    assert bool(gate.red) is worse
 
 
 def test_another_tokenizer_is_refused(tmp_path: Path) -> None:

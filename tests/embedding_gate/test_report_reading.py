@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from embedding_gate.errors import FixtureError, InputError
-from embedding_gate.pull_request.__main__ import main as judge
 from embedding_gate.report import collect
 from embedding_gate.report.__main__ import main
 from embedding_gate.report.record import parsed, read_record
 from embedding_gate.report.schema.record import json_schema
 from tests.support.records import a_full_record, a_record, as_data, errors
-from tests.support.toy_gate import git, make_toy
 
 
 def spoilt_records() -> dict[str, dict[str, Any]]:
@@ -80,14 +78,3 @@ def test_what_is_no_record_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"report\.json: "):
         read_record(tmp_path / "report.json")
-
-
-def test_a_base_whose_report_is_older_is_red_and_says_so(tmp_path: Path) -> None:
-    toy = make_toy(tmp_path / "toy")
-    file = toy / "tests" / "record.json"
-    file.write_text(file.read_text(encoding="utf-8").replace('"version": 2', '"schema": 1'), encoding="utf-8")
-    git(toy, "commit", "-qam", "as it was")
-    assert judge(["--base", "HEAD", "--head", str(toy), f"--report={tmp_path / 'report'}"], toy) == 1
-    record = read_record(tmp_path / "report" / "report.json")
-    [reason] = record.reasons
-    assert reason.startswith("report.json of this gate: is a report of version 1, and this embedding-gate")

@@ -44,6 +44,15 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
     assert {found.get("name") for found in properties} == {"measured", "required"}
 
 
+def test_two_models_of_one_name(tmp_path: Path) -> None:
+    """Each has a table of its own."""
+    one, other = (tiny.build(tmp_path / side / "model", max_tokens=140) for side in "ab")
+    done = pytest_run("tests/quality", "-k", "test_norm or test_finite", f"--model={one}", f"--model={other}")
+    assert done.returncode == 0, done.stdout
+    assert f"model ({one}): 2 checks passed" in done.stdout
+    assert f"model ({other}): 2 checks passed" in done.stdout
+
+
 def test_a_part_of_the_gate_calibrates_nothing() -> None:
     done = pytest_run("embedding_gate/checks/test_vectors.py", "--calibrate")
     assert done.returncode == 1

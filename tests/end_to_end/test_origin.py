@@ -2,11 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from embedding_gate.origin import open_origin
+from embedding_gate.outside import open_outside
+from embedding_gate.subjects.origin import NOT_WORSE
+from tests.faults.slices import slice_of
 from tests.support.commands import pytest_run
+from tests.support.few_draws import few_draws  # noqa: F401
+from tests.support.library_subjects import embed, first_token
+from tests.support.origins import BESIDE, judged, on_slice
 from tests.support.tuned import MODEL, copied, noisy
 
 
@@ -32,3 +40,15 @@ def test_without_an_origin_it_cannot_be_required() -> None:
     assert done.stdout == ""
     (line,) = done.stderr.strip().splitlines()
     assert "--require=not worse: compares with the model's origin; add --origin=NAME or FOLDER" in line
+
+
+@pytest.mark.parametrize(("function", "worse"), [(embed, False), (first_token, True)])
+def test_another_subject_is_compared_though_the_files_are_the_same(
+    function: Callable[..., object], worse: bool
+) -> None:
+    subject = slice_of(open_outside(MODEL, BESIDE, function))
+    origin = open_origin(subject, BESIDE)
+    assert origin is not None
+    assert not origin.same
+    gate = judged(subject, on_slice(origin), NOT_WORSE)
+    assert bool(gate.red) is worse

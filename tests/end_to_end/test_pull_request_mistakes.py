@@ -11,6 +11,7 @@ import pytest
 
 from embedding_gate.own_files import ROOT
 from embedding_gate.pull_request.__main__ import main
+from embedding_gate.report.record import read_record
 from tests.support.toy_gate import edit, git
 
 
@@ -114,3 +115,13 @@ def test_a_signal_leaves_nothing(toy: Path, number: signal.Signals) -> None:
     assert list((toy.parent / "report").glob("*")) == []
     git(toy, "worktree", "prune")
     assert not (toy / ".git" / "worktrees").exists()
+
+
+def test_a_base_whose_report_is_older_is_red_and_says_so(toy: Path, tmp_path: Path) -> None:
+    file = toy / "tests" / "record.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"version": 2', '"schema": 1'), encoding="utf-8")
+    git(toy, "commit", "-qam", "as it was")
+    assert main(["--base", "HEAD", "--head", str(toy), f"--report={tmp_path / 'report'}"], toy) == 1
+    record = read_record(tmp_path / "report" / "report.json")
+    [reason] = record.reasons
+    assert reason.startswith("report.json of this gate: is a report of version 1, and this embedding-gate")

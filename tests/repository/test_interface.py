@@ -31,15 +31,6 @@ def test_a_broken_model_is_red(model: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
-def test_two_models_of_one_name(tmp_path: Path) -> None:
-    """Each has a table of its own."""
-    one, other = (tiny.build(tmp_path / side / "model", max_tokens=140) for side in "ab")
-    done = pytest_run("tests/quality", "-k", "test_norm or test_finite", f"--model={one}", f"--model={other}")
-    assert done.returncode == 0, done.stdout
-    assert f"model ({one}): 2 checks passed" in done.stdout
-    assert f"model ({other}): 2 checks passed" in done.stdout
-
-
 def test_a_wrong_option_is_one_line() -> None:
     done = pytest_run("-m", "quality", "--model=no-such-model")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
