@@ -11,14 +11,12 @@ from scipy import stats
 
 from benchmarks.against import error_rates, record
 from benchmarks.against.error_rates import (
-    BLOCKS,
     WHOLE,
     Rate,
     Series,
     clopper_pearson,
     read_series,
     runs_of,
-    tables,
 )
 from benchmarks.against.rounds import BENCHMARKS
 from embedding_gate.errors import FixtureError
@@ -101,12 +99,6 @@ def test_the_published_rates_keep_what_is_promised(recorded: list[Series]) -> No
     same, slower = total(recorded, 0.0), total(recorded, 0.15)
     assert same.red / same.runs <= 0.02
     assert slower.red / slower.runs >= 0.95
-
-
-def test_the_readme_has_these_tables(recorded: list[Series]) -> None:
-    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    missing = [line for line in tables(recorded, BLOCKS) if line not in text]
-    assert missing == []
 
 
 def test_the_planted_library_is_slower(tmp_path: Path) -> None:

@@ -209,3 +209,13 @@ def test_a_missing_audit_is_red(tmp_path: Path) -> None:
     )
     assert broken.returncode == 1
     assert "audit did not run: second seed" in broken.stdout
+
+
+def test_the_readme_has_the_tables_of_error_rates() -> None:
+    """As ``python -m benchmarks.against.error_rates`` prints them from the recorded sessions."""
+    command = [sys.executable, "-m", "benchmarks.against.error_rates"]
+    done = subprocess.run(command, cwd=own_files.ROOT, capture_output=True, text=True, check=True)
+    readme = (own_files.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    printed = [line for line in done.stdout.splitlines() if line]
+    assert len(printed) > 10
+    assert [line for line in printed if line not in readme] == []

@@ -2,6 +2,8 @@
 
 import json
 import math
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -49,10 +51,9 @@ def a_gate() -> Gate:
 
 def a_model(vectors: Any = None) -> dict[str, Any]:
     """Make the record of a model."""
-    found = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32) if vectors is None else vectors
     return model_as_data(
         a_gate(),
-        measured_of(found, TOPICS),
+        deepcopy(_measured()) if vectors is None else measured_of(vectors, TOPICS),
         asked_for="m",
         recipe="declared",
         precision="float32",
@@ -61,6 +62,11 @@ def a_model(vectors: Any = None) -> dict[str, Any]:
         threshold_lines={"parity": "fixtures/thresholds.toml:1"},
         part=None,
     )
+
+
+@cache
+def _measured() -> dict[str, Any]:
+    return measured_of(np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32), TOPICS)
 
 
 def a_speed(**changes: Any) -> dict[str, Any]:
@@ -181,7 +187,11 @@ def as_data(record: Record) -> Any:
 
 def errors(record: Any) -> list[str]:
     """Return the errors that the JSON Schema finds in the content of a report.json."""
+    return [f"{error.json_path}: {error.message}" for error in _validator().iter_errors(record)]
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    found = jsonschema.Draft202012Validator(schema).iter_errors(record)
-    return [f"{error.json_path}: {error.message}" for error in found]
+    return jsonschema.Draft202012Validator(schema)
