@@ -27,7 +27,7 @@ class OwnTokenizer:
     """The tokenizer.json of a folder, with the limit, the prompts and the end token that the folder declares.
 
     Raises:
-        FixtureError: the file is missing or malformed.
+        FixtureError: the file is missing or malformed, or lacks what a text needs.
 
     """
 
@@ -37,6 +37,7 @@ class OwnTokenizer:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:
             raise FixtureError(path, f"is no tokenizer ({error})", hint="restore the file") from error
+        self._path = path
         self.max_tokens, self._prompts = declared.max_tokens, declared.prompts
         end = self._tokenizer.token_to_id(declared.end_token) if declared.end_token else None
         self._end = [] if end is None or self._tokenizer.encode("").ids[-1:] == [end] else [end]
@@ -47,7 +48,12 @@ class OwnTokenizer:
     def tokenize(self, texts: Sequence[str], *, prompt_name: str | None = None) -> _Ids:
         """Return the token ids of texts, and how many tokens were cut off."""
         prefix = self._prompts.get(prompt_name or "", "")
-        found = self._tokenizer.encode_batch_fast([prefix + text for text in texts])
+        try:
+            found = self._tokenizer.encode_batch_fast([prefix + text for text in texts])
+        except Exception as error:
+            raise FixtureError(
+                self._path, f"cannot tokenize a text ({error})", hint="restore the file"
+            ) from error
         return _Ids(
             [np.array([*one.ids, *self._end], dtype=np.int32) for one in found],
             np.array(

@@ -57,6 +57,7 @@ class TextTokenizer:
                 f"{self._special} special tokens",
                 hint="correct max_seq_length",
             )
+        self._path = path
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
 
@@ -107,9 +108,16 @@ class TextTokenizer:
 
         Raises:
             InputError: not a sequence of strings, or a string is not valid Unicode or gives no token.
+            DamagedModel: tokenizer.json lacks what a text needs, as the token for unknown words.
 
         """
-        encodings = self._tokenizer.encode_batch_fast(checked_texts(texts))  # fast: no character offsets
+        checked = checked_texts(texts)
+        try:
+            encodings = self._tokenizer.encode_batch_fast(checked)  # fast: no character offsets
+        except Exception as error:
+            raise DamagedModel(
+                self._path, f"cannot tokenize a text ({error})", hint="fetch the file again"
+            ) from error
         for index, encoding in enumerate(encodings):
             if not encoding.ids:  # only with a tokenizer that adds no special token
                 raise InputError(f"texts[{index}]", "gives no token at all", hint="leave it out")

@@ -8,10 +8,10 @@ import pytest
 
 from embedding_gate.errors import FixtureError
 from embedding_gate.own_files import ROOT
-from tests.fuzz.__main__ import Finding, tried
 from tests.fuzz.changes import changed
 from tests.fuzz.reader import Reader
 from tests.fuzz.readers import readers
+from tests.fuzz.run import Finding, tried
 
 DEEP = b"[" * 100_000
 BERT = b'{"model_type": "bert", "vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, '
@@ -55,10 +55,12 @@ FOUND = [  # reader, content: each ended in a traceback, or did not end
 
 # reader, what its right file has, what stood there instead: each ended in a traceback
 TEXTS = b'"6f6afb0ac387af702b1663c3e4cc3b0362cb27e0e1ff6e320a1bf59d91a299f2"'
+UNKNOWN = b'"[UNK]": 1,\n      "[CLS]": 2,\n      "[SEP]": 3,\n      "a": 4'
 CHANGED = [
     ("record", b'"made"', b'"a": ' + DEEP + b', "made"'),
     ("decoder config.json", b'"rope_theta": 1000000', b'"rope_theta": "/dev/zero"'),
     ("model modules.json", b"1_Pooling", b"1" * 5000),
+    ("model tokenizer.json", UNKNOWN, b'"[CLS]": 2'),
     ("golden all-MiniLM-L6-v2.json", TEXTS, b"9223372036854775808"),
     ("golden all-MiniLM-L6-v2.json", b'"sets": {', b'"sets": {"a": null, '),
     ("golden all-MiniLM-L6-v2.json", b'"file": "all-', b'"file": "\\u0000all-'),
@@ -161,7 +163,7 @@ def slow(_: bytes) -> None:
     ],
 )
 def test_the_fuzzer_finds(read: object, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.fuzz.__main__.SLOW", 0.05 if read is slow else 2.0)
+    monkeypatch.setattr("tests.fuzz.run.SLOW", 0.05 if read is slow else 2.0)
     words = words.replace("4 s", "0.1 s")
     with pytest.raises(Finding, match=words):
         tried(Reader("a", (b"a",), read), b"\xff")  # type: ignore[arg-type]

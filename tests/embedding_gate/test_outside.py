@@ -28,6 +28,7 @@ from embedding_gate.outside import open_outside
 from embedding_gate.own_files import FIXTURES, OWN, ROOT, Options, texts
 from embedding_gate.subjects.server import Server
 from embedding_gate.tokenizer import OwnTokenizer
+from tests.support import tiny
 from tests.support.subjects import Chain, Sentences, hashed, nothing, raises
 from tests.support.told import Told
 
@@ -61,6 +62,18 @@ def test_a_folder_that_cannot_be_read(name: str, tmp_path: Path) -> None:
         (tmp_path / path.name).write_text(content, encoding="utf-8")
     with pytest.raises(FixtureError, match=name):
         open_outside(str(tmp_path), OWN, hashed)
+
+
+def test_a_tokenizer_that_lacks_a_token_for_unknown_words(tmp_path: Path) -> None:
+    """The package tokenizers raises a bare Exception then, and only where a text has such a word."""
+    folder = tiny.build(tmp_path / "tiny", max_tokens=140)
+    own = OwnTokenizer(folder, read_declared(folder))
+    assert len(own.count_tokens(["§"])) == 1
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"[UNK]": 1', '"[U]": 1'), encoding="utf-8")
+    own = OwnTokenizer(folder, read_declared(folder))
+    with pytest.raises(FixtureError, match=r"tokenizer\.json: cannot tokenize a text \(.*UNK.*; restore the"):
+        own.count_tokens(["§"])
 
 
 def test_a_model_that_reads_more_is_judged_at_512_tokens(tmp_path: Path) -> None:

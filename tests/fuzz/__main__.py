@@ -1,39 +1,18 @@
-"""The fuzzer: ``python -m tests.fuzz [--seconds=N] [--seed=N] [READER ...]`` (make fuzz).
+"""The fuzzer: ``python -m tests.fuzz [--seconds=N] [--seed=N] [--processes=N] [READER ...]`` (make fuzz).
 
-Each reader gets changed files for so many seconds. It may give a result or raise an error of the project, in
-one line. Anything else is a finding: another error, more than 2 seconds, more than 1 GB of memory, a file
-that is written elsewhere. The file of a finding is kept in build/fuzz, and the exit code is 1.
+Each reader gets changed files for so many seconds: see run.py. The exit code is 1 if there is a finding.
 """
 
 import argparse
-import re
+import os
 import resource
-import signal
 import sys
-import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from random import Random
-from typing import Any
+import tempfile
+from concurrent.futures.process import BrokenProcessPool
 
-from embedding_gate.adapter import ERRORS
-from embedding_gate.own_files import ROOT
-from tests.fuzz.changes import changed
-from tests.fuzz.reader import Reader, scratch
+from tests.faults.workers import begun
 from tests.fuzz.readers import readers
-from tests.soak.calls import resident
-
-__all__ = ["Finding", "run", "tried"]
-
-SLOW, MEMORY = 2.0, 1024.0  # seconds of CPU; MiB
-KEPT = ROOT / "build" / "fuzz"
-WRITES = ("open", "os.rename", "os.remove", "os.mkdir", "os.link", "os.symlink")
-
-
-class Finding(Exception):
-    """A reader did what it must not do."""
+from tests.fuzz.run import fuzzed
 
 
 def main() -> int:
@@ -42,106 +21,30 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="READER")
     parser.add_argument("--seconds", type=float, default=5, help="for each reader")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1, help="readers that are fuzzed side by side")
     asked = parser.parse_args()
-    warnings.simplefilter("ignore")
-    all_readers = readers()
-    if unknown := set(asked.names) - all_readers.keys():
-        parser.error(f"no reader {', '.join(sorted(unknown))}; there are {', '.join(all_readers)}")
-    findings = total = tried_readers = 0
-    for name, reader in all_readers.items():
-        if not asked.names or name in asked.names:
-            inputs, found = run(reader, seconds=asked.seconds, number=asked.seed)
-            findings, total, tried_readers = findings + len(found), total + inputs, tried_readers + 1
-            print(f"{name:<44} {inputs:>8,} inputs: {'; '.join(found) or 'nothing'}", flush=True)
+    if asked.processes < 1:
+        parser.error(f"--processes: must be at least 1, got {asked.processes}")
+    findings = total = 0
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        # Of this process and of the others, which are killed at the end and leave what they wrote.
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        names = [name for name in readers() if not asked.names or name in asked.names]
+        if unknown := set(asked.names) - set(names):
+            parser.error(f"no reader {', '.join(sorted(unknown))}; there are {', '.join(readers())}")
+        calls = [(name, asked.seconds, asked.seed) for name in names]
+        with begun(fuzzed, calls, processes=asked.processes) as futures:
+            for name, future in zip(names, futures, strict=True):
+                try:
+                    inputs, found = future.result()
+                except BrokenProcessPool:
+                    print(f"{name:<44} the process died, of this reader or of one beside it: run it alone")
+                    return 1
+                findings, total = findings + len(found), total + inputs
+                print(f"{name:<44} {inputs:>8,} inputs: {'; '.join(found) or 'nothing'}", flush=True)
     how = f"seed {asked.seed}, {asked.seconds:g} s for each reader"
-    print(f"fuzz: {tried_readers} readers, {total:,} inputs, {findings} findings; {how}")
+    print(f"fuzz: {len(names)} readers, {total:,} inputs, {findings} findings; {how}")
     return int(findings > 0)
-
-
-def run(reader: Reader, *, seconds: float, number: int) -> tuple[int, list[str]]:
-    """Fuzz a reader for so many seconds. Return how many files it got, and the first finding, if any."""
-    draw, inputs, until = Random(f"{reader.name} {number}"), 0, time.monotonic() + seconds  # noqa: S311
-    while time.monotonic() < until:
-        content, inputs = changed(draw, reader.contents), inputs + 1
-        try:
-            tried(reader, content)
-        except Finding as finding:
-            KEPT.mkdir(parents=True, exist_ok=True)
-            (KEPT / re.sub(r"\W", "-", reader.name)).write_bytes(content)
-            return inputs, [str(finding)]
-    return inputs, []
-
-
-def tried(reader: Reader, content: bytes) -> None:
-    """Give a reader one file.
-
-    Raises:
-        Finding: it did what it must not do.
-
-    """
-    start, before = time.process_time(), resident()
-    with _watched() as written, _limited():
-        try:
-            reader.read(content)
-        except ERRORS as error:
-            if "\n" in str(error) or "\r" in str(error):
-                raise _finding(content, f"an error of several lines: {error!r}") from error
-        except Exception as error:
-            raise _finding(content, f"{type(error).__name__}: {error}") from error
-    if (spent := time.process_time() - start) > SLOW:
-        raise _finding(content, f"{spent:.1f} s")
-    if (grown := resident() - before) > MEMORY:
-        raise _finding(content, f"{grown:,.0f} MiB")
-    if written:
-        raise _finding(content, f"wrote {written[0]}")
-
-
-def _finding(content: bytes, what: str) -> Finding:
-    shown = repr(content if len(content) < 200 else content[:200] + b"...")
-    return Finding(f"{what[:200]} of {shown}")
-
-
-@contextmanager
-def _limited() -> Iterator[None]:
-    """Stop a reader that does not end: twice the time that it may take, by the processor's clock."""
-
-    def stop(*_: object) -> None:
-        raise TimeoutError(f"no end after {2 * SLOW:g} s")
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, 2 * SLOW)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
-_written: list[str] | None = None
-
-
-def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    """Note each file that is written outside the readers' folder."""
-    if _written is None or event not in WRITES:
-        return
-    if event == "open" and not (isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")):
-        return
-    path = str(arguments[0])
-    if not Path(path).resolve().is_relative_to(scratch()) and path != "/dev/null":
-        _written.append(path)
-
-
-sys.addaudithook(_audit)
-
-
-@contextmanager
-def _watched() -> Iterator[list[str]]:
-    global _written  # noqa: PLW0603  (an audit hook cannot be removed)
-    _written = []
-    try:
-        yield _written
-    finally:
-        _written = None
 
 
 if __name__ == "__main__":

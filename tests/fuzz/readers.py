@@ -3,8 +3,9 @@
 import json
 import shutil
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from functools import cache, partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,8 @@ def _of_models(root: Path) -> list[Reader]:
 
 def _of_vectors(root: Path) -> list[Reader]:
     corpus, out = write_corpus(root / "corpus.jsonl", 8), root / "encoded"
-    assert encode(corpus, out, root / "model") == 0
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        assert encode(corpus, out, root / "model") == 0
     topics = own_files.sets().topics
     vectors = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     words = {"labels": topics.labels[:4], "categories": topics.categories[:4], "texts": topics.texts[:4]}
