@@ -21,6 +21,7 @@ from embedding_gate.report.schema.proof import Judge
 from embedding_gate.report.schema.record import Record
 from embedding_gate.report.schema.speed import Row
 from embedding_gate.report.verdicts import unlisted_reasons
+from embedding_gate.verdicts.table import tally
 
 __all__ = ["annotations", "main", "outputs", "summary"]
 
@@ -145,8 +146,8 @@ def summary(record: Record, page: str = "") -> str:
 
 
 def _table(model: Model) -> list[str]:
-    """Return the red verdicts as a table, and the number of all verdicts."""
-    lines = [f"{len(model.red)} of {len(model.verdicts)} checks red", ""]
+    """Return the red verdicts as a table, and how many there are of each kind."""
+    lines = [tally(one.outcome for one in model.verdicts), ""]
     if model.red:
         lines += ["| check | measured | required | verdict | evidence |", "|---|---|---|---|---|"]
     for one in model.red:

@@ -133,7 +133,7 @@ def _categories(model: str, found: Sequence[Category]) -> Figure:
     data = [_bars("measured", "", within), _bars("measured, outside", "/", outside), _limits(shown)]
     layout = {
         "yaxis": {"categoryarray": [name for name, _ in shown], "autorange": "reversed", "showgrid": False},
-        "xaxis": {"title": {"text": "mean cosine of two texts of the category"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "mean cosine of two texts"}, "rangemode": "tozero"},
         "barmode": "overlay",
         "legend": LEGEND,
     }

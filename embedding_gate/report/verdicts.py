@@ -1,14 +1,13 @@
 """The gate's verdicts: what is red, why, what to do, and every check."""
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 
 from embedding_gate.report.blocks import Block, Items, Section, Table, Text
 from embedding_gate.report.schema import models as schema
 from embedding_gate.report.schema.record import Made, Record
 from embedding_gate.verdicts.last_line import WHOLE
-from embedding_gate.verdicts.table import HEADER, badness, cells, unjudged
+from embedding_gate.verdicts.table import HEADER, badness, cells, tally
 from embedding_gate.verdicts.thresholds import UNJUDGED, Verdict
 
 __all__ = ["LIMITS", "as_verdict", "checks", "conclusion", "unlisted_reasons", "verdict"]
@@ -123,7 +122,7 @@ def _what_to_do(record: Record) -> str:
         return "Nothing. No check that was judged is red."
     steps = []
     if any(line.startswith(LOOKS) for model in record.models for line in model.looks_like):
-        steps.append("Look for the likely fault in the code that changed, and correct it.")
+        steps.append("Look for the likely fault in the code or in the model's files, and correct it.")
     elif any(model.red for model in record.models):
         steps.append("Find the cause of the first red check below, and correct it.")
     if (judge := record.judge) and judge.changed and not judge.approved:
@@ -151,9 +150,8 @@ def _made(made: Made) -> str:
 def _tally(record: Record) -> str:
     counts = []
     for model in record.models:
-        rest = "".join(f", {one}" for one in unjudged(Counter(one.outcome for one in model.verdicts)))
         part = f"A PART OF THE GATE, {model.part}. " if model.part else ""
-        counts.append(f"{part}{model.name}: {len(model.red)} of {len(model.verdicts)} checks red{rest}.")
+        counts.append(f"{part}{model.name}: {tally(one.outcome for one in model.verdicts)}.")
     for name, audits in record.audits.items():
         counts.append(f"{name}: {sum(one.red for one in audits)} of {len(audits)} audits red.")
     if claims := record.claims:

@@ -36,7 +36,8 @@ def last_line(
 
 def _red(red: Sequence[Gate]) -> str:
     first = min(red[0].red, key=badness).check
-    found = f"{len(red[0].red)} of {len(red[0].verdicts)} checks of {red[0].model} are red"
+    judged = sum(verdict.judged for verdict in red[0].verdicts)
+    found = f"{len(red[0].red)} of {judged} checks of {red[0].model} are red"
     others = f", and so are other models: {', '.join(gate.model for gate in red[1:])}" if red[1:] else ""
     return f"{found}{others}; begin with the first row of its table, {first!r} (docs/checks.md)"
 

@@ -2,13 +2,13 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from embedding_gate.text_table import aligned, wrapped
 from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.thresholds import NOT_CALIBRATED, NOT_OFFERED, UNJUDGED, Outcome, Verdict
 
-__all__ = ["HEADER", "badness", "cells", "gate_table", "unjudged"]
+__all__ = ["HEADER", "badness", "cells", "gate_table", "tally"]
 
 LONGEST = 36  # characters of a check's name, which may end in a user's topic: so a row keeps to 100 columns
 HEADER = ("check", "measured", "required", "margin", "verdict")
@@ -25,7 +25,7 @@ def gate_table(gate: Gate, asked_for: str, notes: Sequence[str] = ()) -> list[st
     verdicts = sorted((one for one in gate.verdicts if one.outcome != NOT_OFFERED), key=badness)
     rows = aligned([HEADER, *(cells(verdict) for verdict in verdicts)])
     name = gate.model if asked_for == gate.model else f"{gate.model} ({asked_for})"
-    lines = [f"{name}: {_summary(gate)}"]
+    lines = [f"{name}: {tally(verdict.outcome for verdict in gate.verdicts)}"]
     shown = ["", *("" if verdict.outcome == "pass" else verdict.evidence for verdict in verdicts)]
     for row, evidence, below in zip(rows, shown, [*shown[1:], ""], strict=True):
         lines.append(row)
@@ -45,18 +45,13 @@ def _not_offered(verdicts: Iterable[Verdict]) -> list[str]:
     return [line for one in named for line in wrapped(one)]
 
 
-def _summary(gate: Gate) -> str:
-    counts = Counter(verdict.outcome for verdict in gate.verdicts)
-    if gate.red:
-        parts = [f"{len(gate.red)} of {len(gate.verdicts)} checks red"]
-    else:
-        parts = [f"{counts['pass']} checks passed"]
-    return ", ".join([*parts, *unjudged(counts)])
-
-
-def unjudged(counts: Mapping[Outcome, int]) -> list[str]:
-    """Say how many checks judged nothing, by outcome: "3 not calibrated"."""
-    return [f"{counts[one]} {one}" for one in UNJUDGED if counts[one]]
+def tally(outcomes: Iterable[Outcome]) -> str:
+    """Say how many of the judged checks are red or passed, and how many judged nothing, by outcome."""
+    counts = Counter(outcomes)
+    unjudged = [f"{counts[one]} {one}" for one in UNJUDGED if counts[one]]
+    red = counts["FAIL"] + counts["ERROR"]
+    judged = f"{red} of {red + counts['pass']} checks red" if red else f"{counts['pass']} checks passed"
+    return ", ".join([judged, *unjudged])
 
 
 def badness(verdict: Verdict) -> tuple[bool, bool, float]:

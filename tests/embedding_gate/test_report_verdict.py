@@ -40,7 +40,7 @@ def test_the_verdict_the_fault_and_what_to_do_come_before_all_else() -> None:
     """Before the list of sections, the reasons and the tables."""
     text = Read(show(a_full_record())).text
     body = text[text.index("✗ FAIL") :]
-    places = [body.index(words) for words in ("1 of 4 checks red", "Likely fault of m: ", "What to do: ")]
+    places = [body.index(words) for words in ("1 of 3 checks red", "Likely fault of m: ", "What to do: ")]
     assert places == sorted(places)
     assert places[-1] < 700
     assert places[-1] < body.index("Red checks") < body.index("Performance summary")
@@ -52,10 +52,13 @@ def test_the_verdict_the_fault_and_what_to_do_come_before_all_else() -> None:
         ({"verdict": "pass"}, "Nothing."),
         (
             {},
-            "Look for the likely fault in the code that changed, and correct it. Undo what this change moves "
-            "in the judge, or ask a person to approve it",
+            "Look for the likely fault in the code or in the model's files, and correct it. Undo what this "
+            "change moves in the judge, or ask a person to approve it",
         ),
-        ({"judge": None}, "Look for the likely fault in the code that changed, and correct it. Then run"),
+        (
+            {"judge": None},
+            "Look for the likely fault in the code or in the model's files, and correct it. Then run",
+        ),
         ({"judge": None, "models": []}, "Read the reasons below"),
     ],
 )

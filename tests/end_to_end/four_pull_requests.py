@@ -7,6 +7,7 @@ commit; reports and summaries are written into DIR.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -41,12 +42,13 @@ def compared(clone: Path, report: Path) -> dict[str, Any]:
 
 def shown(clone: Path, report: Path, command: Sequence[str]) -> dict[str, Any]:
     """Run a module that writes a report, show it as GitHub would, and return the record."""
-    report.mkdir(parents=True, exist_ok=True)
-    for name in ("report.json", "summary.md"):  # what an earlier proof left is not of this one
-        (report / name).unlink(missing_ok=True)
+    shutil.rmtree(report, ignore_errors=True)  # what an earlier proof left is not of this one
+    report.mkdir(parents=True)
+    written = Path("build") / report.name  # the page names its command: one that works in any clone
     with (report / "run.log").open("wb") as log:
-        run = [sys.executable, "-m", *command, f"--report={report}"]
+        run = [sys.executable, "-m", *command, f"--report={written}"]
         subprocess.run(run, cwd=clone, stdout=log, stderr=subprocess.STDOUT, check=False)
+    shutil.copytree(clone / written, report, dirs_exist_ok=True)
     variables = {**os.environ, "GITHUB_STEP_SUMMARY": str(report / "summary.md")}
     with (report / "annotations.txt").open("wb") as log:
         run = [sys.executable, "-m", "embedding_gate.pull_request.github", str(report / "report.json")]
