@@ -9,10 +9,11 @@ from importlib import metadata
 
 from embeddings import backend
 from embeddings.backend import mx
-from embeddings.catalog import CATALOG
+from embeddings.catalog import CATALOG, DEFAULT_MODEL
 from embeddings.errors import EmbeddingsError
 from embeddings.folder import find_folder
 from embeddings.hub import missing, snapshot
+from embeddings.loading import load
 
 __all__ = ["UNUSABLE", "examine", "matmul_rate"]
 
@@ -92,7 +93,10 @@ def _compiler() -> str:
 
 
 def _model(name: str) -> str:
-    """Say what is here of a model of the catalog; nothing if the cache of the hub does not hold it at all."""
+    """Say what is here of a model of the catalog; nothing if the cache of the hub does not hold it at all.
+
+    The embedded model encodes a text: files without a known hash may be damaged, too.
+    """
     entry = CATALOG[name]
     origin = f"({entry.licence}, {entry.source})"
     try:
@@ -101,6 +105,10 @@ def _model(name: str) -> str:
                 return ""
             return f"not in the Hugging Face cache: no {', '.join(lacking)} of {entry.revision} {origin}"
         hashes = f"hashes right: {', '.join(entry.sha256)}" if entry.sha256 else "no hashes known"
-        return f"{find_folder(name).path}, {hashes} {origin}"
+        path = find_folder(name).path
+        if name == DEFAULT_MODEL:
+            load(name).encode(["a text"])
+            hashes += "; encodes a text"
+        return f"{path}, {hashes} {origin}"
     except EmbeddingsError as error:
         return f"{UNUSABLE}: {error}"

@@ -10,7 +10,7 @@
   const TALL = 880; // pixels down one, beside the caption
 
   const template = ({ ink, faint, paper }) => {
-    const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true, ticklabelstandoff: 4 };
+    const axis = { gridcolor: faint, linecolor: ink, zerolinecolor: ink, tickcolor: ink, automargin: true, ticklabelstandoff: 4, title: { standoff: 14 } };
     // A printed page shows a 3-D map as the screen last did, in either scheme: so in colours for both.
     const side = { color: "#808080", gridcolor: "#808080", gridwidth: 0.5, showbackground: false };
     return {

@@ -113,13 +113,15 @@ def rooflines(record: Record) -> list[Figure]:
         mode="markers",
     )
     roofs = [*_roofs(measured, [x for one in data for x in one["x"]])]
-    title = "tokens of a batch (in proportion: FLOPs per byte of weights)"
     layout = {
-        "xaxis": log_axis(title, (x for one in data for x in one["x"])),
+        "xaxis": log_axis("tokens of a batch", (x for one in data for x in one["x"])),
         "yaxis": log_axis("FLOP/s", (y for one in [*data, *roofs] for y in one["y"])),
         "legend": LEGEND,
     }
-    caption = "Roofline: FLOP/s of each shape, and above them the best matrix product and the published peak"
+    caption = (
+        "Roofline: FLOP/s of each shape, and above them the best matrix product and the published peak. The "
+        "tokens of a batch are in proportion to its FLOPs per byte of weights"
+    )
     return [Figure(caption, [*data, *roofs], layout, 460)]
 
 

@@ -29,7 +29,8 @@ def summary(record: Record) -> Section | None:
         return None
     say = (
         "All texts are new and have an exact number of tokens. Figures are medians. The clock stops when the "
-        "vectors are in host memory."
+        "vectors are in host memory. MFU (model FLOPs utilisation) is the share of the rate of the best "
+        "matrix product that the model reaches."
     )
     rows, notes = zip(*(_summary(name, own) for name, own in groups.items()), strict=True)
     found = Table("Measured in this run", SUMMARY, rows)
@@ -54,7 +55,7 @@ def _summary(name: str, own: list[Speed]) -> tuple[list[str], str]:
     shapes = {"throughput": rate, "latency": latency, "cache": cached}
     told = ", ".join(f"{what} of {one.batch} x {one.length}" for what, one in shapes.items() if one)
     peak = f"best matrix product {own[0].matmul / 1e12:.3g} TFLOP/s" if own[0].matmul else "another subject"
-    return row, f"{name}: {told} tokens; {own[0].precision}, {peak}."
+    return row, f"{name}: {told} (texts x tokens); {own[0].precision}, {peak}."
 
 
 def _mebibytes(count: int | None) -> str:

@@ -153,7 +153,9 @@ def _tally(record: Record) -> str:
         part = f"A PART OF THE GATE, {model.part}. " if model.part else ""
         counts.append(f"{part}{model.name}: {tally(one.outcome for one in model.verdicts)}.")
     for name, audits in record.audits.items():
-        counts.append(f"{name}: {sum(one.red for one in audits)} of {len(audits)} audits red.")
+        red = sum(one.red for one in audits)
+        told = f"{red} of {len(audits)} audits red" if red else f"{len(audits)} audits passed"
+        counts.append(f"{name}: {told}.")
     if claims := record.claims:
         counts.append(f"{sum(one.red for one in claims)} of {len(claims)} claims not as expected.")
     if matrix := record.kill_matrix:

@@ -89,6 +89,26 @@ def test_no_word_lies_under_the_buttons(browser: Browser, file: Path, width: int
     opened.page.close()
 
 
+UNREADABLE = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+    const frame = plot.getBoundingClientRect(), at = (one) => one.getBoundingClientRect();
+    const ticks = [...plot.querySelectorAll(".xtick text, .ytick text")];
+    const titles = [...plot.querySelectorAll(".xtitle, .ytitle")];
+    const out = (one) => at(one).left < frame.left - 1 || at(one).right > frame.right + 1;
+    const cut = [...ticks, ...titles].filter(out);
+    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const covered = titles.filter((title) => ticks.some((tick) => meet(at(title), at(tick))));
+    return [...cut, ...covered].map((one) => one.textContent);
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_words_of_axes_are_whole(browser: Browser, file: Path, width: int) -> None:
+    """None reaches beyond its picture, and no title lies on the numbers beside it."""
+    opened = Opened(browser.new_page(viewport={"width": width, "height": 844}), file)
+    assert opened.page.evaluate(UNREADABLE) == []
+    opened.page.close()
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
 def test_the_first_screen_says_what_to_do(
     browser: Browser, record: Record, tmp_path: Path, width: int, height: int
