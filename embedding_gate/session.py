@@ -158,13 +158,14 @@ def diagnosis(gate: Gate) -> list[str]:
     """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same.
 
     A subject that gave no vectors looks like none. To be worse than one's origin, or another, is no
-    fault of the code.
+    fault of the code. The contract of a server is no evidence: no known fault was recorded on a server.
     """
     told = tuple(error.__name__ for error in SubjectError.__subclasses__())
+    others = {NOT_WORSE, "reindex", *map(check_name, endpoint_tests())}
     verdicts = [
         one
         for one in gate.verdicts
-        if one.check not in (NOT_WORSE, "reindex") and not (one.red and one.evidence.startswith(told))
+        if one.check not in others and not (one.red and one.evidence.startswith(told))
     ]
     try:
         return looks_like(verdicts, read_signatures(SIGNATURES)) if gate.red else []
