@@ -153,10 +153,14 @@ def looks_like(verdicts: Sequence[Verdict], signatures: Iterable[Signature]) -> 
     if not any(verdict.red for verdict in verdicts):
         return []
     found = likely(pattern_of(verdicts), signatures)
-    named = ", ".join(f"{one.name} ({one.cause})" for one in found)
-    if found and found[0].alike >= LEAST:
-        return [f"  looks like: {named}"]
+    if fitting := [one for one in found if one.alike >= LEAST]:
+        return [f"  looks like: {_named(fitting)}"]
+    named = _named(found)
     return [f"  looks like no known fault{'; the nearest: ' if named else ''}{named}"]
+
+
+def _named(faults: Iterable[Likely]) -> str:
+    return ", ".join(f"{one.name} ({one.cause})" for one in faults)
 
 
 def as_json(signatures: Iterable[Signature]) -> str:

@@ -102,6 +102,12 @@ def test_three_are_named_one_of_a_cause() -> None:
     assert looks_like(run, known) == ["  looks like: one (first), two (two), three (three)"]
 
 
+def test_what_does_not_fit_is_not_named_beside_what_does() -> None:
+    run = [red("check 1"), *(green(f"check {number}") for number in range(2, 9))]
+    little = signature("little", *(red(f"check {number}") for number in range(1, 9)))
+    assert looks_like(run, [little, signature("all", *run)]) == ["  looks like: all (all)"]
+
+
 def test_nothing_is_named_where_nothing_fits() -> None:
     known = [signature("a fault", *(red(f"check {number}") for number in range(9)))]
     assert likely(pattern_of([green("check 1")]), known) == []
