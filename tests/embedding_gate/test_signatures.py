@@ -85,9 +85,9 @@ def test_a_servers_contract_is_no_evidence_and_a_changed_declaration_comes_first
     assert session.diagnosis(gate) == []
     assert red_of_contract(gate) == ["  red checks: 0 of 1 of the vectors, 3 of 3 of the server's contract"]
     gate.verdicts.append(red("topics beside baseline", 0.1))
-    declared, fault = session.diagnosis(gate, ["pooling: mean of the tokens -> first token"])
+    declared, fault = session.diagnosis(gate, ["pooling: mean -> first token"])
     assert declared == (
-        "  looks like: another declaration than that of the origin (pooling: mean of the tokens -> first token)"
+        "  looks like: another declaration than that of the origin (pooling: mean -> first token)"
     )
     assert fault.startswith("  looks like")
     gate.verdicts = [green("base64"), green("parity")]
