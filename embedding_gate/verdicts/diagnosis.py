@@ -149,18 +149,20 @@ def likely(run: Pattern, signatures: Iterable[Signature]) -> list[Likely]:
 
 
 def looks_like(verdicts: Sequence[Verdict], signatures: Iterable[Signature]) -> list[str]:
-    """Return the line that goes beneath a red table, none beneath a green one; it says where nothing fits."""
+    """Return the line that goes beneath a red table, none beneath a green one.
+
+    What fits less than LEAST is named apart: it shares some red check with the run, and little else.
+    """
     if not any(verdict.red for verdict in verdicts):
         return []
     found = likely(pattern_of(verdicts), signatures)
-    if fitting := [one for one in found if one.alike >= LEAST]:
-        return [f"  looks like: {_named(fitting)}"]
-    named = _named(found)
-    return [f"  looks like no known fault{'; the nearest: ' if named else ''}{named}"]
-
-
-def _named(faults: Iterable[Likely]) -> str:
-    return ", ".join(f"{one.name} ({one.cause})" for one in faults)
+    like, unlike = (
+        ", ".join(f"{one.name} ({one.cause})" for one in found if (one.alike >= LEAST) == enough)
+        for enough in (True, False)
+    )
+    if like:
+        return [f"  looks like: {like}{'; less likely: ' if unlike else ''}{unlike}"]
+    return [f"  looks like no known fault{'; the nearest: ' if unlike else ''}{unlike}"]
 
 
 def as_json(signatures: Iterable[Signature]) -> str:
