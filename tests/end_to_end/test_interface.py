@@ -120,6 +120,19 @@ def test_doctor() -> None:
         assert words in done.stdout
 
 
+def test_doctor_to_a_reader_that_has_gone() -> None:
+    """As in ``| head -1``."""
+    command = [sys.executable, "-m", "embeddings", "doctor"]
+    with subprocess.Popen(
+        command, cwd=own_files.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 DOCTOR_WITHOUT_A_MODEL = """
 import sys
 from embeddings import __main__, doctor
