@@ -89,6 +89,7 @@ lint-workflows:  ## .github/workflows by actionlint, where it is installed: http
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "make: $(PYTHON) is not Python 3.11 to 3.13; name one, as in make PYTHON=python3.12 quality" >&2; exit 1; }
+	@test ! -L .venv || { echo "make: .venv is a link, and setting up would empty what it leads to; remove the link" >&2; exit 1; }
 	@echo "setting up .venv (about 430 MB, once)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(INSTALL) $<

@@ -1,6 +1,7 @@
 """The pytest plugin of the measurements, ``pytest --benchmark-only``. Other modules measure and judge."""
 
 import inspect
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from benchmarks.harness.bench import Bench, Measure
 from benchmarks.harness.fresh import Seen
 from benchmarks.harness.opening import open_library_bench, open_outside_bench
 from benchmarks.harness.options import refuse_files, refuse_options, stored_runs
-from benchmarks.harness.outcome import audits_as_data, changes, failures
+from benchmarks.harness.outcome import audits_as_data, changes, failures, last_line
 from benchmarks.harness.outside import OutsideEngine, open_outside_engine
 from benchmarks.harness.plan import Plan, default_models, outside_plan, plan_of
 from benchmarks.harness.serialize import measurements
@@ -182,6 +183,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     red = any(gate.red for gate in audited.values()) or config.stash[FAILURES]
     if red and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(specname="pytest_sessionfinish", wrapper=True, tryfirst=True)  # after pytest's own last line
+def pytest_verdict(session: pytest.Session) -> Generator[None]:
+    yield
+    stash, reporter = session.config.stash, session.config.pluginmanager.getplugin("terminalreporter")
+    if reporter and stash.get(BENCHES, None):
+        audited, reasons = stash[AUDITED], stash.get(FAILURES, [])
+        line = last_line(audited, reasons, int(session.exitstatus))
+        reporter.line(f"benchmarks: {line}", bold=True)
 
 
 def pytest_gate_record(config: pytest.Config) -> dict[str, Any]:

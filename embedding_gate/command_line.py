@@ -33,7 +33,21 @@ OWN_FILES = {"topics": "topics", "sts": "pairs", "retrieval": "retrieval", "thre
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Add the options that say what is judged, and how."""
+    """Add the options that say what is judged, and how.
+
+    Raises:
+        UsageError: another plugin has an option of the same name.
+
+    """
+    try:
+        _add_options(parser)
+    except ValueError as error:
+        why = str(error).partition(" (")[0]
+        hint = "leave that plugin out with -p no:NAME, or use the command embedding-gate"
+        raise pytest.UsageError(f"embedding_gate.plugin: {why}, in another plugin; {hint}") from error
+
+
+def _add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("embedding-gate")
     group.addoption(
         "--model",

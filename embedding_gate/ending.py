@@ -9,6 +9,7 @@ from embedding_gate.adapter import ERRORS
 from embedding_gate.calibrate import calibrate
 from embedding_gate.compare import compare
 from embedding_gate.found import Found
+from embedding_gate.register import endpoint_tests
 from embedding_gate.reindex.side_by_side import table_of
 from embedding_gate.report import collect
 from embedding_gate.report.record import red_reasons
@@ -16,6 +17,8 @@ from embedding_gate.session import diagnosis, export
 from embedding_gate.state import Run, run_of
 from embedding_gate.subjects.coverage import coverage_table
 from embedding_gate.subjects.live import Subject
+from embedding_gate.text_table import wrapped
+from embedding_gate.verdicts.gate import Gate, check_name
 from embedding_gate.verdicts.last_line import last_line
 from embedding_gate.verdicts.table import gate_table
 from embedding_gate.xdist import first_of, give, is_other
@@ -88,7 +91,9 @@ def found_of(session: pytest.Session, name: str) -> Found:
     gate, judged, asked_for = run.gates[name], run.judged[name], run.asked_for(name)
     origin = judged.origin if isinstance(judged, Subject) else None
     beside = [*(origin.lines() if origin else []), *(judged.reindex.lines() if judged.reindex else [])]
-    found = Found(gate, asked_for, judged.offers, [*judged.notes, *beside])
+    likely = [row for line in diagnosis(gate, origin.declared if origin else ()) for row in wrapped(line)]
+    notes = [*red_of_contract(gate), *likely, *judged.notes, *beside]
+    found = Found(gate, asked_for, judged.offers, notes)
     if config.getoption("call_shapes") and isinstance(judged, Subject):
         found.calls = coverage_table(judged.recorder.calls)
     if session.exitstatus in FINISHED and (config.getoption("report") or config.getoption("history")):
@@ -96,6 +101,17 @@ def found_of(session: pytest.Session, name: str) -> Found:
         found.record = collect.model(gate, judged, asked_for, run.options, part=part)
         found.published = collect.published(judged)
     return found
+
+
+def red_of_contract(gate: Gate) -> list[str]:
+    """Say how many red checks are of the vectors and how many of a server's contract, if it was judged."""
+    names = {check_name(name) for name in endpoint_tests()}
+    contract = [one for one in gate.verdicts if one.check in names]
+    if not contract or not gate.red:
+        return []
+    red = sum(one.red for one in contract)
+    vectors = f"{len(gate.red) - red} of {len(gate.verdicts) - len(contract)}"
+    return [f"  red checks: {vectors} of the vectors, {red} of {len(contract)} of the server's contract"]
 
 
 def pytest_gate_record(config: pytest.Config) -> dict[str, list[Any]]:
@@ -121,7 +137,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         made = run.checks_made(one.gate)
         part = f", BROKEN OFF after {made}" if broken_off else f", A PART: {made}" if run.partial else ""
         terminalreporter.section(f"embedding gate{part}")
-        for line in gate_table(one.gate, one.asked_for, [*diagnosis(one.gate), *one.notes]):
+        for line in gate_table(one.gate, one.asked_for, one.notes):
             terminalreporter.line(line)
         if one.calls:
             terminalreporter.section("calls of this run")

@@ -18,12 +18,7 @@ from embedding_gate.adapter import ERRORS, watch_batches
 from embedding_gate.checks.test_ranks import Ranks
 from embedding_gate.claims.published import Comparison
 from embedding_gate.clashing_options import check_embedder, check_together
-from embedding_gate.command_line import (
-    add_options,
-    judges,
-    names_of,
-    read_options,
-)
+from embedding_gate.command_line import add_options, judges, names_of, read_options
 from embedding_gate.corpus.launch import encode_in_ranks
 from embedding_gate.data.labelled import Topics
 from embedding_gate.data.projector import check_writable
@@ -32,7 +27,7 @@ from embedding_gate.errors import SubjectLost
 from embedding_gate.progress import shown, waiting
 from embedding_gate.reindex.reindex import Reindex
 from embedding_gate.session import check_required, open_recorded, published_of
-from embedding_gate.state import RUN, Judged, Run, is_check, run_of
+from embedding_gate.state import RUN, Judged, Run, in_order, is_check, run_of
 from embedding_gate.subjects.embedded import Embedded
 from embedding_gate.subjects.live import Subject
 from embedding_gate.subjects.offers import unoffered
@@ -105,9 +100,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("judged", run_of(metafunc.config).names, indirect=True, scope="session")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    part = run_of(config).tests
-    items[:] = [item for item in items if not is_check(item) or item.name.partition("[")[0] in part]
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    run = run_of(config)
+    items[:] = [item for item in items if not is_check(item) or item.name.partition("[")[0] in run.tests]
+    yield
+    items[:] = in_order(items, run.names)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

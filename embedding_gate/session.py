@@ -154,22 +154,29 @@ def _thresholds(
     }
 
 
-def diagnosis(gate: Gate) -> list[str]:
+def diagnosis(gate: Gate, declared: Sequence[str] = ()) -> list[str]:
     """Say which known faults a red gate looks like. If this cannot be read, the verdict stays the same.
 
     A subject that gave no vectors looks like none. To be worse than one's origin, or another, is no
-    fault of the code.
+    fault of the code. The contract of a server is no evidence: no known fault was recorded on a server.
+
+    declared: what the model declares otherwise than its origin, which is the first thing to look at.
     """
+    if not gate.red:
+        return []
     told = tuple(error.__name__ for error in SubjectError.__subclasses__())
+    others = {NOT_WORSE, "reindex", *map(check_name, endpoint_tests())}
     verdicts = [
         one
         for one in gate.verdicts
-        if one.check not in (NOT_WORSE, "reindex") and not (one.red and one.evidence.startswith(told))
+        if one.check not in others and not (one.red and one.evidence.startswith(told))
     ]
+    changed = f"  looks like: another declaration than that of the origin ({'; '.join(declared)})"
+    lines = [changed] if declared else []
     try:
-        return looks_like(verdicts, read_signatures(SIGNATURES)) if gate.red else []
+        return [*lines, *looks_like(verdicts, read_signatures(SIGNATURES))]
     except FixtureError as error:
-        return [f"  looks like: {error}"]
+        return [*lines, f"  looks like: {error}"]
 
 
 def unbound(own: Path, gates: Iterable[Gate]) -> list[str]:

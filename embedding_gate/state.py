@@ -1,6 +1,6 @@
 """What one run of pytest judges, and what it has found so far."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +11,7 @@ from embedding_gate.found import Found
 from embedding_gate.origin import open_origin
 from embedding_gate.outside import open_outside
 from embedding_gate.own_files import Options
-from embedding_gate.register import recorded_tests
+from embedding_gate.register import gate_tests, recorded_tests
 from embedding_gate.reindex.side_by_side import Side
 from embedding_gate.session import open_gate, open_recorded_gate, tests_of, unbound
 from embedding_gate.snapshots import compared
@@ -20,7 +20,7 @@ from embedding_gate.subjects.offers import OFFERS
 from embedding_gate.subjects.recorded import Recorded
 from embedding_gate.verdicts.gate import Gate
 
-__all__ = ["RUN", "Judged", "Run", "is_check", "run_of"]
+__all__ = ["RUN", "Judged", "Run", "in_order", "is_check", "run_of"]
 
 Judged = Subject | Recorded
 
@@ -143,3 +143,21 @@ def run_of(config: pytest.Config) -> Run:
 def is_check(item: pytest.Item) -> bool:
     """Tell whether a test is a check of the gate."""
     return item.get_closest_marker("quality") is not None
+
+
+def in_order(items: Sequence[pytest.Item], names: Sequence[str]) -> list[pytest.Item]:
+    """Return the tests with the checks in the gate's own order, model by model. Other tests stay in place.
+
+    A plugin may shuffle tests. Then models would be opened and closed again and again, and rows of one margin
+    would change places in the table.
+    """
+    ranks = {name: rank for rank, (name, _) in enumerate(gate_tests())}
+
+    def judges(item: pytest.Item) -> bool:
+        return is_check(item) and "judged" in getattr(item, "fixturenames", ())
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        return names.index(item.callspec.params["judged"]), ranks[item.name.partition("[")[0]]  # type: ignore[attr-defined]
+
+    checks = iter(sorted(filter(judges, items), key=place))
+    return [next(checks) if judges(item) else item for item in items]

@@ -50,17 +50,13 @@ class OwnTokenizer:
         prefix = self._prompts.get(prompt_name or "", "")
         try:
             found = self._tokenizer.encode_batch_fast([prefix + text for text in texts])
+            ids = [np.array([*one.ids, *self._end], dtype=np.int32) for one in found]
         except Exception as error:
             raise FixtureError(
                 self._path, f"cannot tokenize a text ({error})", hint="restore the file"
             ) from error
-        return _Ids(
-            [np.array([*one.ids, *self._end], dtype=np.int32) for one in found],
-            np.array(
-                [sum(len(rest.ids) - self._special for rest in one.overflowing) for one in found],
-                dtype=np.int64,
-            ),
-        )
+        dropped = [sum(len(rest.ids) - self._special for rest in one.overflowing) for one in found]
+        return _Ids(ids, np.array(dropped, dtype=np.int64))
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Count the tokens (N,) of texts, special tokens included, cut-off ones not."""

@@ -6,7 +6,7 @@
 (2, 384)
 """
 
-from embeddings import openblas as _openblas  # noqa: F401  (first: a fast BLAS must be loaded before MLX)
+from embeddings import fast_blas as _fast_blas  # noqa: F401  (first: a fast BLAS must be loaded before MLX)
 from embeddings.cache import CacheStats, VectorCache
 from embeddings.embedder import Embedder
 from embeddings.errors import (

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def main() -> None:
             parser.print_help()
     except EmbeddingsError as error:
         sys.exit(str(error))
+    except BrokenPipeError:  # who reads has gone, as in "| head -3"
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python writes what is left at its end
+        sys.exit(1)
 
 
 def doctor(*, as_json: bool) -> None:

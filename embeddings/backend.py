@@ -1,6 +1,6 @@
 """The only module that imports MLX. All other modules use ``from embeddings.backend import mx``.
 
-Before this import, ``embeddings/__init__.py`` has loaded a fast BLAS (:mod:`embeddings.openblas`). If that
+Before this import, ``embeddings/__init__.py`` has loaded a fast BLAS (:mod:`embeddings.fast_blas`). If that
 failed, this module warns that MLX will be slow.
 """
 
@@ -14,7 +14,7 @@ import mlx.core as mx
 from mlx import nn
 
 from embeddings.errors import InputError
-from embeddings.openblas import CHOICE_VARIABLE, why_not
+from embeddings.fast_blas import CHOICE_VARIABLE, why_not
 
 __all__ = ["CHOICE_VARIABLE", "in_use", "mx", "nn", "refuse_after_fork", "usable_cores"]
 
@@ -65,6 +65,11 @@ def in_use() -> str:
     if sys.platform != "linux":
         return "Accelerate (part of macOS)"
     process = ctypes.CDLL(None)
+    if hasattr(process, "mkl_get_version_string"):
+        said = ctypes.create_string_buffer(200)
+        process.mkl_get_version_string(said, len(said))
+        version = said.value.decode().partition("Version ")[2].partition("-")[0]
+        return f"Intel MKL {version}, {process.MKL_Get_Max_Threads()} threads"
     if not hasattr(process, "openblas_get_config"):
         return "reference BLAS, as MLX's Linux wheel ships it"
     process.openblas_get_config.restype = ctypes.c_char_p

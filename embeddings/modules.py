@@ -124,7 +124,7 @@ def _pooling(folder: ModelFolder, path: str, hidden_size: int) -> str:
         raise UnsupportedModel(
             where,
             f"the pooling must be one of {known}, got {modes[0]!r}",
-            hint="use another model, or add the pooling and a test",
+            hint="use another model, or judge a library that computes it (docs/subjects.md)",
         )
     return pooling
 

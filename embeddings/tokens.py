@@ -74,8 +74,9 @@ class TextTokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        """The largest id that a text can give, plus 1."""
-        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        """The largest id that a text can give, plus 1. The tokens around a text have their ids elsewhere."""
+        ids = self._tokenizer.get_vocab(with_added_tokens=True).values()
+        return max([*ids, *self.special_ids], default=-1) + 1
 
     @property
     def normalizer(self) -> dict[str, Any]:

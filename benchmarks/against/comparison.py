@@ -104,6 +104,20 @@ class Comparison:
             "notes": list(self.notes),
         }
 
+    @property
+    def last_line(self) -> str:
+        """The result in one sentence: the ratio of the slowest benchmark, or what is wrong with the first."""
+        if not self.red:
+            return f"PASS: none of {len(self.rows)} benchmarks is surely slower than {self.revision}"
+        slower = [row for row in self.red if row.outcome == "FAIL" and row.ratio]
+        first = max(slower, key=lambda row: row.ratio.ratio if row.ratio else 0.0, default=self.red[0])
+        more = f" (and {len(self.red) - 1} more)" if len(self.red) > 1 else ""
+        told = f"{first.benchmark}: {first.evidence}"
+        if slower:
+            longest = f"at most {1 + first.threshold:.2f} times is allowed"
+            told = f"{first.benchmark} takes {first.ratio} times as long as {self.revision}, {longest}"
+        return f"FAIL: {told}{more}"
+
     def table(self) -> list[str]:
         """Return the lines that the terminal shows."""
         verdict = f"{len(self.red)} of {len(self.rows)} RED" if self.red else f"{len(self.rows)} passed"

@@ -1,6 +1,7 @@
 """The pytest plugin of the comparison, ``pytest --benchmark-only --against REV``."""
 
 import time
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -103,3 +104,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("against")
         for line in found.table():
             terminalreporter.line(line)
+
+
+@pytest.hookimpl(specname="pytest_sessionfinish", wrapper=True, tryfirst=True)  # after pytest's own last line
+def pytest_verdict(session: pytest.Session) -> Generator[None]:
+    yield
+    stash, reporter = session.config.stash, session.config.pluginmanager.getplugin("terminalreporter")
+    if reporter and COMPARED in stash:
+        reporter.line(f"benchmarks: {stash[COMPARED].last_line}", bold=True)
+    elif reporter and STOPPED in stash:
+        reporter.line(f"benchmarks: FAIL: {stash[STOPPED]}", bold=True)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
@@ -108,8 +109,11 @@ def table(measured: Mapping[str, Measured]) -> Iterator[str]:
 
 def main() -> None:
     """Compare with the peers that use OpenBLAS and MKL, then with those on MLX's own BLAS, on fewer texts."""
-    ours = engine("embedding-gate", sys.executable, "ours")
+    has_mkl = any(metadata.distributions(name="mkl"))  # the extra: embeddings/fast_blas.py takes it
+    ours = engine("embedding-gate on MKL" if has_mkl else "embedding-gate", sys.executable, "ours")
+    on_openblas = {"EMBEDDING_GATE_BLAS": "openblas"}
     peers = [
+        *([engine("embedding-gate on OpenBLAS", sys.executable, "ours", on_openblas)] if has_mkl else []),
         engine("sentence-transformers (torch, fp32)", str(REFERENCE), "sentence-transformers"),
         engine("ONNX Runtime (fp32)", str(REFERENCE), "onnxruntime"),
     ]

@@ -156,7 +156,7 @@ def read_golden(folder: Path, model: str, texts: Texts) -> Golden | None:
     hint = "restore the file, or make the goldens again (make golden)"
     try:
         origin = json.loads(_read(origin_path))
-        path = folder / origin["golden"]["file"]
+        path = folder / Path(origin["golden"]["file"]).name  # a path could lead to a device that has no end
         expected, of_texts = origin["golden"]["sha256"], str(origin["texts"]["sha256"])
         files, sets = dict(origin["files"]), dict(origin["sets"])
         long, declaring = origin.get("long"), dict(origin.get("declaring", {}))  # older goldens have neither

@@ -45,6 +45,9 @@ def read_judgements(path: Path) -> Judgements:
             two ways.
 
     """
+    if not path.exists() and (others := sorted(path.parent.glob("*.tsv"))):
+        hint = f"copy {others[0].name} to {path.name}, if its judgements are meant"
+        raise FixtureError(path, "no such file, and no other file of judgements is read", hint=hint)
     gains: dict[tuple[str, str], float] = {}
     twice = below = 0
     trec = _is_trec(path)

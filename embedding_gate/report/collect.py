@@ -39,7 +39,7 @@ def model(
         asked_for=asked_for,
         recipe=judged.recipe if isinstance(judged, Subject) else "recorded vectors",
         precision=judged.precision if isinstance(judged, Subject) else "float32",
-        looks_like=session.diagnosis(gate),
+        looks_like=session.diagnosis(gate, origin.declared if origin else ()),
         notes=judged.notes,
         threshold_lines=threshold_lines(
             gate.thresholds, own_files.THRESHOLDS, options.thresholds, own_files.ROOT

@@ -15,6 +15,7 @@ from embedding_gate.verdicts.gate import Gate
 __all__ = ["Call", "at_once", "judge_calls", "smallest"]
 
 TRIES = 40  # calls that look for a smaller one that fails, too
+SHOWN = 60  # characters of a text that evidence shows: enough to find it among the gate's texts
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,12 @@ def judge_calls(
     if failed and subject.effort.shrink:
         least = smallest(min(failed, key=lambda call: len(call.texts)), fails)
         evidence += f"; smallest: {least}"
-        evidence += f", {list(least.texts)!r}" if len(least.texts) <= 3 else ""
+        evidence += f", {[_beginning(text) for text in least.texts]!r}" if len(least.texts) <= 3 else ""
     gate.require(float(worst), evidence=evidence)
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def at_once(threads: int, work: Callable[[int], float]) -> float:

@@ -149,14 +149,20 @@ def likely(run: Pattern, signatures: Iterable[Signature]) -> list[Likely]:
 
 
 def looks_like(verdicts: Sequence[Verdict], signatures: Iterable[Signature]) -> list[str]:
-    """Return the line that goes beneath a red table, none beneath a green one; it says where nothing fits."""
+    """Return the line that goes beneath a red table, none beneath a green one.
+
+    What fits less than LEAST is named apart: it shares some red check with the run, and little else.
+    """
     if not any(verdict.red for verdict in verdicts):
         return []
     found = likely(pattern_of(verdicts), signatures)
-    named = ", ".join(f"{one.name} ({one.cause})" for one in found)
-    if found and found[0].alike >= LEAST:
-        return [f"  looks like: {named}"]
-    return [f"  looks like no known fault{'; the nearest: ' if named else ''}{named}"]
+    like, unlike = (
+        ", ".join(f"{one.name} ({one.cause})" for one in found if (one.alike >= LEAST) == enough)
+        for enough in (True, False)
+    )
+    if like:
+        return [f"  looks like: {like}{'; less likely: ' if unlike else ''}{unlike}"]
+    return [f"  looks like no known fault{'; the nearest: ' if unlike else ''}{unlike}"]
 
 
 def as_json(signatures: Iterable[Signature]) -> str:

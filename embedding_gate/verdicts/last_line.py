@@ -6,7 +6,7 @@ from embedding_gate.verdicts.gate import Gate
 from embedding_gate.verdicts.table import badness
 from embedding_gate.verdicts.thresholds import NOT_CALIBRATED, NOT_OFFERED
 
-__all__ = ["WHOLE", "last_line"]
+__all__ = ["AGAIN", "WHOLE", "last_line"]
 
 AGAIN = "run it again"
 WHOLE = "for a verdict, run all checks: leave out -k, -x and paths of tests"

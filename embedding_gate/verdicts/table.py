@@ -55,8 +55,9 @@ def tally(outcomes: Iterable[Outcome]) -> str:
 
 
 def badness(verdict: Verdict) -> tuple[bool, bool, float]:
-    """Return what sorts verdicts, worst first."""
-    return (not verdict.red, math.isnan(verdict.margin), verdict.margin)
+    """Return what sorts verdicts, worst first. What judged nothing stands together, by outcome."""
+    unjudged = verdict.outcome in UNJUDGED
+    return (not verdict.red, unjudged, UNJUDGED.index(verdict.outcome) if unjudged else verdict.margin)
 
 
 def cells(verdict: Verdict) -> tuple[str, str, str, str, str]:

@@ -2,7 +2,7 @@
 
 from runpy import run_path
 
-run_path("embeddings/openblas.py")  # on Linux, the BLAS that MLX is fast with
+run_path("embeddings/fast_blas.py")  # on Linux, the BLAS that MLX is fast with
 from mlx_embeddings import generate, load  # noqa: E402
 
 

@@ -70,7 +70,7 @@ def test_pictures(opened: Opened) -> None:
     found = opened.page.eval_on_selector_all(".picture", "all => all.map((one) => one.dataset.name)")
     assert set(found) == set(PICTURES)
     assert opened.page.evaluate(UNKNOWN) == []
-    assert opened.page.locator(".plot", has_text="needs JavaScript").count() == 0
+    assert opened.page.locator(".plot", has_text="drawn by JavaScript").count() == 0
 
 
 HIDDEN = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {

@@ -4,12 +4,15 @@ import math
 
 import pytest
 
+from embedding_gate import session
+from embedding_gate.register import endpoint_tests
 from embedding_gate.verdicts.diagnosis import (
     Red,
     likely,
     looks_like,
     pattern_of,
 )
+from embedding_gate.verdicts.gate import Gate, check_name
 from embedding_gate.verdicts.thresholds import Verdict
 from tests.support.verdicts import green, red, signature
 
@@ -100,6 +103,45 @@ def test_three_are_named_one_of_a_cause() -> None:
     assert [one.name for one in found] == ["one", "two", "three"]
     assert [one.alike for one in found] == pytest.approx([1, 2 / 3, 1 / 3])
     assert looks_like(run, known) == ["  looks like: one (first), two (two), three (three)"]
+
+
+def test_what_hardly_fits_is_named_apart() -> None:
+    """It shares a red check with the run; of ten more, this run has none."""
+    run = [red("a"), *(green(f"check {number}") for number in range(10))]
+    far = signature("far", red("a"), *(red(f"check {number}") for number in range(10)))
+    near = signature("near", red("a"))
+    assert looks_like(run, [near, far]) == ["  looks like: near (near); less likely: far (far)"]
+    assert looks_like(run, [near]) == ["  looks like: near (near)"]
+    assert looks_like(run, [far]) == ["  looks like no known fault; the nearest: far (far)"]
+
+
+REFUSED = "SubjectRefused: python:a:b: was asked for 2 texts and raised ValueError: no; call it by hand"
+ENDPOINT = [check_name(name) for name in endpoint_tests()]
+
+
+@pytest.mark.parametrize("check", ["norm", "finite", "parity", "hostile texts"])
+def test_a_refusal_is_no_evidence(check: str) -> None:
+    """Of the norm nothing was measured, if the subject gave no vectors."""
+    refusal = Verdict(check, math.nan, "<= 2e-06", 0.0, "ERROR", REFUSED)
+    assert diagnosed(refusal, green("cohesion")) == []
+    crash = Verdict(check, math.nan, "<= 2e-06", 0.0, "ERROR", "ValueError: no")
+    assert len(diagnosed(crash, green("cohesion"))) == 1
+
+
+@pytest.mark.parametrize("check", ENDPOINT)
+def test_the_contract_of_a_server_is_no_evidence(check: str) -> None:
+    """A server that should refuse and does not has no fault that was ever recorded of the library."""
+    contract = red(check, evidence="an empty text: a vector of zeros")
+    assert diagnosed(contract, green("norm")) == []
+    fault = red("parity", 1e-4, "worst: word-01")
+    assert diagnosed(contract, fault, green("norm")) == diagnosed(fault, green("norm")) != []
+
+
+def diagnosed(*verdicts: Verdict) -> list[str]:
+    """Return what the gate says of verdicts on a model."""
+    gate = Gate("m", {})
+    gate.verdicts += verdicts
+    return session.diagnosis(gate)
 
 
 def test_nothing_is_named_where_nothing_fits() -> None:

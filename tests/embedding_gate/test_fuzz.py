@@ -64,6 +64,8 @@ CHANGED = [
     ("golden all-MiniLM-L6-v2.json", TEXTS, b"9223372036854775808"),
     ("golden all-MiniLM-L6-v2.json", b'"sets": {', b'"sets": {"a": null, '),
     ("golden all-MiniLM-L6-v2.json", b'"file": "all-', b'"file": "\\u0000all-'),
+    ("golden all-MiniLM-L6-v2.json", b'"file": "all-MiniLM-L6-v2.safetensors"', b'"file": "/dev/zero"'),
+    ("model tokenizer.json", b'"[SEP]",\n      3', b'"[SEP]",\n      2147483648'),
     ("reply ollama", b"0.6", b"1" + b"0" * 400),
     ("cache", b"CREATE TABLE vectors", b"CREATE \xffABLE vectors"),
 ]

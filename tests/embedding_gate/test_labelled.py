@@ -179,6 +179,10 @@ def append(name: str, line: str) -> Callable[[Path], object]:
         (lambda f: (f / "corpus.jsonl").unlink(), "corpus.jsonl: cannot be read"),
         (lambda f: (f / "queries.jsonl").unlink(), "queries.jsonl: cannot be read"),
         (lambda f: (f / "qrels" / "test.tsv").unlink(), "test.tsv: cannot be read"),
+        (
+            lambda f: (f / "qrels" / "test.tsv").rename(f / "qrels" / "dev.tsv"),
+            "test.tsv: no such file, and no other .* is read; copy dev.tsv to test.tsv, if its",
+        ),
         (append("corpus.jsonl", "{"), "corpus.jsonl:5: not a JSON object"),
         (append("corpus.jsonl", '{"_id": "p1", "text": "t"}'), "corpus.jsonl:5: _id 'p1' is there twice"),
         (append("corpus.jsonl", '{"_id": "p9", "text": 7}'), "corpus.jsonl:5: text must be a text, got 7"),

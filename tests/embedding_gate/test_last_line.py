@@ -138,3 +138,9 @@ def test_what_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with waiting("one call", after=60):
         pass
     assert not terminal.getvalue()
+
+
+def test_what_judged_nothing_stands_together() -> None:
+    outcomes = {"a": "not applicable", "b": "not calibrated", "c": "FAIL", "d": "not applicable"}
+    rows = [line.split()[0] for line in gate_table(gate_of("m", outcomes), "m")[2:] if line[2] != " "]
+    assert rows[:4] == ["c", "b", "a", "d"]

@@ -64,15 +64,21 @@ def test_a_folder_that_cannot_be_read(name: str, tmp_path: Path) -> None:
         open_outside(str(tmp_path), OWN, hashed)
 
 
-def test_a_tokenizer_that_lacks_a_token_for_unknown_words(tmp_path: Path) -> None:
-    """The package tokenizers raises a bare Exception then, and only where a text has such a word."""
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [('"[UNK]": 1', '"[U]": 1', "WordPiece error: Missing .*UNK"), ("3\n", "2147483648\n", "out of bounds")],
+)
+def test_a_tokenizer_that_cannot_tokenize(tmp_path: Path, right: str, wrong: str, words: str) -> None:
+    """Without its token for unknown words; with a token around each text whose id is no id."""
     folder = tiny.build(tmp_path / "tiny", max_tokens=140)
     own = OwnTokenizer(folder, read_declared(folder))
     assert len(own.count_tokens(["§"])) == 1
     path = folder / "tokenizer.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"[UNK]": 1', '"[U]": 1'), encoding="utf-8")
+    content = path.read_text(encoding="utf-8")
+    assert right in content
+    path.write_text(content.replace(right, wrong, 1), encoding="utf-8")
     own = OwnTokenizer(folder, read_declared(folder))
-    with pytest.raises(FixtureError, match=r"tokenizer\.json: cannot tokenize a text \(.*UNK.*; restore the"):
+    with pytest.raises(FixtureError, match=rf"tokenizer\.json: cannot tokenize a text \(.*{words}.*restore"):
         own.count_tokens(["§"])
 
 

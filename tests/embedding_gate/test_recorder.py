@@ -166,3 +166,9 @@ def test_calls_that_fail_are_named(gate: Gate) -> None:
         "wrong in 5 of 7 calls: 4 texts; 5 texts; 6 texts; and 2 more; smallest: 4 texts"
     )
     assert "nan" in str(caught.value)
+
+
+def test_a_long_text_of_a_call_is_named_by_its_beginning(gate: Gate) -> None:
+    with pytest.raises(CheckFailed), gate.claim("test_one"):
+        judge_calls(Refusing(), gate, [Call(("word " * 100,))], lambda _: 1.0)
+    assert gate.verdicts[-1].evidence.endswith(f"smallest: 1 text, ['{'word ' * 12}...']")

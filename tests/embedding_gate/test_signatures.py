@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from embedding_gate import adapter, own_files, session
+from embedding_gate.ending import red_of_contract
 from embedding_gate.errors import FixtureError
 from embedding_gate.verdicts.diagnosis import (
     Pattern,
@@ -75,6 +76,22 @@ def test_a_table_without_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     gate.verdicts = [red("parity")]
     (line,) = session.diagnosis(gate)
     assert line.startswith(f"  looks like: {tmp_path / 'none.json'}: cannot be read")
+
+
+def test_a_servers_contract_is_no_evidence_and_a_changed_declaration_comes_first() -> None:
+    """Red answers of a server say themselves what is wrong; what a folder declares is looked at first."""
+    gate = Gate("m", {})
+    gate.verdicts = [red("base64"), red("dimensions"), red("bad neighbour"), green("parity")]
+    assert session.diagnosis(gate) == []
+    assert red_of_contract(gate) == ["  red checks: 0 of 1 of the vectors, 3 of 3 of the server's contract"]
+    gate.verdicts.append(red("topics beside baseline", 0.1))
+    declared, fault = session.diagnosis(gate, ["pooling: mean -> first token"])
+    assert declared == (
+        "  looks like: another declaration than that of the origin (pooling: mean -> first token)"
+    )
+    assert fault.startswith("  looks like")
+    gate.verdicts = [green("base64"), green("parity")]
+    assert session.diagnosis(gate, ["pooling: a -> b"]) == red_of_contract(gate) == []
 
 
 def test_signatures_are_of_the_catalogue() -> None:

@@ -52,6 +52,48 @@ def test_the_judge_alone_warns_of_nothing() -> None:
     assert not done.stderr
 
 
+# Stands for the package: a library that notes how it was set up, in place of 680 MB.
+NOTES = """
+import ctypes, sys
+from importlib import metadata
+from pathlib import Path
+class Found:
+    name = "libmkl_rt.so.3"
+    def locate(self): return Path(NAME)
+right, files, distributions = ctypes.CDLL, metadata.files, metadata.distributions
+metadata.files = lambda name: [Found()] if name == "mkl" else files(name)
+metadata.distributions = lambda **how: [1] if how == {"name": "mkl"} else distributions(**how)
+class MKL:
+    def __getattr__(self, name): return lambda value: print(name, value)
+ctypes.CDLL = lambda path, *mode: MKL() if path == NAME else right(path, *mode)
+from embeddings import fast_blas, backend
+print(backend.in_use())
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("choice", "used"), [("", True), ("mkl", True), ("openblas", False), ("stock", False)]
+)
+def test_mkl_is_used_where_it_is_installed(choice: str, used: bool) -> None:
+    """On one thread, with whole numbers of 32 bits as MLX has them. Then OpenBLAS is not loaded."""
+    done = python(NOTES.replace("NAME", repr("/mkl")), **{backend.CHOICE_VARIABLE: choice})
+    assert not done.stderr
+    lines = ["MKL_Set_Threading_Layer 1", "MKL_Set_Interface_Layer 0"]
+    assert (done.stdout.splitlines()[:-1] == lines) is used
+    assert done.stdout.splitlines()[-1].startswith("OpenBLAS" if choice == "openblas" else "reference BLAS")
+
+
+@linux
+def test_mkl_that_cannot_be_loaded_is_told_and_openblas_is_used() -> None:
+    done = python(
+        "from embeddings import backend; print(backend.in_use())", **{backend.CHOICE_VARIABLE: "mkl"}
+    )
+    assert "no MKL (" in done.stderr
+    assert "OpenBLAS takes its place; pip install mkl" in done.stderr
+    assert done.stdout.startswith("OpenBLAS")
+
+
 @linux
 def test_stock_blas_on_request() -> None:
     done = python(
@@ -85,4 +127,4 @@ def test_the_older_name_is_the_same_module() -> None:
 
 def test_unknown_choice() -> None:
     done = python("from embeddings import backend", **{backend.CHOICE_VARIABLE: "fastest"})
-    assert "must be 'openblas' or 'stock', got 'fastest'" in done.stderr
+    assert "must be one of mkl, openblas, stock, got 'fastest'" in done.stderr

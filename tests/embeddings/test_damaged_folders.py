@@ -13,6 +13,12 @@ from embeddings import catalog
 from tests.support import tiny
 
 
+def _replace(path: Path, right: str, wrong: str) -> None:
+    content = path.read_text(encoding="utf-8")
+    assert right in content
+    path.write_text(content.replace(right, wrong), encoding="utf-8")
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -94,6 +100,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[embeddings.EmbeddingsErr
         embeddings.UnsupportedModel,
         "tokenizer.json",
         "ids up to 55",
+    ),
+    "token around texts beyond the table": (
+        lambda f: _replace(f / "tokenizer.json", '"[SEP]",\n      3', '"[SEP]",\n      70'),
+        embeddings.UnsupportedModel,
+        "tokenizer.json",
+        "ids up to 70",
     ),
     "config missing": (
         lambda f: (f / "config.json").unlink(),

@@ -141,6 +141,8 @@ def test_a_tree_that_only_gets_faster_is_green(tmp_path: Path) -> None:
     assert "  short texts: faster\n" in done.stdout
     assert "'--device=cpu'" in done.stdout
     assert "1 passed" in done.stdout
+    last = "benchmarks: PASS: none of 1 benchmarks is surely slower than HEAD"
+    assert done.stdout.splitlines()[-1] == last
 
 
 def test_a_slower_tree_is_red(tmp_path: Path) -> None:
@@ -151,6 +153,8 @@ def test_a_slower_tree_is_red(tmp_path: Path) -> None:
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "1 failed, 1 passed" in done.stdout
     assert "one text: 1.200 (1.180 to 1.230), at most 1.10: FAIL; slower" in done.stdout
+    told = "one text takes 1.200 (1.180 to 1.230) times as long as HEAD, at most 1.10 times is allowed"
+    assert done.stdout.splitlines()[-1] == f"benchmarks: FAIL: {told}"
     assert "Traceback" not in done.stdout
     text = junit.read_text(encoding="utf-8")
     assert 'failures="1"' in text
@@ -175,7 +179,8 @@ def test_a_comparison_that_stops_is_red(tmp_path: Path) -> None:
     record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert record["reasons"] == ["against HEAD: HEAD: its process stopped; see why"]
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "HEAD: its process stopped; see why" in done.stdout
+    last = "benchmarks: FAIL: against HEAD: HEAD: its process stopped; see why"
+    assert done.stdout.splitlines()[-1] == last
     assert "Traceback" not in done.stdout
 
 

@@ -98,6 +98,7 @@ def test_a_run_and_its_baseline(tmp_path: Path) -> None:
         r"Model +Dimension +Throughput \(tokens/s\) +Latency \(ms\) +Cache speedup +MFU", first.stdout
     )
     assert re.search(rf"{model}: 11 checks passed\n", first.stdout)
+    assert first.stdout.splitlines()[-1] == f"benchmarks: PASS: the measurements of {model} keep the rules"
     assert "skipped" not in first.stdout
     run = json.loads(stored.read_text(encoding="utf-8"))
     assert {"device", "chip", "cores", "blas", "mlx", "precision", "tf32"} <= run["machine_info"].keys()
@@ -112,7 +113,9 @@ def test_a_run_and_its_baseline(tmp_path: Path) -> None:
     assert re.search(
         r"  \d\.\d{3}x +\d\.\d{3}x  benchmarks/test_speed.py::test_throughput\S+8x16\]", second.stdout
     )
-    failures = re.findall(r"FAIL: \S+: \S+::(\w+)\S+ (is new|is in the baseline)", second.stdout)
+    failures = re.findall(
+        r"^FAIL: \S+: \S+::(\w+)\S+ (is new|is in the baseline)", second.stdout, re.MULTILINE
+    )
     assert failures == [
         ("test_cache", "is in the baseline"),
         ("test_cache", "is in the baseline"),

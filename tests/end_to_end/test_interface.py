@@ -53,6 +53,24 @@ def test_two_models_of_one_name(tmp_path: Path) -> None:
     assert f"model ({other}): 2 checks passed" in done.stdout
 
 
+def test_a_plugin_that_shuffles_changes_nothing(tmp_path: Path) -> None:
+    """pytest-randomly is one. Here all tests are turned round: models and checks keep their own order."""
+    models = [f"--model={tiny.build(tmp_path / name, max_tokens=140)}" for name in ("one", "two")]
+    run = ("tests/quality", "-k", "finite or norm or files or repeated", "-v", *models)
+    turned = "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
+    plain, shuffled = pytest_run(*run), run_with_plugin(tmp_path, turned, *run)
+    done = [
+        [line.split()[0] for line in of.stdout.splitlines() if "::test_" in line] for of in (plain, shuffled)
+    ]
+    assert len(done[0]) == 12
+    assert done[1] == done[0]
+    table = "= embedding gate ="
+    assert (
+        shuffled.stdout.partition(table)[2].partition("passed")[0]
+        == (plain.stdout.partition(table)[2].partition("passed")[0])
+    )
+
+
 def test_a_part_of_the_gate_calibrates_nothing() -> None:
     done = pytest_run("embedding_gate/checks/test_vectors.py", "--calibrate")
     assert done.returncode == 1
@@ -100,6 +118,19 @@ def test_doctor() -> None:
         "hashes right",
     ):
         assert words in done.stdout
+
+
+def test_doctor_to_a_reader_that_has_gone() -> None:
+    """As in ``| head -1``."""
+    command = [sys.executable, "-m", "embeddings", "doctor"]
+    with subprocess.Popen(
+        command, cwd=own_files.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 DOCTOR_WITHOUT_A_MODEL = """

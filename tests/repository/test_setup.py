@@ -150,6 +150,16 @@ def test_an_environment_that_is_made_anew_may_be_interrupted(checkout: Checkout,
     assert checkout.packages == dict.fromkeys(LOCKS, "whole")
 
 
+def test_a_link_to_an_environment_is_never_emptied(checkout: Checkout, tmp_path: Path) -> None:
+    """Setting up clears .venv. What a link leads to may belong to another checkout."""
+    other = Checkout(tmp_path / "other")
+    assert other.make("quality")[0] == 0
+    (checkout.folder / ".venv").symlink_to(other.folder / ".venv")
+    checkout.age()
+    assert checkout.make("quality") == (2, ["check"])
+    assert other.packages == {LOCKS[0]: "whole"}
+
+
 def test_the_gate_stays_where_the_rest_cannot_be_had(checkout: Checkout) -> None:
     """A download that is stopped, or fails for want of a network, has changed nothing."""
     assert checkout.make("quality")[0] == 0

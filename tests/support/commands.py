@@ -1,16 +1,29 @@
 """Functions that run commands as a user does: each in a new process."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from embedding_gate import own_files
 
-__all__ = ["pytest_run", "refused_in_one_line", "run_with_plugin"]
+__all__ = ["pytest_run", "pytest_runs", "refused_in_one_line", "run_with_plugin"]
+
+RUNS = """
+import contextlib, io, json, sys
+import pytest
+for line in sys.stdin:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = pytest.main(["-p", "no:cacheprovider", *json.loads(line)])
+    print(json.dumps([int(code), out.getvalue(), err.getvalue()]), flush=True)
+"""
+Runs = Callable[[Sequence[str]], tuple[int, str, str]]
 
 
 def pytest_run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -23,6 +36,29 @@ def pytest_run(*arguments: str, path: Path | None = None) -> subprocess.Complete
         text=True,
         check=False,
     )
+
+
+@contextmanager
+def pytest_runs() -> Iterator[Runs]:
+    """Start a process that runs pytest with one list of options after the other: exit code, stdout, stderr.
+
+    For options that are refused. A new process for each of them would import all packages anew.
+    """
+    command = [sys.executable, "-c", RUNS]
+    with subprocess.Popen(
+        command, cwd=own_files.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        given, answers = process.stdin, process.stdout
+
+        def run(options: Sequence[str]) -> tuple[int, str, str]:
+            given.write(json.dumps([*options]) + "\n")
+            given.flush()
+            code, out, err = json.loads(answers.readline())
+            return code, out, err
+
+        yield run
 
 
 def run_with_plugin(tmp_path: Path, plugin: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@ MLX's Linux wheel links reference BLAS. With it a 1024 x 1024 fp32 product runs 
 OpenBLAS it runs at about 290 GFLOP/s on the same two cores (``python -m embeddings doctor`` measures your
 machine). MLX looks up ``cblas_sgemm`` in the global symbol scope of the process. So if OpenBLAS is loaded
 there before ``mlx.core``, MLX uses OpenBLAS. Nothing is patched. Other platforms are not changed: macOS has
-Accelerate and Metal.
+Accelerate and Metal. Where Intel's MKL is installed (the extra ``mkl``), it takes the place of OpenBLAS.
 
 Loading the library changes global state at import. It is the only such change in this package. This module
 does not import MLX and does not warn. backend.py does both.
@@ -18,7 +18,11 @@ from pathlib import Path
 
 __all__ = ["CHOICE_VARIABLE", "why_not"]
 
-CHOICE_VARIABLE = "EMBEDDING_GATE_BLAS"  # "openblas" (the default) or "stock"
+CHOICE_VARIABLE = (
+    "EMBEDDING_GATE_BLAS"  # one of _CHOICES; without it, mkl where it is installed, else openblas
+)
+_CHOICES = ("mkl", "openblas", "stock")
+_SEQUENTIAL, _LP64 = 1, 0  # of MKL's mkl_service.h: one thread, and whole numbers of 32 bits
 _PACKAGE = "ngsolve-openblas"  # kernels for every x86-64 processor in one library, chosen at run time
 _FORTRAN = "libgfortran.so.5"
 _SLOW = "matrix products on the CPU will be about 70 times slower"
@@ -66,16 +70,31 @@ def _load_openblas() -> None:
         openblas.openblas_set_num_threads(1)  # each core works on its own batch (batch_runner.py)
 
 
+def _load_mkl() -> None:
+    mkl = ctypes.CDLL(str(_installed("mkl", "libmkl_rt")), ctypes.RTLD_GLOBAL)
+    if "MKL_THREADING_LAYER" not in os.environ:
+        mkl.MKL_Set_Threading_Layer(_SEQUENTIAL)  # each core works on its own batch (batch_runner.py)
+    mkl.MKL_Set_Interface_Layer(_LP64)
+
+
 def _load() -> list[str]:
-    """Load OpenBLAS if it is wanted on this platform. Return the warnings for the user."""
+    """Load the BLAS that is wanted on this platform. Return the warnings for the user."""
     found = []
-    choice = os.environ.get(CHOICE_VARIABLE, "openblas")
-    if choice not in ("openblas", "stock"):
-        found.append(f"{CHOICE_VARIABLE} must be 'openblas' or 'stock', got {choice!r}; taken as 'openblas'")
+    choice = os.environ.get(CHOICE_VARIABLE, "")
+    if choice and choice not in _CHOICES:
+        known = ", ".join(_CHOICES)
+        found.append(f"{CHOICE_VARIABLE} must be one of {known}, got {choice!r}; taken as not set")
     if sys.platform != "linux" or choice == "stock":
         return found
     if "mlx.core" in sys.modules:
         return [*found, f"mlx.core was imported before embeddings: {_SLOW}; import embeddings first"]
+    if choice == "mkl" or (choice != "openblas" and any(metadata.distributions(name="mkl"))):
+        try:
+            _load_mkl()
+        except (OSError, metadata.PackageNotFoundError) as error:
+            found.append(f"no MKL ({error}): OpenBLAS takes its place; pip install mkl")
+        else:
+            return found
     try:
         _load_openblas()
     except (OSError, metadata.PackageNotFoundError) as error:
