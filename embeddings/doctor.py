@@ -105,10 +105,10 @@ def _model(name: str) -> str:
                 return ""
             return f"not in the Hugging Face cache: no {', '.join(lacking)} of {entry.revision} {origin}"
         hashes = f"hashes right: {', '.join(entry.sha256)}" if entry.sha256 else "no hashes known"
-        path = find_folder(name).path
-        if name == DEFAULT_MODEL:
-            load(name).encode(["a text"])
-            hashes += "; encodes a text"
-        return f"{path}, {hashes} {origin}"
+        if name != DEFAULT_MODEL:
+            return f"{find_folder(name).path}, {hashes} {origin}"
+        model = load(name)  # it checks the hashes too
+        model.encode(["a text"])
+        return f"{model.path}, {hashes}; encodes a text {origin}"
     except EmbeddingsError as error:
         return f"{UNUSABLE}: {error}"

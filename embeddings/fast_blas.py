@@ -18,9 +18,8 @@ from pathlib import Path
 
 __all__ = ["CHOICE_VARIABLE", "why_not"]
 
-CHOICE_VARIABLE = (
-    "EMBEDDING_GATE_BLAS"  # one of _CHOICES; without it, mkl where it is installed, else openblas
-)
+# Without it, mkl is taken where it is installed, else openblas.
+CHOICE_VARIABLE = "EMBEDDING_GATE_BLAS"
 _CHOICES = ("mkl", "openblas", "stock")
 _SEQUENTIAL, _LP64 = 1, 0  # of MKL's mkl_service.h: one thread, and whole numbers of 32 bits
 _PACKAGE = "ngsolve-openblas"  # kernels for every x86-64 processor in one library, chosen at run time

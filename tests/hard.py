@@ -68,7 +68,11 @@ def plan() -> Iterator[Leg]:
     """Yield the legs."""
     yield Leg("own")
     for kernel in KERNELS:
-        yield Leg(kernel, partial(look_for_kernel, kernel), environment={KERNEL: kernel})
+        yield Leg(
+            kernel,
+            partial(look_for_kernel, kernel),
+            environment={KERNEL: kernel, CHOICE_VARIABLE: "openblas"},
+        )
     yield Leg("one-core", look_for_taskset, before=("taskset", "-c", "0"))
     yield Leg("busy", busy=BUSY)
     for version in PYTHONS:

@@ -26,7 +26,7 @@ _ALLOWED = (*_WORDS, ast.Call, ast.keyword, ast.Constant)
 MEASURED = ("model", "subject", "against")  # options that say what the benchmarks measure
 # On two cores: 4 min 17 s (docs/benchmarks.md).
 ALL_BENCHMARKS = "all benchmarks are measured: this takes a few minutes on two cores"
-# On two cores, each part by itself: make test 4 min 20 s, make end-to-end 13 min 52 s, make proof 5 min.
+# The proof alone takes about an hour of one core: without -m it judges by all checks, on five seeds.
 ALL_TESTS = (
     "without -m: the gate, all tests and the proof by faults are run: this takes more than half an hour; "
     "the gate alone takes half a minute: pytest -m quality"

@@ -135,11 +135,11 @@ def test_doctor_to_a_reader_that_has_gone() -> None:
 
 DOCTOR_WITHOUT_A_MODEL = """
 import sys
-from embeddings import __main__, doctor
+from embeddings import __main__, loading
 from embeddings.errors import HashMismatch
 def find_folder(name):
     raise HashMismatch("model.safetensors", "SHA-256 differs", hint="download it again")
-doctor.find_folder = find_folder
+loading.find_folder = find_folder
 sys.argv = ["embeddings", "doctor", "--json"]
 __main__.main()
 """

@@ -42,7 +42,7 @@ def pytest_run(*arguments: str, path: Path | None = None) -> subprocess.Complete
 def pytest_runs() -> Iterator[Runs]:
     """Start a process that runs pytest with one list of options after the other: exit code, stdout, stderr.
 
-    For options that are refused. A new process for each of them would import all packages anew.
+    For options that are refused. A new process for each of them would import all packages again.
     """
     command = [sys.executable, "-c", RUNS]
     with subprocess.Popen(
