@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from embeddings.backend import mx
-from embeddings.models.cpu_kernels import gelu
-from embeddings.models.fusing import fused
+from embeddings.models import cpu_kernels
+from embeddings.models.fusing import SHAPES, fused
 
 Function = Callable[[mx.array], mx.array]
 
@@ -24,9 +24,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Replace MLX's compiler by one that notes each call of what it made. Return the notes."""
     notes: list[str] = []
 
-    def compile_(function: Function, *, shapeless: bool) -> Function:
-        assert shapeless
-
+    def compile_(function: Function) -> Function:
         def compiled(x: mx.array) -> mx.array:
             notes.append("compiled")
             return function(x)
@@ -38,10 +36,14 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     return notes
 
 
-def test_the_fused_gelu_is_the_plain_one_bit_for_bit() -> None:
-    x = mx.random.normal((37, 129), key=mx.random.key(0)) * 4
+@pytest.mark.parametrize("name", ["_root_of_tail", "_gelu_of_root", "_exp2_of_fraction"])
+def test_what_is_fused_is_the_plain_one_bit_for_bit(name: str) -> None:
+    function = getattr(cpu_kernels, name)
+    arrays = [mx.random.normal((37, 129), key=mx.random.key(seed)) * 4 for seed in range(2)]
+    arrays = arrays[: function.__wrapped__.__code__.co_argcount]
     with mx.stream(mx.cpu):
-        np.testing.assert_array_equal(np.array(gelu(x)), np.array(gelu.__wrapped__(x)))  # type: ignore[attr-defined]
+        found, expected = (np.array(one(*arrays)) for one in (function, function.__wrapped__))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_it_is_tried_once_and_then_used(calls: list[str]) -> None:
@@ -49,6 +51,24 @@ def test_it_is_tried_once_and_then_used(calls: list[str]) -> None:
     assert function(mx.array([-3.0])).tolist() == [4.0]
     assert function(mx.array([2.0])).tolist() == [3.0]
     assert len(calls) == 3
+
+
+@pytest.mark.usefixtures("calls")
+def test_it_forgets_shapes_before_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLX keeps what it made for each shape as long as the compiled function lives."""
+    made, compile_ = list[Function](), mx.compile
+
+    def counted(function: Function) -> Function:
+        made.append(function)
+        return compile_(function)
+
+    monkeypatch.setattr(mx, "compile", counted)
+    function = fused(plain)
+    for size in [*range(1, SHAPES + 1), 1, SHAPES]:
+        function(mx.zeros(size))
+    assert len(made) == 1
+    function(mx.zeros(SHAPES + 1))
+    assert len(made) == 2
 
 
 def test_other_threads_run_the_plain_one(calls: list[str]) -> None:
