@@ -1,6 +1,7 @@
 """Starts the ranks of a run with MLX's own launcher, and says what is missing if one of them dies."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -57,9 +58,13 @@ def launch(of_launcher: Sequence[str], command: Sequence[str], folder: Path, *, 
 
 
 def here(ranks: int) -> list[str]:
-    """Return the options of mlx.launch that start so many ranks on this machine, on ports that are free."""
+    """Return the options of mlx.launch that start so many ranks on this machine, on ports that are free.
+
+    The ranks find this package, and whatever PYTHONPATH names for this process.
+    """
     port = str(_free_ports(ranks))
-    return ["-n", str(ranks), "--starting-port", port, "--nccl-port", port, "--env", f"PYTHONPATH={ROOT}"]
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return ["-n", str(ranks), "--starting-port", port, "--nccl-port", port, "--env", f"PYTHONPATH={paths}"]
 
 
 def encode_in_ranks(model: str, options: Options, texts: Sequence[str]) -> NDArray[np.floating]:

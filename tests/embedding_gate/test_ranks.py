@@ -1,5 +1,6 @@
 """Ranks: how they share the work, that they must agree, and that the gate sees wrong vectors."""
 
+import os
 from types import SimpleNamespace
 from typing import cast
 
@@ -8,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from embedding_gate.checks.test_ranks import test_ranks as check_ranks
+from embedding_gate.corpus.launch import here
 from embedding_gate.corpus.ranks import Ranks
 from embedding_gate.errors import WorkerError
-from embedding_gate.own_files import texts
+from embedding_gate.own_files import ROOT, texts
 from embedding_gate.subjects.live import Subject
 from embedding_gate.verdicts.gate import CheckFailed, Gate
 from embedding_gate.verdicts.thresholds import Threshold, Verdict
@@ -84,3 +86,13 @@ def judged(found: NDArray[np.float32]) -> list[Verdict]:
     with gate.claim("test_ranks"):
         check_ranks(lambda _: found, cast("Subject", one_process), gate)
     return gate.red
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, [ROOT]), ("/one:/two", [ROOT, "/one", "/two"])])
+def test_ranks_find_the_packages_of_the_process_that_starts_them(
+    given: str | None, expected: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if given:
+        monkeypatch.setenv("PYTHONPATH", given)
+    assert here(2)[-1] == "PYTHONPATH=" + os.pathsep.join(map(str, expected))
