@@ -17,7 +17,7 @@ __all__ = ["MATMUL", "Plan", "batches", "default_models", "outside_plan", "plan_
 HEAVY = 3e8  # FLOPs of a token above which a model gets few shapes and rounds on a CPU
 SHORT = 16  # tokens
 SLOW = 0.1  # seconds of a call with a short text, from which another subject is measured in little
-INTERVAL = 7  # rounds
+INTERVAL = 7  # rounds that the interval of a median needs (intervals.py)
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,11 @@ def _grid(*lengths: int) -> tuple[tuple[int, int], ...]:
 
 # Backend -> size and times of the matrix products whose best rate is the session's.
 MATMUL = {"cpu": (1024, 2), "metal": (4096, 10), "cuda": (8192, 10)}
+# A CPU computes batches of 512 tokens. Four of them show the rate: a call of more texts has more of the same.
 SMALL_ON_CPU = Plan(
-    grid=_grid(SHORT, 64, 256),
+    grid=[(texts, tokens) for texts, tokens in _grid(SHORT, 64, 256) if texts * tokens <= 2048],
     headline=(32, 64),
-    rounds=5,
+    rounds=INTERVAL,
     latency_rounds=65,
     cache=(32, 64),
     cache_rounds=9,
@@ -69,15 +70,16 @@ SMALL_ON_CPU = Plan(
     warm_ups=1,
     matmul=MATMUL["cpu"],
 )
+# Each call unpacks all weights: that is a second for 0.6B. The latency is the rate of one text, too.
 HEAVY_ON_CPU = Plan(
-    grid=((1, SHORT), (8, SHORT)),
-    headline=(8, SHORT),
-    rounds=5,
-    latency_rounds=5,
+    grid=((4, SHORT),),
+    headline=(4, SHORT),
+    rounds=INTERVAL,
+    latency_rounds=INTERVAL,
     cache=(1, SHORT),
-    cache_rounds=3,
-    probe=(8, SHORT),
-    probe_rounds=7,
+    cache_rounds=INTERVAL,
+    probe=(4, SHORT),
+    probe_rounds=INTERVAL,
     loads=1,
     warm_ups=1,
     matmul=MATMUL["cpu"],
@@ -100,7 +102,7 @@ ON_CUDA = Plan(
 ON_METAL = Plan(
     grid=((1, SHORT), (8, SHORT), (1, 128), (8, 128)),
     headline=(8, 128),
-    rounds=5,
+    rounds=INTERVAL,
     latency_rounds=65,
     cache=(1, 128),
     cache_rounds=9,

@@ -1,10 +1,11 @@
 """The tables of a run: a summary in the form of the published one, then every shape."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 from benchmarks.harness.bench import Bench
+from benchmarks.harness.intervals import median_interval
 from benchmarks.harness.plan import SHORT
 from benchmarks.harness.records import Record
 from embedding_gate.claims.published import Published
@@ -12,10 +13,19 @@ from embedding_gate.claims.scaling import Step, cross_size, scaling_table
 from embedding_gate.text_table import aligned
 from embeddings.synthetic import PREFIX
 
-__all__ = ["four_digits", "grid_table", "headline", "steps", "summary_table"]
+__all__ = ["four_digits", "grid_table", "headline", "milliseconds", "spread", "steps", "summary_table"]
 
 SUMMARY = ("Model", "Dimension", "Throughput (tokens/s)", "Latency (ms)", "Cache speedup", "MFU")
-GRID = ("measured", "texts x tokens", "tokens/s", "MFU", "median (ms)", "first/median", "rounds", "also")
+GRID = (
+    "measured",
+    "texts x tokens",
+    "tokens/s",
+    "MFU",
+    "median (ms)",
+    "surely",
+    "rounds",
+    "also",
+)
 WIDTH = 120  # columns of a line
 
 
@@ -93,8 +103,7 @@ def grid_table(bench: Bench) -> list[str]:
                 one.shape,
                 f"{one.rate:,.0f}" if one.tokens else "-",
                 share,
-                four_digits(median(one.seconds) * 1e3),
-                f"{one.first_over_median:.2f}",
+                *spread(one.seconds, milliseconds),
                 str(len(one.seconds)),
                 _also(one),
             )
@@ -105,10 +114,31 @@ def grid_table(bench: Bench) -> list[str]:
 def _also(one: Record) -> str:
     found = [f"p{percent} {four_digits(seconds * 1e3)} ms" for percent, seconds in one.percentiles.items()]
     if one.speedup:
-        found.append(f"speedup {four_digits(one.speedup)}")
+        found.append(f"speedup {four_digits(one.speedup)}{_between(one)}")
     if one.peak_bytes:
         found.append(f"peak {one.peak_bytes / 2**30:.2f} GiB, MLX {one.device_peak_bytes / 2**30:.2f}")
     return ", ".join(found)
+
+
+def _between(cached: Record) -> str:
+    """Return the interval of a speedup, from the ratios of the rounds; empty if they are too few."""
+    ratios = [slow / fast for slow, fast in zip(cached.uncached, cached.seconds, strict=True)]
+    ends = median_interval(ratios)
+    low, high = (f"{end:,.0f}" if end >= 100 else f"{end:.3g}" for end in ends)
+    return f" ({low} .. {high})" if ends[0] > 0 else ""
+
+
+def spread(values: Sequence[float], figure: Callable[[float], float]) -> tuple[str, str]:
+    """Return a figure of the median value, and of the 98 % interval of that median."""
+    ends = median_interval(values)
+    low, high = sorted(map(figure, ends)) if min(ends) > 0 else (0.0, 0.0)
+    surely = f"{four_digits(low)} .. {four_digits(high)}" if high else "-"
+    return four_digits(figure(median(values))), surely
+
+
+def milliseconds(seconds: float) -> float:
+    """Return the milliseconds of some seconds."""
+    return 1e3 * seconds
 
 
 def four_digits(number: float) -> str:

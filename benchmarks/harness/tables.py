@@ -4,16 +4,23 @@ The tables of another subject show rates, latency by number of clients, and the 
 """
 
 import textwrap
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from statistics import median
 
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.intervals import median_interval
 from benchmarks.harness.outside import OutsideEngine
 from benchmarks.harness.plan import SHORT
 from benchmarks.harness.records import OF_REQUESTS, Record
 from benchmarks.harness.server import HTTP, JSON
-from benchmarks.harness.summary import WIDTH, four_digits, grid_table, headline, summary_table
+from benchmarks.harness.summary import (
+    WIDTH,
+    four_digits,
+    grid_table,
+    headline,
+    milliseconds,
+    spread,
+    summary_table,
+)
 from embedding_gate.claims.published import Published
 from embedding_gate.text_table import aligned
 
@@ -53,30 +60,19 @@ def outside_tables(bench: Bench) -> list[str]:
 
 
 def _rate(one: Record) -> tuple[str, ...]:
-    rates = (_spread(one.seconds, lambda seconds: one.tokens / seconds)) if one.tokens else ("-", "-")
+    rates = (spread(one.seconds, lambda seconds: one.tokens / seconds)) if one.tokens else ("-", "-")
     shape = one.shape if one.batch else "-"
-    return (one.kind, shape, *rates, *_spread(one.seconds, _milliseconds), str(len(one.seconds)))
+    return (one.kind, shape, *rates, *spread(one.seconds, milliseconds), str(len(one.seconds)))
 
 
 def _wait(one: Record) -> tuple[str, ...]:
     clients = one.kind.removesuffix(" clients") if one.requests else "1"
     rates, middle = (
-        _spread(one.seconds, lambda seconds: one.tokens / seconds),
-        _spread(one.calls, _milliseconds),
+        spread(one.seconds, lambda seconds: one.tokens / seconds),
+        spread(one.calls, milliseconds),
     )
     late = [four_digits(1e3 * one.percentiles[at]) if at in one.percentiles else "-" for at in (90, 99)]
     return (clients, *rates, *middle, *late, str(len(one.calls)))
-
-
-def _spread(seconds: Sequence[float], figure: Callable[[float], float]) -> tuple[str, str]:
-    """Return the figure for the median time, and for the 98 % interval of that median."""
-    low, high = sorted(map(figure, ends)) if min(ends := median_interval(seconds)) > 0 else (0.0, 0.0)
-    surely = f"{four_digits(low)} .. {four_digits(high)}" if high else "-"
-    return four_digits(figure(median(seconds))), surely
-
-
-def _milliseconds(seconds: float) -> float:
-    return 1e3 * seconds
 
 
 def share_of_http(bench: Bench) -> float | None:

@@ -81,3 +81,19 @@ def test_tables() -> None:
     assert " 11,420 " in grid_table(bench)[4]
     published = read_published(own_files.FIXTURES / "published.toml")
     assert max(map(len, [*summary_table([bench], published), *grid_table(bench)])) <= 120
+
+
+def test_intervals_in_the_table() -> None:
+    """Seven rounds are the fewest that have an interval: it is theirs from the least to the most."""
+    few, enough = [0.002] * 6, [0.001 * number for number in range(1, 8)]
+    records = [
+        Record("throughput", 8, 16, tokens=128, seconds=few),
+        Record("cache: memory", 8, 16, tokens=128, seconds=enough, uncached=[0.1] * 6 + [2.1]),
+    ]
+    engine: Any = SimpleNamespace(dimension=8)
+    unused: Any = None
+    findings = Findings("float32", lambda _: 1e6, records, peak=1e12)
+    bench = Bench("tiny", engine, unused, SMALL_ON_CPU, findings, {}, 256, [])
+    without, with_ = grid_table(bench)[2:]
+    assert without.split()[-3:] == ["2", "-", "6"]
+    assert with_.split(maxsplit=8)[-1] == "1 .. 7       7  speedup 25 (16.7 .. 300)"
