@@ -16,7 +16,7 @@ from mlx import nn
 from embeddings.errors import InputError
 from embeddings.fast_blas import CHOICE_VARIABLE, why_not
 
-__all__ = ["CHOICE_VARIABLE", "in_use", "mx", "nn", "refuse_after_fork", "usable_cores"]
+__all__ = ["CHOICE_VARIABLE", "CORES", "in_use", "mx", "nn", "refuse_after_fork", "usable_cores"]
 
 CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")  # of control groups, version 2: microseconds in each period
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -37,6 +37,10 @@ def usable_cores() -> int:
     except (OSError, ValueError):  # no such file, or "max"
         return allowed
 
+
+# A stream of MLX for each core. A stream is a thread of the system. Each thread of Python that computes has
+# streams of its own.
+CORES = [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
 
 _computed_in: int | None = None  # the process in which MLX has computed
 

@@ -165,7 +165,7 @@ class Measure:
 
     def load(self) -> None:
         """Measure, in new processes, the seconds to a first vector, and the most memory with one text."""
-        _, length = self.bench.fit(max(self.plan.grid))
+        _, length = self.bench.fit(max(self.plan.grid, key=lambda shape: shape[1]))
         self._keep(load_rounds(self._timed, self.bench.child, length, self.plan.loads))
 
     def _timed(

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.harness.plan import batches
 from embeddings.backend import mx
 from embeddings.loading import PRECISIONS
-from embeddings.models.quantized import backend, unpacked
+from embeddings.models.quantized import backend, unpacked_product
 from embeddings.synthetic import SHAPES
 
 ROWS = tuple(2**power for power in range(13))
@@ -59,10 +59,10 @@ def packed_product(x: mx.array, packed: Packed) -> mx.array:
     )
 
 
-def unpacked_product(x: mx.array, packed: Packed) -> mx.array:
+def by_unpacking(x: mx.array, packed: Packed) -> mx.array:
     """Return x (B, I) times the matrix: (B, O). It is computed as in ManyRowsLinear; a test compares both."""
     parts = packed.weight, packed.scales, packed.biases
-    return x @ unpacked(*parts, group_size=GROUP_SIZE, bits=packed.bits).astype(x.dtype).T
+    return unpacked_product(x, *parts, group_size=GROUP_SIZE, bits=packed.bits)
 
 
 def make_weights(hidden: int, out: int, bits: int, precision: mx.Dtype, cold: int) -> list[Packed]:
@@ -86,7 +86,7 @@ def ratio_at(rows: int, hidden: int, weights: Sequence[Packed], precision: mx.Dt
     """Return two medians over interleaved rounds: of packed / unpacked seconds, and of packed seconds."""
     x = mx.random.normal((rows, hidden)).astype(precision)
     mx.eval(x)
-    ways = (partial(seconds, packed_product), partial(seconds, unpacked_product))
+    ways = (partial(seconds, packed_product), partial(seconds, by_unpacking))
     # The first round is a warm-up.
     pairs = [tuple(way(x, weights) for way in ways) for _ in range(rounds + 1)][1:]
     return median(packed / unpacked for packed, unpacked in pairs), median(packed for packed, _ in pairs)

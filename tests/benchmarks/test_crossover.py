@@ -32,11 +32,11 @@ def test_crossover_times_the_two_ways_of_the_library(monkeypatch: pytest.MonkeyP
     x = mx.random.normal((5, 64), key=mx.random.key(0))
     assert mx.array_equal(crossover.packed_product(x, packed), layer(x))
     layer.__class__, layer.least_size = ManyRowsLinear, 1
-    assert mx.array_equal(crossover.unpacked_product(x, packed), layer(x))
-    monkeypatch.delattr(crossover, "unpacked")
+    assert mx.array_equal(crossover.by_unpacking(x, packed), layer(x))
+    monkeypatch.delattr(crossover, "unpacked_product")
     crossover.packed_product(x, packed)
     with pytest.raises(NameError):
-        crossover.unpacked_product(x, packed)  # two ways indeed
+        crossover.by_unpacking(x, packed)  # two ways indeed
 
 
 def test_crossover_prints_the_entry(

@@ -8,7 +8,7 @@ import pytest
 import embeddings
 from embeddings.backend import mx, nn
 from embeddings.models import Decoder
-from embeddings.models.quantized import ManyRowsLinear, for_many_rows, unpacked
+from embeddings.models.quantized import ManyRowsLinear, for_many_rows, unpacked, unpacked_product
 from tests.support.tiny_decoders import FOUR_BITS, TEXTS
 
 
@@ -45,7 +45,7 @@ def test_the_number_of_rows_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_narrow_layers_are_always_unpacked_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLX's own product is wrong there for rows of 64 numbers: the width of this model's states."""
-    for backend, expected in (("cuda", {0, 1024 * 128}), ("cpu", {16 * 64, 16 * 128})):
+    for backend, expected in (("cuda", {0, 1024 * 128}), ("cpu", {8 * 64, 8 * 128})):
         model = embeddings.load(FOUR_BITS).model
         assert isinstance(model, Decoder)
         monkeypatch.setattr("embeddings.models.quantized.backend", lambda name=backend: name)
@@ -71,3 +71,29 @@ def test_unpacking_is_that_of_mlx(bits: int, precision: mx.Dtype) -> None:
     ours = unpacked(*parts, group_size=64, bits=bits)
     assert ours.dtype == precision
     assert mx.array_equal(ours, mx.dequantize(*parts, group_size=64, bits=bits))
+
+
+@pytest.mark.parametrize(("cores", "parts"), [(1, [40]), (2, [20, 20]), (3, [14, 14, 12]), (9, [8] * 5)])
+@pytest.mark.parametrize("mode", ["affine", "mxfp4"])
+def test_each_core_unpacks_a_part_of_the_rows(
+    cores: int, parts: list[int], mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of at least eight rows; together they give the product of the whole matrix."""
+    module = "embeddings.models.quantized"
+    found: list[int] = []
+
+    def counted(words: mx.array, *parts: mx.array, **packing: Any) -> mx.array:
+        found.append(len(words))
+        return unpacked(words, *parts, **packing)
+
+    monkeypatch.setattr(f"{module}.unpacked", counted)
+    monkeypatch.setattr(f"{module}.LEAST_PART", 8)
+    monkeypatch.setattr(f"{module}.CORES", [mx.new_thread_local_stream(mx.cpu) for _ in range(cores)])
+    monkeypatch.setattr(f"{module}.backend", lambda: "cpu")
+    packing: dict[str, Any] = {"group_size": 32, "bits": 4, "mode": mode}
+    words, scales, *rest = mx.quantize(drawn(40, 64), **packing)
+    biases, x = (rest[0] if rest else None), drawn(3, 9, 64)
+    product = unpacked_product(x, words, scales, biases, **packing)
+    whole = x @ unpacked(words, scales, biases, **packing).astype(x.dtype).T
+    assert found == parts
+    np.testing.assert_allclose(np.array(product), np.array(whole), atol=1e-5)
