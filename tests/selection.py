@@ -24,7 +24,7 @@ MARKERS = ("quality", "faults", "claims", "end_to_end")
 _WORDS = (ast.Name, ast.Load, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not)
 _ALLOWED = (*_WORDS, ast.Call, ast.keyword, ast.Constant)
 MEASURED = ("model", "subject", "against")  # options that say what the benchmarks measure
-# On two cores: 4 min 17 s (docs/benchmarks.md).
+# On two cores: 1 min 54 s (docs/benchmarks.md).
 ALL_BENCHMARKS = "all benchmarks are measured: this takes a few minutes on two cores"
 # The proof alone takes about an hour of one core: without -m it judges by all checks, on five seeds.
 ALL_TESTS = (

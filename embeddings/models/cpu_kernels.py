@@ -6,7 +6,7 @@ product with a column. ``layers.py`` uses these functions for float32 on a CPU, 
 Where MLX finds a C++ compiler, polynomials take fewer passes over memory (fusing.py).
 
 The times come from ``python -m benchmarks.micro.layers`` on one core of an x86-64 machine with AVX-512: one
-layer of all-MiniLM-L6-v2 on 768 tokens. Errors are the largest that tests/embeddings/test_layers.py finds.
+layer of all-MiniLM-L6-v2 on 512 tokens. Errors are the largest that tests/embeddings/test_layers.py finds.
 """
 
 import math
@@ -29,7 +29,7 @@ _LEAST_EXPONENT = -126.0  # of a normal float32
 def gelu(x: mx.array) -> mx.array:
     """Exact GELU, x * Phi(x) = max(x, 0) - |x| * Phi(-|x|), with 1 / Phi(-t) as P(t)^32.
 
-    MLX's erf takes 31 ms, this takes 6.7 ms in eighteen passes and 1.5 ms in two. The error is 7.1e-7; with
+    MLX's erf takes 20 ms, this takes 4.1 ms in eighteen passes and 0.8 ms in two. The error is 7.1e-7; with
     MLX's erf it is 4.7e-7.
     """
     return _gelu_of_root(x, _root_of_tail(x))
@@ -57,7 +57,7 @@ def attention(
     mask: booleans that broadcast to (B, H, T, T), True if a query reads a key; or numbers that are added to
         the scores. None: every query reads all.
 
-    MLX's own takes 3.6 ms, this takes 1.4 ms, or 1.7 ms unfused. The error is 3.5e-6 with scores down to
+    MLX's own takes 3.1 ms, this takes 1.2 ms, or 1.4 ms unfused. The error is 3.5e-6 with scores down to
     -51; MLX's is 4.0e-6.
     """
     scores = (queries * (scale * _LOG2_E)) @ keys.swapaxes(-1, -2)
@@ -70,7 +70,7 @@ def attention(
 def layer_norm(x: mx.array, weight: mx.array, bias: mx.array | None, eps: float) -> mx.array:
     """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450).
 
-    MLX's own takes 0.74 ms, this takes 0.52 ms.
+    MLX's own takes 0.50 ms, this takes 0.36 ms.
     """
     mean = mx.full((x.shape[-1], 1), 1 / x.shape[-1])
     centred = x - x @ mean
