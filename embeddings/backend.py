@@ -38,9 +38,9 @@ def usable_cores() -> int:
         return allowed
 
 
-# On CUDA, MLX ends a process that has met more than 512 shapes of attention ("Cache thrashing"), even if it met
-# them in a week. A corpus has more. Without this check MLX only prepares a shape again. MLX reads the variable
-# when it first computes.
+# On CUDA, MLX ends a process that has met more than 512 shapes of attention ("Cache thrashing"), even if it
+# met them in a week. A corpus has more. Without this check MLX only prepares a shape again. MLX reads the
+# variable when it first computes.
 os.environ.setdefault("MLX_ENABLE_CACHE_THRASHING_CHECK", "0")
 
 # A stream of MLX for each core. A stream is a thread of the system. Each thread of Python that computes has
