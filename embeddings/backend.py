@@ -16,7 +16,7 @@ from mlx import nn
 from embeddings.errors import InputError
 from embeddings.fast_blas import CHOICE_VARIABLE, why_not
 
-__all__ = ["CHOICE_VARIABLE", "CORES", "in_use", "mx", "nn", "refuse_after_fork", "usable_cores"]
+__all__ = ["CHOICE_VARIABLE", "CORE_STREAMS", "in_use", "mx", "nn", "refuse_after_fork", "usable_cores"]
 
 CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")  # of control groups, version 2: microseconds in each period
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -38,14 +38,14 @@ def usable_cores() -> int:
         return allowed
 
 
-# On CUDA, MLX ends a process that has met more than 512 shapes of attention ("Cache thrashing"), even if it
-# met them in a week. A corpus has more. Without this check MLX only prepares a shape again. MLX reads the
-# variable when it first computes.
+# On CUDA, MLX ends a process that has met more than 512 shapes of attention ("Cache thrashing"), however
+# long it runs. A corpus has more. Without this check MLX should only prepare a shape again (not tried on a
+# GPU). MLX reads the variable when it first computes.
 os.environ.setdefault("MLX_ENABLE_CACHE_THRASHING_CHECK", "0")
 
-# A stream of MLX for each core. A stream is a thread of the system. Each thread of Python that computes has
-# streams of its own.
-CORES = [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
+# A stream of MLX for each core: a thread of the system that computes what is asked in it. Each of these
+# objects stands for another stream in each thread of Python.
+CORE_STREAMS = [mx.new_thread_local_stream(mx.cpu) for _ in range(usable_cores())]
 
 _computed_in: int | None = None  # the process in which MLX has computed
 

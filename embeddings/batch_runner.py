@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from embeddings.backend import CORES, mx, refuse_after_fork
+from embeddings.backend import CORE_STREAMS, mx, refuse_after_fork
 from embeddings.batching import pad, shared_budget, token_batches
 from embeddings.errors import InputError, MemoryWarning, OutOfMemory, warn
 from embeddings.models import Decoder, Encoder
@@ -40,10 +40,10 @@ BATCH_TOKENS = {
 
 # How many batches are computed side by side. MLX's CPU backend computes elementwise functions on one core
 # only. So each core gets its own batch.
-SIDE_BY_SIDE = {mx.DeviceType.cpu: len(CORES), mx.DeviceType.gpu: 1}
+SIDE_BY_SIDE = {mx.DeviceType.cpu: len(CORE_STREAMS), mx.DeviceType.gpu: 1}
 
 # A thread that computes has streams of its own. So only a few threads do.
-_THREADS = Threads(min(4, len(CORES)))
+_THREADS = Threads(min(4, len(CORE_STREAMS)))
 
 
 def run_batches(
@@ -98,7 +98,7 @@ def forward(
 ) -> list[NDArray[np.float32]]:
     """Compute some batches in parallel. Each batch is given by the indices (B,) of its texts."""
     on_cpu = mx.default_device().type == mx.DeviceType.cpu
-    streams: list[Any] = CORES if on_cpu else [mx.gpu]
+    streams: list[Any] = CORE_STREAMS if on_cpu else [mx.gpu]
 
     def compute() -> list[NDArray[np.float32]]:
         outputs = []

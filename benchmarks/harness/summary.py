@@ -13,7 +13,15 @@ from embedding_gate.claims.scaling import Step, cross_size, scaling_table
 from embedding_gate.text_table import aligned
 from embeddings.synthetic import PREFIX
 
-__all__ = ["four_digits", "grid_table", "headline", "milliseconds", "spread", "steps", "summary_table"]
+__all__ = [
+    "four_digits",
+    "grid_table",
+    "headline",
+    "median_and_interval",
+    "milliseconds",
+    "steps",
+    "summary_table",
+]
 
 SUMMARY = ("Model", "Dimension", "Throughput (tokens/s)", "Latency (ms)", "Cache speedup", "MFU")
 GRID = (
@@ -103,7 +111,7 @@ def grid_table(bench: Bench) -> list[str]:
                 one.shape,
                 f"{one.rate:,.0f}" if one.tokens else "-",
                 share,
-                *spread(one.seconds, milliseconds),
+                *median_and_interval(one.seconds, milliseconds),
                 str(len(one.seconds)),
                 _also(one),
             )
@@ -114,13 +122,13 @@ def grid_table(bench: Bench) -> list[str]:
 def _also(one: Record) -> str:
     found = [f"p{percent} {four_digits(seconds * 1e3)} ms" for percent, seconds in one.percentiles.items()]
     if one.speedup:
-        found.append(f"speedup {four_digits(one.speedup)}{_between(one)}")
+        found.append(f"speedup {four_digits(one.speedup)}{_speedup_interval(one)}")
     if one.peak_bytes:
         found.append(f"peak {one.peak_bytes / 2**30:.2f} GiB, MLX {one.device_peak_bytes / 2**30:.2f}")
     return ", ".join(found)
 
 
-def _between(cached: Record) -> str:
+def _speedup_interval(cached: Record) -> str:
     """Return the interval of a speedup, from the ratios of the rounds; empty if they are too few."""
     ratios = [slow / fast for slow, fast in zip(cached.uncached, cached.seconds, strict=True)]
     ends = median_interval(ratios)
@@ -128,10 +136,10 @@ def _between(cached: Record) -> str:
     return f" ({low} .. {high})" if ends[0] > 0 else ""
 
 
-def spread(values: Sequence[float], figure: Callable[[float], float]) -> tuple[str, str]:
-    """Return a figure of the median value, and of the 98 % interval of that median."""
+def median_and_interval(values: Sequence[float], figure: Callable[[float], float]) -> tuple[str, str]:
+    """Return the median and its 98 % interval, each turned by ``figure``; "-" if the values are too few."""
     ends = median_interval(values)
-    low, high = sorted(map(figure, ends)) if min(ends) > 0 else (0.0, 0.0)
+    low, high = sorted(map(figure, ends)) if min(ends) > 0 else (0.0, 0.0)  # it has no lower end: too few
     surely = f"{four_digits(low)} .. {four_digits(high)}" if high else "-"
     return four_digits(figure(median(values))), surely
 

@@ -17,8 +17,8 @@ from benchmarks.harness.summary import (
     four_digits,
     grid_table,
     headline,
+    median_and_interval,
     milliseconds,
-    spread,
     summary_table,
 )
 from embedding_gate.claims.published import Published
@@ -60,16 +60,18 @@ def outside_tables(bench: Bench) -> list[str]:
 
 
 def _rate(one: Record) -> tuple[str, ...]:
-    rates = (spread(one.seconds, lambda seconds: one.tokens / seconds)) if one.tokens else ("-", "-")
+    rates = (
+        (median_and_interval(one.seconds, lambda seconds: one.tokens / seconds)) if one.tokens else ("-", "-")
+    )
     shape = one.shape if one.batch else "-"
-    return (one.kind, shape, *rates, *spread(one.seconds, milliseconds), str(len(one.seconds)))
+    return (one.kind, shape, *rates, *median_and_interval(one.seconds, milliseconds), str(len(one.seconds)))
 
 
 def _wait(one: Record) -> tuple[str, ...]:
     clients = one.kind.removesuffix(" clients") if one.requests else "1"
     rates, middle = (
-        spread(one.seconds, lambda seconds: one.tokens / seconds),
-        spread(one.calls, milliseconds),
+        median_and_interval(one.seconds, lambda seconds: one.tokens / seconds),
+        median_and_interval(one.calls, milliseconds),
     )
     late = [four_digits(1e3 * one.percentiles[at]) if at in one.percentiles else "-" for at in (90, 99)]
     return (clients, *rates, *middle, *late, str(len(one.calls)))

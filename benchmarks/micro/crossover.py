@@ -1,9 +1,9 @@
 """Finds the number of rows from which unpacking a quantized layer is faster: ``make crossover``.
 
 The two methods of embeddings/models/quantized.py are timed in interleaved rounds, for a layer of each size
-(hidden x intermediate) and for 4 and 8 bits. One method is mx.quantized_matmul. The other is dequantize and a
-product of floats. The last line is the entry of this backend in CROSSOVER of that file. It is the smallest
-number of rows from which unpacking is faster at this and every larger number, for all layers.
+(hidden x intermediate) and for 4 and 8 bits. One method is mx.quantized_matmul. The other unpacks the weight
+and multiplies floats. The last line is the entry of this backend in CROSSOVER of that file. It is the
+smallest number of rows from which unpacking is faster at this and every larger number, for all layers.
 
 Activations are bfloat16 on a GPU and float32 on a CPU, as in ``embeddings.load``. On a CPU the two precisions
 give different results: bfloat16 is so slow with packed weights that unpacking is faster from fewer rows. But
@@ -137,7 +137,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print the table, then the entry of CROSSOVER."""
     options = parse(arguments)
-    print(f"{options.backend}, {options.precision}: quantized_matmul / (dequantize + matmul), medians")
+    print(f"{options.backend}, {options.precision}: quantized_matmul / (unpack + matmul), medians")
     print(f"{'layer':<20}" + "".join(f"{rows:>7}" for rows in options.rows))
     layers = []
     for hidden, out in options.layers:

@@ -29,7 +29,7 @@ _LEAST_EXPONENT = -126.0  # of a normal float32
 def gelu(x: mx.array) -> mx.array:
     """Exact GELU, x * Phi(x) = max(x, 0) - |x| * Phi(-|x|), with 1 / Phi(-t) as P(t)^32.
 
-    MLX's erf takes 20 ms, this takes 4.1 ms in eighteen passes and 0.8 ms in two. The error is 7.1e-7; with
+    MLX's erf takes 20 ms, this takes 4.1 ms in 21 passes and 0.8 ms in two. The error is 7.1e-7; with
     MLX's erf it is 4.7e-7.
     """
     return _gelu_of_root(x, _root_of_tail(x))
@@ -37,7 +37,7 @@ def gelu(x: mx.array) -> mx.array:
 
 @fused
 def _root_of_tail(x: mx.array) -> mx.array:
-    """Compute P(|x|). Its eleven operations are as many as MLX joins in one loop."""
+    """Compute P(|x|) in eleven operations: MLX joins no more in one loop."""
     return _polynomial(_NORMAL_TAIL, mx.abs(x))
 
 
@@ -46,7 +46,7 @@ def _gelu_of_root(x: mx.array, root: mx.array) -> mx.array:
     t = mx.abs(x)
     for _ in range(5):
         root = mx.square(root)
-    return 0.5 * (x + t) - t / root  # the first term is max(x, 0), and takes less time
+    return 0.5 * (x + t) - t / root  # the first term is max(x, 0) for x up to 1.7e38, and takes less time
 
 
 def attention(

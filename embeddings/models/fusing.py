@@ -1,7 +1,7 @@
-"""Fuses the passes of an elementwise function into one loop, where MLX finds a C++ compiler (``g++``).
+"""Joins the passes of an elementwise function into few loops, where MLX finds a C++ compiler (``g++``).
 
 Each operation of MLX's CPU backend is one pass over memory. ``mx.compile`` joins up to eleven of them in one
-loop. A loop takes 0.4 s of one core, once for each machine: MLX keeps it in the folder for temporary files.
+loop. To compile one takes 0.4 s of one core. MLX keeps it in the folder for temporary files.
 """
 
 import inspect
@@ -19,7 +19,8 @@ __all__ = ["fused"]
 
 Elementwise = Callable[..., mx.array]
 
-SHAPES = 64  # of which a compiled function keeps what it made; each takes about 30 KB
+# A compiled function keeps about 30 KB for each shape that it met. After so many shapes it starts anew.
+MOST_SHAPES = 64
 
 
 def fused(function: Elementwise) -> Elementwise:
@@ -28,8 +29,8 @@ def fused(function: Elementwise) -> Elementwise:
     Only the main thread runs the fused one. MLX 0.32 keeps a Python object for each thread that has called a
     compiled function. If such a thread ends while Python shuts down, the process is aborted.
 
-    MLX describes a function anew for each shape, in 0.1 ms. ``shapeless=True`` would spare that. But then MLX
-    joins half as many operations, and GELU takes 1.7 times as long.
+    MLX describes a function anew for each shape, in 0.1 ms. ``shapeless=True`` spares that. But with it MLX
+    joins half as many operations, and GELU took 1.7 times as long.
     """
     compiled, shapes = mx.compile(function), set[tuple[int, ...]]()
 
@@ -42,10 +43,10 @@ def fused(function: Elementwise) -> Elementwise:
         nonlocal compiled, shapes
         if threading.current_thread() is not threading.main_thread() or not works():
             return function(*arrays)
-        if len(shapes | {arrays[0].shape}) > SHAPES:
+        if len(shapes | {arrays[0].shape}) > MOST_SHAPES:
             compiled, shapes = mx.compile(function), set()
         shapes.add(arrays[0].shape)
-        return compiled(*arrays)
+        return compiled(*map(mx.contiguous, arrays))  # each way to lie in memory would be compiled anew
 
     return run
 

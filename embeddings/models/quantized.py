@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from embeddings.backend import CORES, mx, nn
+from embeddings.backend import CORE_STREAMS, mx, nn
 from embeddings.models.quantization import Packing
 
 __all__ = [
@@ -25,14 +25,14 @@ __all__ = [
 
 # Backend -> the number of rows from which unpacking is faster, as make crossover prints it
 # (benchmarks/README.md). None: never unpack. Metal was not measured, so MLX's own choice stays. The command
-# prints 8 for one core and 4 for two. A text of 15 tokens through 0.6B takes 3.7 s packed, and 0.7 s unpacked
-# on two cores. CUDA's number is that of the shapes of Qwen3-Embedding 0.6B, 4B and 8B in 4 bits. On an H200 a
-# batch of 1,024 rows runs 1.1, 2.9 and 3.1 times as fast with unpacked weights.
+# printed 8 for one core, and 4 to 8 for two. A text of 15 tokens through 0.6B takes 3.7 s packed, and 0.6 s
+# unpacked on two cores. CUDA's number is that of the shapes of Qwen3-Embedding 0.6B, 4B and 8B in 4 bits. On
+# an H200 a batch of 1,024 rows runs 1.1, 2.9 and 3.1 times as fast with unpacked weights.
 CROSSOVER: Mapping[str, int | None] = {"cpu": 8, "cuda": 1024, "metal": None}
 # On CUDA, MLX 0.32.4's quantized_matmul gives wrong numbers for two or more rows of 64 numbers. It is right
 # for rows of 128 numbers (measured on an H200). So on CUDA layers narrower than 128 are always unpacked.
 LEAST_WIDTH = {"cuda": 128}
-LEAST_PART = 512  # rows of a matrix that one core unpacks: smaller parts are more steps than work
+LEAST_PART = 512  # outputs: to start a smaller part of a matrix costs a core more than it saves
 
 
 def backend() -> str:
@@ -113,8 +113,8 @@ def unpacked_product(
 ) -> mx.array:
     """Unpack a matrix (O, I) and multiply by it: (..., I) -> (..., O).
 
-    On a CPU MLX unpacks on one core. So here each core unpacks a part of the rows and multiplies by it. On
-    two cores four texts of 16 tokens through 0.6B take 0.87 s instead of 1.45 s.
+    On a CPU MLX unpacks on one core. So here each core unpacks a part of the outputs and multiplies by it.
+    On two cores four texts of 16 tokens through 0.6B take 0.87 s instead of 1.45 s.
     """
 
     def of(rows: slice) -> mx.array:
@@ -122,11 +122,11 @@ def unpacked_product(
         part = unpacked(words[rows], scales[rows], offsets, group_size=group_size, bits=bits, mode=mode)
         return x @ part.astype(x.dtype).T
 
-    step = max(LEAST_PART, -(-len(words) // len(CORES)))
+    step = max(LEAST_PART, -(-len(words) // len(CORE_STREAMS)))
     if backend() != "cpu" or step >= len(words):
         return of(slice(None))
     products = []
-    for start, stream in zip(range(0, len(words), step), CORES, strict=False):
+    for start, stream in zip(range(0, len(words), step), CORE_STREAMS, strict=False):
         with mx.stream(stream):
             products.append(of(slice(start, start + step)))
     return mx.concatenate(products, axis=-1)

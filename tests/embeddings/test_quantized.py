@@ -88,7 +88,7 @@ def test_each_core_unpacks_a_part_of_the_rows(
 
     monkeypatch.setattr(f"{module}.unpacked", counted)
     monkeypatch.setattr(f"{module}.LEAST_PART", 8)
-    monkeypatch.setattr(f"{module}.CORES", [mx.new_thread_local_stream(mx.cpu) for _ in range(cores)])
+    monkeypatch.setattr(f"{module}.CORE_STREAMS", [mx.new_thread_local_stream(mx.cpu) for _ in range(cores)])
     monkeypatch.setattr(f"{module}.backend", lambda: "cpu")
     packing: dict[str, Any] = {"group_size": 32, "bits": 4, "mode": mode}
     words, scales, *rest = mx.quantize(drawn(40, 64), **packing)
