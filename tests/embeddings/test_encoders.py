@@ -12,7 +12,7 @@ from embedding_gate.data.checkpoint import read_checkpoint
 from embedding_gate.data.declared import read_declared
 from embeddings.backend import mx
 from embeddings.models import ENCODERS as ARCHITECTURES
-from embeddings.models import mpnet, xlm_roberta
+from embeddings.models import layers, modernbert, mpnet, xlm_roberta
 from tests.support.families import ENCODERS, build, differences, read
 
 LENGTHS = (1, 2, 17, 64, 300, 512)  # windows are 8 tokens on each side
@@ -43,6 +43,25 @@ def test_a_text_may_hold_the_padding_token(
         monkeypatch.setattr(module, "fairseq_positions", lambda ids, _: mx.arange(2, 2 + ids.shape[1])[None])
     strays, size = differences(name, model, 64)
     assert strays > 1e4 * ALIKE * size
+
+
+@pytest.mark.parametrize(("name", "module"), [("modernbert", modernbert), ("mpnet", mpnet)])
+def test_gelu_gets_contiguous_arrays(
+    tmp_path: Path, name: str, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another layout would have loops of its own, compiled at its first use (models/fusing.py)."""
+    found: list[bool] = []
+
+    def gelu(x: mx.array) -> mx.array:
+        mx.eval(x)
+        found.append(memoryview(x).c_contiguous)  # type: ignore[arg-type]
+        return layers.gelu(x)
+
+    monkeypatch.setattr(module, "gelu", gelu)
+    model = load(tmp_path, name).model
+    model(mx.zeros((3, 5), dtype=mx.int32), mx.array([5, 4, 3]))
+    assert found
+    assert all(found)
 
 
 @pytest.mark.parametrize("name", ENCODERS)

@@ -71,25 +71,6 @@ def test_it_forgets_shapes_before_they_are_many(monkeypatch: pytest.MonkeyPatch)
     assert len(made) == 2
 
 
-def test_it_is_compiled_for_one_way_to_lie_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part of each row, as a gated layer has it, would have kernels of its own, made at the first use."""
-    contiguous: list[bool] = []
-
-    def compile_(function: Function) -> Function:
-        def compiled(x: mx.array) -> mx.array:
-            contiguous.append(memoryview(x).c_contiguous)  # type: ignore[arg-type]
-            return function(x)
-
-        return compiled
-
-    monkeypatch.setattr(mx, "compile", compile_)
-    x = -mx.ones((5, 8))
-    part = mx.split(x, 2, axis=-1)[0]
-    assert not memoryview(part).c_contiguous  # type: ignore[arg-type]
-    assert fused(plain)(part).tolist() == [[2.0] * 4] * 5
-    assert contiguous == [True, True]
-
-
 def test_other_threads_run_the_plain_one(calls: list[str]) -> None:
     found: list[object] = []
     thread = threading.Thread(target=lambda: found.append(fused(plain)(mx.array([-3.0])).tolist()))
