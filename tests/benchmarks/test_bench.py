@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness import bench as bench_module
 from benchmarks.harness import memory
-from benchmarks.harness.bench import Bench, load_rounds
+from benchmarks.harness.bench import Bench, Measure, load_rounds
 from benchmarks.harness.findings import Findings
 from benchmarks.harness.plan import SMALL_ON_CPU
 from benchmarks.harness.records import Record
@@ -97,3 +98,15 @@ def test_intervals_in_the_table() -> None:
     without, with_ = grid_table(bench)[2:]
     assert without.split()[-3:] == ["2", "-", "6"]
     assert with_.split(maxsplit=8)[-1] == "1 .. 7       7  speedup 25 (16.7 .. 300)"
+
+
+def test_loading_ends_with_the_longest_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan has 128 texts of 16 tokens, and one of 256."""
+    asked: list[int] = []
+    monkeypatch.setattr(bench_module, "load_rounds", lambda *given: asked.append(given[2]))
+    unused: Any = None
+    bench = Bench("tiny", unused, unused, SMALL_ON_CPU, Findings("float32", lambda _: 1e6), {}, 512, [])
+    measure = Measure(bench, SimpleNamespace(extra_info={}))
+    monkeypatch.setattr(measure, "_keep", lambda _: None)
+    measure.load()
+    assert asked == [256]
