@@ -70,7 +70,7 @@ SMALL_ON_CPU = Plan(
     warm_ups=1,
     matmul=MATMUL["cpu"],
 )
-# Each call unpacks all weights: 0.6 s for 0.6B on two cores. 1 x 16 is not in the grid: latency measures it.
+# Each call unpacks all weights: 0.7 s for 0.6B on two cores. 1 x 16 is not in the grid: latency measures it.
 HEAVY_ON_CPU = Plan(
     grid=((4, SHORT),),
     headline=(4, SHORT),

@@ -24,16 +24,7 @@ __all__ = [
 ]
 
 SUMMARY = ("Model", "Dimension", "Throughput (tokens/s)", "Latency (ms)", "Cache speedup", "MFU")
-GRID = (
-    "measured",
-    "texts x tokens",
-    "tokens/s",
-    "MFU",
-    "median (ms)",
-    "surely",
-    "rounds",
-    "also",
-)
+GRID = ("measured", "texts x tokens", "tokens/s", "MFU", "median (ms)", "surely", "rounds", "also")
 WIDTH = 120  # columns of a line
 
 

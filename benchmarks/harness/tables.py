@@ -60,9 +60,9 @@ def outside_tables(bench: Bench) -> list[str]:
 
 
 def _rate(one: Record) -> tuple[str, ...]:
-    rates = (
-        (median_and_interval(one.seconds, lambda seconds: one.tokens / seconds)) if one.tokens else ("-", "-")
-    )
+    rates = ("-", "-")
+    if one.tokens:
+        rates = median_and_interval(one.seconds, lambda seconds: one.tokens / seconds)
     shape = one.shape if one.batch else "-"
     return (one.kind, shape, *rates, *median_and_interval(one.seconds, milliseconds), str(len(one.seconds)))
 

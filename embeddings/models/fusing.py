@@ -19,7 +19,7 @@ __all__ = ["fused"]
 
 Elementwise = Callable[..., mx.array]
 
-# A compiled function keeps about 30 KB for each shape that it met. After so many shapes it starts anew.
+# A compiled function keeps about 30 KB for each shape that it met. After so many shapes it is made again.
 MOST_SHAPES = 64
 
 
@@ -31,7 +31,7 @@ def fused(function: Elementwise) -> Elementwise:
 
     Its arrays should be contiguous: MLX compiles another loop for each other layout, at its first use.
 
-    MLX describes a function anew for each shape, in 0.1 ms. ``shapeless=True`` spares that. But with it MLX
+    MLX describes a function once for each shape, in 0.1 ms. ``shapeless=True`` spares that. But with it MLX
     joins half as many operations, and GELU took 1.7 times as long.
     """
     compiled, shapes = mx.compile(function), set[tuple[int, ...]]()
@@ -45,9 +45,9 @@ def fused(function: Elementwise) -> Elementwise:
         nonlocal compiled, shapes
         if threading.current_thread() is not threading.main_thread() or not works():
             return function(*arrays)
-        if len(shapes | {arrays[0].shape}) > MOST_SHAPES:
-            compiled, shapes = mx.compile(function), set()
         shapes.add(arrays[0].shape)
+        if len(shapes) > MOST_SHAPES:
+            compiled, shapes = mx.compile(function), {arrays[0].shape}
         return compiled(*arrays)
 
     return run

@@ -8,6 +8,7 @@ time, so the other weights stay packed in memory.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from embeddings.backend import CORE_STREAMS, mx, nn
 from embeddings.models.quantization import Packing
@@ -25,9 +26,8 @@ __all__ = [
 
 # Backend -> the number of rows from which unpacking is faster, as make crossover prints it
 # (benchmarks/README.md). None: never unpack. Metal was not measured, so MLX's own choice stays. The command
-# printed 8 for one core, and 4 to 8 for two. A text of 15 tokens through 0.6B takes 3.7 s packed, and 0.6 s
-# unpacked on two cores. CUDA's number is that of the shapes of Qwen3-Embedding 0.6B, 4B and 8B in 4 bits. On
-# an H200 a batch of 1,024 rows runs 1.1, 2.9 and 3.1 times as fast with unpacked weights.
+# printed 8 for one core, and 4 to 8 for two. CUDA's number is that of the shapes of Qwen3-Embedding 0.6B, 4B
+# and 8B in 4 bits. On an H200 a batch of 1,024 rows runs 1.1, 2.9 and 3.1 times as fast with unpacked weights.
 CROSSOVER: Mapping[str, int | None] = {"cpu": 8, "cuda": 1024, "metal": None}
 # On CUDA, MLX 0.32.4's quantized_matmul gives wrong numbers for two or more rows of 64 numbers. It is right
 # for rows of 128 numbers (measured on an H200). So on CUDA layers narrower than 128 are always unpacked.
@@ -102,33 +102,25 @@ def packed_linear(
 
 
 def unpacked_product(
-    x: mx.array,
-    words: mx.array,
-    scales: mx.array,
-    biases: mx.array | None,
-    *,
-    group_size: int,
-    bits: int,
-    mode: str = "affine",
+    x: mx.array, words: mx.array, scales: mx.array, biases: mx.array | None, **packing: Any
 ) -> mx.array:
-    """Unpack a matrix (O, I) and multiply by it: (..., I) -> (..., O).
+    """Unpack a matrix (O, I) and multiply by it: (..., I) -> (..., O). packing: as ``unpacked`` takes it.
 
     On a CPU MLX unpacks on one core. So here each core unpacks a part of the outputs and multiplies by it.
-    On two cores four texts of 16 tokens through 0.6B take 0.87 s instead of 1.45 s.
+    On two cores four texts of 16 tokens through 0.6B take 0.95 s instead of 1.40 s (pytest --benchmark-only).
     """
 
-    def of(rows: slice) -> mx.array:
-        offsets = None if biases is None else biases[rows]
-        part = unpacked(words[rows], scales[rows], offsets, group_size=group_size, bits=bits, mode=mode)
-        return x @ part.astype(x.dtype).T
+    def product(words: mx.array, scales: mx.array, biases: mx.array | None) -> mx.array:
+        return x @ unpacked(words, scales, biases, **packing).astype(x.dtype).T
 
     step = max(LEAST_PART, -(-len(words) // len(CORE_STREAMS)))
     if backend() != "cpu" or step >= len(words):
-        return of(slice(None))
+        return product(words, scales, biases)
     products = []
     for start, stream in zip(range(0, len(words), step), CORE_STREAMS, strict=False):
+        part = slice(start, start + step)
         with mx.stream(stream):
-            products.append(of(slice(start, start + step)))
+            products.append(product(words[part], scales[part], None if biases is None else biases[part]))
     return mx.concatenate(products, axis=-1)
 
 
