@@ -27,7 +27,8 @@ __all__ = [
 # Backend -> the number of rows from which unpacking is faster, as make crossover prints it
 # (benchmarks/README.md). None: never unpack. Metal was not measured, so MLX's own choice stays. The command
 # printed 8 for one core, and 4 to 8 for two. CUDA's number is that of the shapes of Qwen3-Embedding 0.6B, 4B
-# and 8B in 4 bits. On an H200 a batch of 1,024 rows runs 1.1, 2.9 and 3.1 times as fast with unpacked weights.
+# and 8B in 4 bits. On an H200 a batch of 1,024 rows runs 1.1, 2.9 and 3.1 times as fast with unpacked
+# weights.
 CROSSOVER: Mapping[str, int | None] = {"cpu": 8, "cuda": 1024, "metal": None}
 # On CUDA, MLX 0.32.4's quantized_matmul gives wrong numbers for two or more rows of 64 numbers. It is right
 # for rows of 128 numbers (measured on an H200). So on CUDA layers narrower than 128 are always unpacked.
